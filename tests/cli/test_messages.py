@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -10,8 +11,11 @@ from capa_sync.sandbox.jira import API_EMAIL
 from capa_sync.sandbox.servicenow import INTEGRATION_USER
 from capa_sync.sandbox.stories.script import ChangeStage, Create
 from tests.daemon.conftest import MakeHarness
-from tests.daemon.harness import FACTS, IMPATIENT, NOW, Harness
+from tests.daemon.harness import ALL, FACTS, IMPATIENT, NOW, Harness
 
+VERBS = ("plan", "sync", "status")
+PROGRESS = re.compile(rf"(?:{'|'.join(ALL)}): [a-z ]+ \d+(?: of \d+)?$")
+"""A line that says how far a verb is, by its own form."""
 RULES = ("root-cause-before-action",)
 
 
@@ -85,22 +89,49 @@ def test_a_wrong_value_is_answered_with_a_valid_example(harness: Harness, key: s
 
 
 # --- the starter ---------------------------------------------------------------------------------------------------
-def test_the_starter_gives_no_cause_for_a_warning(make_harness: MakeHarness) -> None:
-    """The files of `init`, with only the addresses of the trackers changed, cause no line on standard error."""
-    harness = make_harness("jira", "servicenow")
+EDITS = {
+    "jira": {"https://example.atlassian.net": "URL", 'user = "capa-sync@example.com"': f'user = "{API_EMAIL}"'},
+    "jira-dc": {
+        "[sources.jira": "[sources.jira-dc",
+        "https://example.atlassian.net": "URL",
+        "project = CAPA": "project = NC",
+        "mappings/jira-cloud.yaml": "mappings/jira-dc.yaml",
+        'method = "basic"': 'method = "pat"',
+        'user = "capa-sync@example.com"\n': "",
+    },
+    "servicenow": {
+        'url = "https://example.service-now.com"': 'url = "URL"',
+        'method = "oauth-client-credentials"': f'method = "basic"\nuser = "{INTEGRATION_USER}"',
+        "client_id =": "# client_id =",
+        "client_secret_env =": "# client_secret_env =",
+        '# password_env = "SERVICENOW_PASSWORD"': 'password_env = "SERVICENOW_PASSWORD"',
+    },
+}
+"""What a person changes in the starter's settings: address, project, and how to sign in."""
+
+
+@pytest.mark.parametrize("source", EDITS)
+def test_the_starter_gives_no_cause_for_a_warning(make_harness: MakeHarness, source: str) -> None:
+    """The files of `init`, with only a tracker's address, project and sign-in changed, cause no warning anywhere."""
+    names = ("jira", "servicenow") if source == "jira" else (source,)  # as the starter has them
+    harness = make_harness(*names)
+    harness.create_clean(source)
     assert harness.run("init", "fresh").code == 0
-    servers = {name: harness.servers[name].url for name in ("jira", "servicenow")}
     text = (harness.folder / "fresh/capa-sync.toml").read_text(encoding="utf-8")
-    text = text.replace("https://example.atlassian.net", servers["jira"])
-    text = text.replace('"https://example.service-now.com"', f'"{servers["servicenow"]}"')
-    text = text.replace('user = "capa-sync@example.com"', f'user = "{API_EMAIL}"')
-    text = text.replace('method = "oauth-client-credentials"', 'method = "basic"\nuser = "' + INTEGRATION_USER + '"')
-    text = text.replace("client_id =", "# client_id =").replace("client_secret_env =", "# client_secret_env =")
-    text = text.replace('# password_env = "SERVICENOW_PASSWORD"', 'password_env = "SERVICENOW_PASSWORD"')
-    (harness.folder / "fresh/capa-sync.toml").write_text(text, encoding="utf-8")
-    done = harness.run("plan", "--config", "fresh/capa-sync.toml")
-    assert done.code == 0, done.err
-    assert [line for line in done.err.splitlines() if " of " not in line] == []
+    head, jira, servicenow = re.split(r"^(?=\[sources\.(?:jira|servicenow)\])", text, flags=re.MULTILINE)
+    for name in names:
+        text = servicenow if name == "servicenow" else jira
+        for old, new in EDITS[name].items():
+            assert old in text, old
+            text = text.replace(old, new.replace("URL", harness.servers[name].url))
+        head += text
+    (harness.folder / "fresh/capa-sync.toml").write_text(head, encoding="utf-8")
+    for verb in ("rules check fresh/rules", *(f"{name} --config fresh/capa-sync.toml" for name in VERBS)):
+        done = harness.run(*verb.split())
+        assert done.code == 0, done.err
+        assert [line for line in done.err.splitlines() if not PROGRESS.match(line)] == [], verb
+        assert not any(word in done.out for word in ("the site has no", ".yaml:", "not mapped", "warning:")), done.out
+    assert "1 ticket" in harness.run("sync", "--config", "fresh/capa-sync.toml", "--full").out
 
 
 # --- what a cycle reports ------------------------------------------------------------------------------------------
