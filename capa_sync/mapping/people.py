@@ -10,7 +10,7 @@ from pathlib import Path
 from ruamel.yaml.comments import CommentedMap
 
 from capa_sync.errors import MappingFileError
-from capa_sync.mapping.reading import YamlReader, line_of, plain
+from capa_sync.mapping.reading import YamlReader, line_of, plain, with_keys
 from capa_sync.mapping.texts import fold
 from capa_sync.model.near import did_you_mean, near_or_all
 from capa_sync.model.ticket import Account
@@ -82,7 +82,13 @@ def _read_people(reader: YamlReader, data: CommentedMap) -> People:
             if persons[key] is None:
                 reader.add(line_of(persons, key), f"'{person}' holds nothing", "write `accounts: {jira: …}` below it")
             continue
-        reader.keys(entry, ("name", "accounts", "active"), f"person '{person}'", _PERSON_WORDS)
+        opposite = [
+            word for word in ("inactive", "left") if word in entry
+        ]  # `active` alone would turn its sense round
+        for word in opposite:
+            reader.add(line_of(entry, word), f"person '{person}' has no key '{word}'", "write `active: no`")
+        known = with_keys(entry, [word for word in entry if word not in opposite])
+        reader.keys(known, ("name", "accounts", "active"), f"person '{person}'", _PERSON_WORDS)
         names[person] = reader.text_at(entry, "name") or person
         if not _read_active(reader, entry):
             gone.add(person)

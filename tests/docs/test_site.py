@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,16 @@ def test_the_pages_build_without_a_warning(site: Path) -> None:
     """A broken link, a missing page or an unknown anchor fails the build."""
     assert (site / "index.html").is_file()
     assert (site / "generated" / "phrases.html").is_file()
+
+
+def test_the_page_of_mistakes_holds_every_broken_file(site: Path) -> None:
+    """Each mistake of the indexes in `tests/broken/` is on the page, with all its answers."""
+    assert (site / "generated" / "mistakes.html").is_file()
+    page = (ROOT / "docs" / "generated" / "mistakes.md").read_text(encoding="utf-8")
+    indexes = [tomllib.loads(file.read_text(encoding="utf-8")) for file in (ROOT / "tests" / "broken").glob("*.toml")]
+    entries = [entry for index in indexes for entry in index["mistakes"]]
+    assert page.count("\n**") == len(entries) > 100
+    assert [answer for entry in entries for answer in entry["answers"] if answer not in page] == []
 
 
 def test_no_page_loads_anything_from_another_host(site: Path) -> None:
