@@ -11,6 +11,7 @@ CapaSyncError
 │ ├ WriteRefused           the tracker refused a write; it was not applied
 │ └ Fatal                  this source stops until a person acts
 │   ├ Authentication · BadAnswer
+│   ├ AccessDenied         one request is refused to our account (403); what it would have shown is unknown
 │   ├ AnswerTooLarge       a page is requested again with fewer tickets; a single ticket is quarantined
 │   └ ShownToCustomer      a comment sent as internal was public: writing to the source is paused
 ├ SafetyStop               exit 4; nothing is written, the message names the command that releases
@@ -142,6 +143,13 @@ class ShownToCustomer(Fatal):
 
 class BadAnswer(Fatal):
     """The answer is not what the API specifies (HTML, cut JSON, an error inside a 200): the page is refused."""
+
+
+class AccessDenied(Fatal):
+    """The tracker refused this one request to our account (403): an access rule, a business rule, a data policy.
+
+    It says nothing about other requests. What the answer would have shown is unknown, never empty.
+    """
 
 
 class AnswerTooLarge(Fatal):

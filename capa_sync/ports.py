@@ -150,6 +150,10 @@ class MirrorLookup(Protocol):
         """Return the content of the newest record part of a ticket, None when it is not mirrored."""
         ...
 
+    def part(self, source: str, ticket_id: str, kind: str) -> Any | None:
+        """Return the content of the newest part of a kind of a ticket, None when the mirror has none."""
+        ...
+
     def presence(self, source: str, ticket_id: str) -> Presence:
         """Return the ticket's presence; `unobserved` for a ticket that was never mirrored."""
         ...

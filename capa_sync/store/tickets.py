@@ -160,9 +160,14 @@ class Tickets:
 
     def record(self, source: str, ticket_id: str) -> Mapping[str, Any] | None:
         """Return the content of the newest record part of a ticket, None when it is not mirrored."""
+        found: Mapping[str, Any] | None = self.part(source, ticket_id, "record")
+        return found
+
+    def part(self, source: str, ticket_id: str, kind: str) -> Any | None:
+        """Return the content of the newest part of a kind of a ticket, None when the mirror has none."""
         nr = self._nr(source, ticket_id)
         parts = assembly.parts_of(self._db, [nr]).get(nr, ()) if nr is not None else ()
-        return next((json_value(part.body) for part in parts if part.kind == "record"), None)
+        return next((json_value(part.body) for part in parts if part.kind == kind), None)
 
     def key(self, source: str, ticket_id: str) -> str:
         """Return a ticket's present key, its id when it is not mirrored."""

@@ -47,6 +47,13 @@ class Mirror:
         reading = self.readings.get(ticket_id)
         return orjson.loads(reading.parts[0].body) if reading else None
 
+    def part(self, _source: str, ticket_id: str, kind: str) -> Any:
+        """Content of the newest part of a kind."""
+        reading = self.readings.get(ticket_id)
+        return next(
+            (orjson.loads(part.body) for part in (reading.parts if reading else ()) if part.kind == kind), None
+        )
+
     def presence(self, _source: str, ticket_id: str) -> Presence:
         """Return nothing: no ticket vanishes here."""
         return Presence.PRESENT if ticket_id in self.readings else Presence.UNOBSERVED

@@ -8,10 +8,9 @@ from itertools import islice
 
 import pytest
 
-from capa_sync.errors import Authentication
+from capa_sync.errors import AccessDenied, Authentication
 from capa_sync.model.ticket import Role
 from capa_sync.sandbox.messages import Reply, Request
-from capa_sync.sources.servicenow.answers import AccessDenied
 from tests.unit.sources.servicenow.source_harness import LISTS, START, SourceHarness, source_harness
 
 

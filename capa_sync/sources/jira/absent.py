@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from capa_sync.errors import AccessDenied
 from capa_sync.ports import MirrorLookup
 from capa_sync.sources.jira.client import JiraClient
 from capa_sync.sources.jira.draft import Draft
@@ -74,6 +75,14 @@ class Absent:
         draft.issue["fields"].update({name: held[name] for name in draft.absent if name in held})
         draft.mark(states)
 
+    def carry_refused(self, draft: Draft) -> None:
+        """Mark what Jira refused of this very version before, so that polls do not read an unchanged ticket again."""
+        mirrored = self._lookup.record(self._client.source, draft.id) or {}
+        held, marks = mirrored.get("fields") or {}, mirrored.get(UNKNOWN) or {}
+        refused = {name: state for name, state in marks.items() if state == UNDELIVERED and name not in draft.absent}
+        if refused and held.get("updated") == draft.fields.get("updated"):
+            draft.mark(refused)
+
     def complete(self, draft: Draft) -> None:
         """Request what the answer left out, once for each version of the ticket; the rest is marked as unknown."""
         self.carry(draft)
@@ -91,7 +100,11 @@ class Absent:
             self._ask(draft, [name for name in wanted if name not in lacking])
 
     def _ask(self, draft: Draft, wanted: list[str]) -> None:
-        answer_fields = self._answer(draft, wanted) if wanted else {}
+        try:
+            answer_fields = self._answer(draft, wanted) if wanted else {}
+        except AccessDenied:  # this ticket alone is refused: others may still be asked for
+            draft.settle(dict.fromkeys(wanted, UNDELIVERED))
+            return
         if not answer_fields:
             draft.mark(dict.fromkeys(wanted, UNASKED))
             return

@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from capa_sync.errors import Authentication, BadAnswer, Fatal, SourceError, WriteRefused
+from capa_sync.errors import AccessDenied, Authentication, BadAnswer, Fatal, SourceError, WriteRefused
 from capa_sync.redaction import redacted
 from capa_sync.sources.decoding import decode_json
 
@@ -69,7 +69,7 @@ def read_refusal(source: str, what: str, status: int, content: bytes) -> SourceE
     if 300 <= status < 400:
         return BadAnswer(source, f"{what}: the server sends us elsewhere ({status}); is the address right?")
     if status == 403:
-        return Fatal(source, f"{what}: not permitted (403){_colon(words)}; the account needs Browse projects")
+        return AccessDenied(source, f"{what}: not permitted (403){_colon(words)}; the account needs Browse projects")
     if status == 404:
         return Fatal(source, f"{what}: not found (404){_colon(words)}; is the address that of a Jira?")
     if status == 410:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from capa_sync.errors import AnswerTooLarge, BadAnswer
+from capa_sync.errors import AccessDenied, AnswerTooLarge, BadAnswer
 from capa_sync.sources.jira.client import JiraClient
 from capa_sync.sources.jira.shapes import is_issue, one_issue
 from capa_sync.sources.sizes import Oversized, PageSize
@@ -21,11 +21,15 @@ class ById:
     """Reads issues by id or key; gone or hidden ones are left out.
 
     Data Center's are read one by one, whole ones with their changelog.
+
+    Attributes:
+        refused: ids of those for which the newest answer was a refusal (403).
     """
 
     def __init__(self, client: JiraClient) -> None:
         self._client = client
         self._size = PageSize(client.goal)
+        self.refused: set[str] = set()
 
     def whole(self, ids: Sequence[str]) -> Iterator[Issue]:
         """Read all fields; a ticket larger than an answer may be is returned as `Oversized`."""
@@ -43,7 +47,7 @@ class ById:
             if self._client.is_cloud:
                 yield from self._bulk(some, fields)
             else:
-                yield from (found for id_ in some if (found := self._one(id_, fields)) is not None)
+                yield from (found for id_ in some if (found := self._shown(id_, fields)) is not None)
 
     def _bulk(self, ids: Sequence[str], fields: Sequence[str]) -> list[Issue]:
         try:
@@ -60,6 +64,14 @@ class ById:
         if fields == ALL_FIELDS:
             self._size.learn(len(found), self._client.answered_bytes)
         return found
+
+    def _shown(self, id_: str, fields: Sequence[str]) -> Issue | None:
+        self.refused.discard(id_)
+        try:
+            return self._one(id_, fields)
+        except AccessDenied:
+            self.refused.add(id_)
+            return None
 
     def _one(self, id_: str, fields: Sequence[str]) -> Issue | None:
         is_whole = fields == ALL_FIELDS

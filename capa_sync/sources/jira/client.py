@@ -15,6 +15,7 @@ import requests
 from jira import JIRA
 
 from capa_sync.errors import (
+    AccessDenied,
     AnswerTooLarge,
     Authentication,
     BadAnswer,
@@ -131,13 +132,20 @@ class JiraClient:
 
         Raises:
             Retryable, NotBefore: the tracker asks to wait. Authentication: it does not accept our sign-in.
-            BadRequest: 400. BadAnswer: not what the API promises. Fatal: refused for good.
+            BadRequest: 400. AccessDenied: 403. BadAnswer: not what the API promises. Fatal: refused for good.
         """
         return self._read("GET", path, params, None)
 
     def find(self, path: str, params: Mapping[str, Any] | None = None) -> Any | None:
         """Like `get`, but return None for 404: gone, hidden, or never there."""
         return self._read("GET", path, params, None, may_miss=True)
+
+    def find_shown(self, path: str, params: Mapping[str, Any] | None = None) -> Any | None:
+        """Like `find`, but return None for 403 too: for what Jira may refuse of one ticket and show of others."""
+        try:
+            return self.find(path, params)
+        except AccessDenied:
+            return None
 
     def post(self, path: str, body: Mapping[str, Any], params: Mapping[str, Any] | None = None) -> Any:
         """Read by a POST that changes nothing. Raises the errors of `get`."""

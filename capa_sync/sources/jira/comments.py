@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from capa_sync.errors import AnswerTooLarge, BadAnswer, Retryable, Skippable
+from capa_sync.errors import AccessDenied, AnswerTooLarge, BadAnswer, Retryable, Skippable
 from capa_sync.sources.jira.client import JiraClient
 from capa_sync.sources.jira.draft import Draft
-from capa_sync.sources.jira.parts import KNOWN, UNDELIVERED, undecorate
+from capa_sync.sources.jira.parts import UNDELIVERED, undecorate
 from capa_sync.sources.jira.people import JiraAccounts
 from capa_sync.sources.jira.shapes import counted_rows, entry_ids, items_and_total
 from capa_sync.sources.sizes import too_large
@@ -35,31 +35,35 @@ class CommentReader:
     def read(self, draft: Draft) -> list[Any] | None:
         """Return all comments in the order of their creation; None when the ticket is gone.
 
-        Where the answer left them out, they are read now or stay unread: then the mirror keeps its own.
+        Where the answer left them out, they are read now or stay unread; where Jira refuses to list them, they are
+        marked as not delivered. In both cases the mirror keeps its own.
         """
-        if _COMMENT in draft.absent:
-            return self._left_out(draft)
-        listed, total = items_and_total(draft.comments, "comments")
+        is_left_out = _COMMENT in draft.absent
+        if is_left_out and (_COMMENT in draft.settled or not self._may_ask()):
+            draft.has_unread_comments = True
+            return []
+        listed, total = ([], 1) if is_left_out else items_and_total(draft.comments, "comments")
         found: list[Any] | None = listed if len(listed) >= total else self._paged(draft)
-        for comment in found or ():
+        if found is None:
+            return self._refused(draft)
+        if is_left_out:
+            draft.issue["fields"][_COMMENT] = {"total": len(found)}
+        draft.settle_shown(_COMMENT)
+        for comment in found:
             self._people.meet(comment.get("author"))
-        undecorate(found or ())
+        undecorate(found)
         return found
 
-    def _left_out(self, draft: Draft) -> list[Any] | None:
-        if _COMMENT in draft.settled or not self._may_ask():
-            draft.has_unread_comments = True
-            return []
-        found = self._paged(draft)
-        if found is not None:
-            draft.issue["fields"][_COMMENT] = {"total": len(found)}
-            draft.settle({_COMMENT: KNOWN})
-            undecorate(found)
-        elif self._client.find(f"issue/{draft.id}", {"fields": "updated"}) is not None:
-            draft.settle({_COMMENT: UNDELIVERED})  # the ticket is there, and its comments are not for us
-            draft.has_unread_comments = True
-            return []
-        return found
+    def _refused(self, draft: Draft) -> list[Any] | None:
+        """Leave comments unread that are not for us, though the ticket is there; return None when it is gone."""
+        try:
+            if self._client.find(f"issue/{draft.id}", {"fields": "updated"}) is None:
+                return None
+        except AccessDenied:
+            pass  # the ticket is there: a list has just named it
+        draft.settle({_COMMENT: UNDELIVERED})
+        draft.has_unread_comments = True
+        return []
 
     def _paged(self, draft: Draft) -> list[Any] | None:
         expected = None if _COMMENT in draft.absent else items_and_total(draft.comments, "comments")[1]
@@ -92,7 +96,7 @@ class CommentReader:
         while True:
             params = {"startAt": start, "maxResults": size, "orderBy": "created"}
             try:
-                return self._client.find(f"issue/{draft.id}/comment", params)
+                return self._client.find_shown(f"issue/{draft.id}/comment", params)
             except AnswerTooLarge:
                 if size == 1:
                     why = f"a comment of it: {too_large(self._client.most)}"

@@ -23,7 +23,7 @@ class Draft:
 
     `is_by_id`: it came from the database, not from the search index. `absent`: fields that the answer left out, once
     `is_carried` says that the mirror was consulted; `settled`: those of them for which nothing is requested any more.
-    `has_unread_comments`: its comments were left out and not read afterwards.
+    `has_unread_comments`, `has_unread_history`: these were left out or refused, and not read afterwards.
     `is_oversized`: the ticket is larger than an answer may be; only its outline is known.
     `fault`: why the ticket cannot be used, "" when it can.
     """
@@ -40,6 +40,7 @@ class Draft:
     is_carried: bool = False
     settled: set[str] = field(default_factory=set)
     has_unread_comments: bool = False
+    has_unread_history: bool = False
     is_oversized: bool = False
     fault: str = ""
 
@@ -76,6 +77,11 @@ class Draft:
         """Mark fields for which this version of the ticket is not requested again."""
         self.settled |= states.keys()
         self.mark(states)
+
+    def settle_shown(self, name: str) -> None:
+        """Take away the mark of a part that was left out or refused before and has now been read."""
+        if name in self.absent or name in self.issue.get(UNKNOWN, {}):
+            self.settle({name: KNOWN})
 
     @property
     def key(self) -> str:

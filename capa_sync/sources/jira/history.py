@@ -18,6 +18,8 @@ _RECORDS = 100
 _PAGE = 100
 TOO_LARGE: list[Any] = []
 """This very object replaces a history of which one entry alone is larger than an answer may be."""
+REFUSED: list[Any] = []
+"""This very object replaces a history that Jira refuses to show, although it shows the ticket."""
 
 
 def chunks(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
@@ -115,14 +117,14 @@ class Histories:
     def read_silent(self, ids: Sequence[str]) -> dict[str, list[Any]]:
         """Read the tickets that are missing in the bulk answer: one by one, where they have any history.
 
-        A ticket without any history is returned with an empty list; one that is gone or hidden has no key.
+        A ticket without any history is returned with an empty list; one that is gone or hidden has no key. The
+        history of one that is there may be REFUSED.
         """
         found: dict[str, list[Any]] = {}
         for some in chunks(ids, _RECORDS):
             for id_, count in self._counted(some):
                 whole = [] if count == 0 else self.read_one(id_, count)
-                if whole is not None:
-                    found[id_] = whole
+                found[id_] = REFUSED if whole is None else whole
         return found
 
     def _counted(self, ids: Sequence[str]) -> list[tuple[str, int | None]]:
@@ -138,7 +140,7 @@ class Histories:
         return [(str(issue["id"]), _total(issue.get("changelog"))) for issue in issues]
 
     def read_one(self, id_: str, count: int | None = None) -> list[Any] | None:
-        """Read one ticket's history page by page, until its own total is reached; None when it is gone.
+        """Read one ticket's history page by page, until its own total is reached; None when it is not shown.
 
         `count` is the total that another answer stated; when it differs or is missing, the history is read twice.
         """
@@ -154,7 +156,7 @@ class Histories:
         while True:
             asked = self._size.of(_PAGE)
             try:
-                answer = self._client.find(f"issue/{id_}/changelog", {"startAt": start, "maxResults": asked})
+                answer = self._client.find_shown(f"issue/{id_}/changelog", {"startAt": start, "maxResults": asked})
             except AnswerTooLarge:
                 if asked == 1:
                     return TOO_LARGE

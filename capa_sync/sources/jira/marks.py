@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from capa_sync.errors import AnswerTooLarge, BadAnswer
+from capa_sync.errors import AccessDenied, AnswerTooLarge, BadAnswer
 from capa_sync.model.write import PROPERTY_KEY
 from capa_sync.sources.jira.client import JiraClient
 from capa_sync.sources.jira.shapes import counted_rows, is_id, rows_of
@@ -32,6 +32,8 @@ def find_own_comment(client: JiraClient, ticket_id: str, me: str, marker: str, *
         me: our own account; comments of others are not looked at.
         marker: identity of register and ticket.
         adopts: whether a comment of another register counts.
+
+    Raises AccessDenied when the list of comments is not shown, although the ticket may be.
     """
     adopted = ""
     for ids in _own_comments(client, ticket_id, me):
@@ -49,8 +51,9 @@ def _own_comments(client: JiraClient, ticket_id: str, me: str) -> Iterator[list[
     start = 0
     while True:
         answer = _page(client, ticket_id, start)
-        if answer is None:
-            return
+        if answer is None:  # a list that is not shown proves no comment absent
+            message = f"the comments of ticket {ticket_id} are not shown to us: whether ours is there is not known"
+            raise AccessDenied(client.source, message)
         comments, total = counted_rows(client.source, answer, "comments", f"the comments of ticket {ticket_id}")
         if not all(is_id(comment.get("id")) for comment in comments):
             raise BadAnswer(client.source, f"a comment of ticket {ticket_id} has no id")
@@ -72,7 +75,7 @@ def _page(client: JiraClient, ticket_id: str, start: int) -> Any:
     while True:
         params = {"startAt": start, "maxResults": size, "orderBy": "-created"}
         try:
-            return client.find(f"issue/{ticket_id}/comment", params)
+            return client.find_shown(f"issue/{ticket_id}/comment", params)
         except AnswerTooLarge:
             if size == 1:
                 raise

@@ -13,7 +13,7 @@ from capa_sync.model.values import BLANK, Raw
 from capa_sync.sources.bodies import UNREADABLE
 from capa_sync.sources.jira.adf import adf_text, is_document
 from capa_sync.sources.jira.changes import Dated, HistoryReader, sorted_entries
-from capa_sync.sources.jira.parts import CHILDREN, COMMENTS, HISTORY, KINDS, RECORD, UNASKED, UNKNOWN
+from capa_sync.sources.jira.parts import CHANGELOG, CHILDREN, COMMENTS, HISTORY, KINDS, RECORD, UNASKED, UNKNOWN
 from capa_sync.sources.jira.shapes import is_id, is_key
 from capa_sync.sources.jira.times import read_instant
 from capa_sync.sources.jira.values import account_of, clean, field_value, is_ticking
@@ -102,7 +102,7 @@ class JiraParser:
             self.dated(found[RECORD], history.get("histories") or ()),
             found.get(COMMENTS),
             found.get(CHILDREN) or (),
-            history_complete=history.get("complete", False),
+            history_complete=history.get("complete", False) and CHANGELOG not in (found[RECORD].get(UNKNOWN) or {}),
         )
 
     def dated(self, issue: Mapping[str, Any], histories: Iterable[Any]) -> list[Dated]:

@@ -15,6 +15,8 @@ from capa_sync.sources.bodies import body_of
 RECORD, HISTORY, COMMENTS, CHILDREN = "record", "history", "comments", "children"
 UNKNOWN = "unknownFields"
 """Our own member of a record: field that no answer contained for this version -> UNASKED or UNDELIVERED."""
+CHANGELOG = "changelog"
+"""Key in UNKNOWN for a history that Jira refused: the mirror's stays, and is not complete."""
 KNOWN, UNASKED, UNDELIVERED = "", "unasked", "undelivered"
 """State of a left-out field: an answer contained it after all; not requested yet; not returned on request."""
 KINDS = {"comment": "comments", "issuelinks": "links", "subtasks": "subtasks", "attachment": "attachments"}

@@ -79,6 +79,13 @@ class SiteReader:
 
     def is_unchanged(self, draft: Draft) -> bool:
         """Tell whether the mirror holds exactly this record already, as present."""
+        if self._is_held(draft):
+            return True
+        if self.is_mirrored(draft.id):
+            self.absent.carry_refused(draft)
+        return self._is_held(draft)
+
+    def _is_held(self, draft: Draft) -> bool:
         self.absent.carry(draft)
         if self.lookup.known_digest(self.name, draft.id) != draft.part.digest:
             return False
@@ -86,7 +93,7 @@ class SiteReader:
 
     def _is_known_late(self, draft: Draft) -> bool:
         """Tell whether the mirror holds this record already, with a history that is newer by the same amount."""
-        return self.is_unchanged(draft) and self.lookup.newest_change(self.name, draft.id) == draft.dated[-1][0]
+        return self._is_held(draft) and self.lookup.newest_change(self.name, draft.id) == draft.dated[-1][0]
 
     def is_mirrored(self, id_: str) -> bool:
         """Tell whether the mirror knows the ticket at all."""
@@ -200,8 +207,9 @@ class SiteReader:
         again = map(Draft.of, self.search_ids(bare, ALL_FIELDS, changelog=True))
         fresh = {draft.id: draft for draft in (*found, *again) if draft.changelog is not None or draft.is_oversized}
         fresh.update((draft.id, draft) for draft in self.fetch([id_ for id_ in bare if id_ not in fresh]))
-        return [fresh[draft.id] for draft in found if draft.id in fresh]
+        refused = self._by_id.refused  # named by the search, so they are there: their history alone is unknown
+        return [fresh.get(draft.id, draft) for draft in found if draft.id in fresh or draft.id in refused]
 
     def answers_alone(self, id_: str) -> bool:
         """Send a request for one ticket alone, and tell whether it is visible to us."""
-        return self.client.find(f"issue/{id_}", {"fields": "updated"}) is not None
+        return self.client.find_shown(f"issue/{id_}", {"fields": "updated"}) is not None

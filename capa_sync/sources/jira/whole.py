@@ -14,9 +14,16 @@ from capa_sync.sources.jira.changes import FieldNames
 from capa_sync.sources.jira.client import JiraClient
 from capa_sync.sources.jira.comments import CommentReader
 from capa_sync.sources.jira.draft import Draft, lateness, updated_at
-from capa_sync.sources.jira.history import TOO_LARGE, Histories
+from capa_sync.sources.jira.history import REFUSED, TOO_LARGE, Histories
 from capa_sync.sources.jira.parse import JiraParser
-from capa_sync.sources.jira.parts import children_part, comments_part, history_part, undecorate
+from capa_sync.sources.jira.parts import (
+    CHANGELOG,
+    UNDELIVERED,
+    children_part,
+    comments_part,
+    history_part,
+    undecorate,
+)
 from capa_sync.sources.jira.people import JiraAccounts
 from capa_sync.sources.jira.shapes import items_and_total
 from capa_sync.sources.sizes import too_large
@@ -120,7 +127,9 @@ class Assembler:
         ticket = self._parser.build(
             draft.issue, draft.dated, comments, children or (), history_complete=draft.is_complete
         )
-        parts = [draft.part, history_part(entries, is_complete=draft.is_complete)]
+        parts = [draft.part]
+        if not draft.has_unread_history:
+            parts.append(history_part(entries, is_complete=draft.is_complete))
         if not draft.has_unread_comments:
             parts.append(comments_part(comments))
         if children is not None:
@@ -161,12 +170,17 @@ class Assembler:
             entries = logs.get(draft.id)
             if entries is TOO_LARGE:
                 skipped.append(Skip(draft.id, draft.key, too_large(self._client.most)))
-            if entries is None or entries is TOO_LARGE:
+            if entries is REFUSED:
+                draft.settle({CHANGELOG: UNDELIVERED})
+                draft.has_unread_history, draft.is_complete = True, False
+                found.append(draft)
+            if entries is None or entries is TOO_LARGE or entries is REFUSED:
                 continue
             if len(entries) > MOST_ENTRIES:
                 many = f"its history has {len(entries)} entries, more than the {MOST_ENTRIES} that are worked on"
                 skipped.append(Skip(draft.id, draft.key, many))
                 continue
+            draft.settle_shown(CHANGELOG)
             try:
                 self._date(draft, entries)
             except (Skippable, *UNREADABLE) as error:
@@ -208,6 +222,8 @@ class Assembler:
             if total > len(entries) or draft.changelog is None:
                 alone = next(self._by_id.whole([draft.id]), None)
                 if alone is None:
+                    if draft.id in self._by_id.refused:
+                        logs[draft.id] = REFUSED
                     continue
                 fresh = Draft.of(alone)
                 draft.renew(fresh)

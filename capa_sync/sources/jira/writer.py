@@ -7,7 +7,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from capa_sync.errors import AnswerTooLarge, BadAnswer, DeliveryUnknown, Skippable, SourceError, WriteRefused
+from capa_sync.errors import (
+    AccessDenied,
+    AnswerTooLarge,
+    BadAnswer,
+    DeliveryUnknown,
+    Skippable,
+    SourceError,
+    WriteRefused,
+)
 from capa_sync.model.clock import Clock
 from capa_sync.model.patterns import COMMENT_ID
 from capa_sync.model.write import OWN_LABELS, PROPERTY_KEY, Delivered, Write, WriteKind
@@ -64,7 +72,7 @@ class JiraWriter:
 
         Raises:
             Retryable, NotBefore: not applied. WriteRefused: not applied. DeliveryUnknown: the answer is lost.
-            Skippable: not applied: what must be read of this ticket first is too large.
+            Skippable: not applied: what must be read of this ticket first is too large, or refused to us.
             ShownToCustomer: a comment sent as internal was public; it was deleted again.
         """
         self._sign_in()
@@ -75,7 +83,7 @@ class JiraWriter:
         }
         try:
             return ways[write.kind](write, remote_id)
-        except AnswerTooLarge as error:  # raised by a read before anything is sent
+        except (AccessDenied, AnswerTooLarge) as error:  # raised by a read before anything is sent
             raise Skippable(self.name, write.ticket_key, error.message) from None
 
     @fenced
@@ -84,7 +92,7 @@ class JiraWriter:
         self._sign_in()
         try:
             return self._look_up(write, remote_id)
-        except AnswerTooLarge as error:  # concerns this ticket alone: the others go on
+        except (AccessDenied, AnswerTooLarge) as error:  # concerns this ticket alone: the others go on
             raise DeliveryUnknown(self.name, error.message) from None
 
     def _look_up(self, write: Write, remote_id: str) -> Delivered | None:

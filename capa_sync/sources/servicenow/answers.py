@@ -10,7 +10,16 @@ from typing import Any
 import orjson
 import requests
 
-from capa_sync.errors import Authentication, BadAnswer, DeliveryUnknown, Fatal, NotBefore, SourceError, WriteRefused
+from capa_sync.errors import (
+    AccessDenied,
+    Authentication,
+    BadAnswer,
+    DeliveryUnknown,
+    Fatal,
+    NotBefore,
+    SourceError,
+    WriteRefused,
+)
 from capa_sync.model.clock import Clock
 from capa_sync.model.patterns import COUNT, CUT_SHORT, DATE_LIKE
 from capa_sync.model.visible import one_line
@@ -24,10 +33,6 @@ _LONGEST_TABLE = 80
 Row = dict[str, Any]
 _EMPTY = b'{"display_value":"","value":""}'
 """An empty cell in both forms; most cells of a wide table are empty. A JSON string cannot contain these bytes."""
-
-
-class AccessDenied(Fatal):
-    """An access rule, business rule or data policy refused the request (403)."""
 
 
 class NoSuchTable(Fatal):

@@ -14,7 +14,7 @@ from capa_sync.sources.bodies import MOST_ENTRIES, TooMuch
 from capa_sync.sources.servicenow.answers import Row, is_table_name, value_of
 from capa_sync.sources.servicenow.dictionary import TableFacts
 from capa_sync.sources.servicenow.directory import InstanceDirectory
-from capa_sync.sources.servicenow.history import Asked, AuditReader, Past
+from capa_sync.sources.servicenow.history import Asked, AuditReader, Entries, Past
 from capa_sync.sources.servicenow.labels import Mentions, labels_of, learn, mentions_of
 from capa_sync.sources.servicenow.parse import ServiceNowParser
 from capa_sync.sources.servicenow.parts import (
@@ -99,6 +99,7 @@ class Assembly:
         skipped = self._leave_out(table_spec, current, past)
         for row in current.values():
             self.carry(table_spec, row)
+        past = Past(self._kept(AUDIT, past.audit, list(current)), self._kept(JOURNAL, past.notes, list(current)))
         mentions = mentions_of(current, past)
         learn(self.directory, self.directory.table(table_spec.table), list(current.values()), mentions.values())
         found: list[Reading] = []
@@ -119,6 +120,18 @@ class Assembly:
             except TooMuch as much:
                 skipped.append(Skip(key, value_of(row, "number"), str(much), self.digest(table_spec, row)))
         return found, skipped
+
+    def _kept(self, kind: str, read: dict[str, Entries] | None, ids: Sequence[str]) -> dict[str, Entries]:
+        """Add the history rows that the mirror holds, where we may not read them now, or not all of them.
+
+        What an instance does not show any more is unknown, not gone.
+        """
+        found = {key: Entries(is_closed=True) for key in ids} if read is None else read
+        for key, entries in found.items():
+            if not entries.complete or entries.is_closed:
+                mirrored = self.lookup.part(self.directory.client.source, key, kind)
+                found[key] = entries.with_mirrored(mirrored) if mirrored else entries
+        return found
 
     def _leave_out(self, table_spec: TableSpec, current: dict[str, Row], past: Past) -> list[Skip]:
         """Remove records that are larger than an answer may be, with their history, and return them."""

@@ -6,9 +6,10 @@ from collections.abc import Set
 from functools import partial
 from typing import Any
 
+from capa_sync.errors import AccessDenied
 from capa_sync.model.ticket import Census
 from capa_sync.ports import MirrorLookup
-from capa_sync.sources.servicenow.answers import AccessDenied, NoSuchTable, Row, value_of
+from capa_sync.sources.servicenow.answers import NoSuchTable, Row, value_of
 from capa_sync.sources.servicenow.client import TableClient
 from capa_sync.sources.servicenow.keyset import KeysetPager
 from capa_sync.sources.servicenow.options import ServiceNowOptions

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from capa_sync.errors import Fatal
-from capa_sync.sources.servicenow.answers import AccessDenied, Row, value_of
+from capa_sync.errors import AccessDenied, Fatal
+from capa_sync.sources.servicenow.answers import Row, value_of
 from capa_sync.sources.servicenow.client import TableClient
 from capa_sync.sources.servicenow.keyset import KeysetPager
 from capa_sync.sources.servicenow.parts import JOURNAL_COLUMNS

@@ -17,8 +17,8 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import partial
 
-from capa_sync.errors import AnswerTooLarge, BadAnswer
-from capa_sync.sources.servicenow.answers import AccessDenied, QueryTooLong, Row, value_of
+from capa_sync.errors import AccessDenied, AnswerTooLarge, BadAnswer
+from capa_sync.sources.servicenow.answers import NoSuchTable, QueryTooLong, Row, value_of
 from capa_sync.sources.servicenow.client import TableClient
 from capa_sync.sources.servicenow.keyset import KeysetPager
 from capa_sync.sources.servicenow.parts import Reach
@@ -38,7 +38,8 @@ _NOTES = ("sys_id", "element_id", "element", "value", "sys_created_by", "sys_cre
 class Entries:
     """History rows of one record, oldest first; `complete` when none is missing.
 
-    `is_too_large`: one of them alone is larger than an answer may be.
+    `is_too_large`: one of them alone is larger than an answer may be. `is_closed`: none could be read now, all are
+    from the mirror.
 
     Their cells are texts, without the record's own id, which each would repeat.
     """
@@ -46,11 +47,20 @@ class Entries:
     rows: list[Row] = field(default_factory=list)
     complete: bool = True
     is_too_large: bool = False
+    is_closed: bool = False
 
     @property
     def reach(self) -> Reach:
         """Whether all rows were read."""
+        if self.is_closed:
+            return Reach.CLOSED
         return Reach.WHOLE if self.complete else Reach.PARTLY
+
+    def with_mirrored(self, mirrored: Sequence[Row]) -> Entries:
+        """Return these rows and those that the mirror has besides: a row that is not shown now is not gone."""
+        rows = {row["sys_id"]: row for row in (*mirrored, *self.rows)}
+        self.rows = sorted(rows.values(), key=lambda row: (row["sys_created_on"], row["sys_id"]))
+        return self
 
 
 @dataclass(slots=True)
@@ -153,7 +163,7 @@ class AuditReader:
             return None
         try:
             return dict(_read(self._client, kind, ids)) if ids else {}
-        except AccessDenied:
+        except (AccessDenied, NoSuchTable):
             self._closed.add(kind.table)
             return None
 
@@ -179,7 +189,7 @@ class AuditReader:
             while coming:
                 some: _Found = asked.slices.wait(coming.popleft())
                 found.update(some)
-        except AccessDenied:
+        except (AccessDenied, NoSuchTable):
             self._closed.add(kind.table)
             return None
         return found
@@ -190,7 +200,7 @@ def _is_shown(client: TableClient, table: str, query: str) -> bool:
         answer = client.rows(table, query, limit=100, fields=("sys_id",), counted=False)
         if not answer.rows:
             answer = client.rows(table, query, limit=100, fields=("sys_id",))
-    except AccessDenied:
+    except (AccessDenied, NoSuchTable):
         return False
     return bool(answer.rows) or not answer.total
 

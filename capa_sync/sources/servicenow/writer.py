@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from capa_sync.errors import AnswerTooLarge, DeliveryUnknown, Skippable, SourceError, WriteRefused
+from capa_sync.errors import AccessDenied, AnswerTooLarge, DeliveryUnknown, Skippable, SourceError, WriteRefused
 from capa_sync.model.note import NoteMark
 from capa_sync.model.patterns import CODE_TAG, NOTE_MARKER
 from capa_sync.model.visible import lines
@@ -48,7 +48,7 @@ class ServiceNowWriter:
         Raises:
             WriteRefused: not applied, or silently ignored by the instance.
             Retryable, NotBefore, Fatal: not applied.
-            Skippable: not applied: what must be read of this ticket first is too large.
+            Skippable: not applied: what must be read of this ticket first is too large, or refused to us.
             DeliveryUnknown: sent, but the answer was lost.
         """
         try:
@@ -56,7 +56,7 @@ class ServiceNowWriter:
                 return self._set_fields(write)
             if write.kind is WriteKind.WORK_NOTE:
                 return self._add_note(write, remote_id)
-        except AnswerTooLarge as error:  # raised by a read before anything is sent
+        except (AccessDenied, AnswerTooLarge) as error:  # raised by a read before anything is sent
             raise Skippable(self._options.name, write.ticket_key, error.message) from None
         raise WriteRefused(self._options.name, f"a {write.kind.value} is never written to ServiceNow")
 
@@ -65,7 +65,7 @@ class ServiceNowWriter:
         """Return how the ticket shows this write; None when it does not. Raises SourceError."""
         try:
             return self._look_up(write, remote_id)
-        except AnswerTooLarge as error:  # concerns this ticket alone: the others go on
+        except (AccessDenied, AnswerTooLarge) as error:  # concerns this ticket alone: the others go on
             raise DeliveryUnknown(self._options.name, error.message) from None
 
     def _look_up(self, write: Write, remote_id: str) -> Delivered | None:

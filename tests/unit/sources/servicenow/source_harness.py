@@ -56,6 +56,11 @@ class MemoryMirror:
         stored = self.parts.get(ticket_id)
         return orjson.loads(stored["record"].body) if stored else None
 
+    def part(self, source: str, ticket_id: str, kind: str) -> Any:
+        """Return the content of the newest part of a kind."""
+        stored = self.parts.get(ticket_id, {})
+        return orjson.loads(stored[kind].body) if kind in stored else None
+
     def presence(self, source: str, ticket_id: str) -> Presence:
         """Return present: no ticket disappears here."""
         return Presence.PRESENT if ticket_id in self.parts else Presence.UNOBSERVED
