@@ -16,6 +16,10 @@ VANISH_COUNT = 200
 Mirrored = Mapping[str, tuple[Presence, str]]
 """Ticket id -> its presence so far, and its container."""
 
+_ASKED = frozenset({"live", "left"})
+"""States of a container whose tickets can be asked for."""
+_LEFT = frozenset({"left", "left_closed"})
+"""States of a container that the settings name no longer."""
 _SETTLED = frozenset({Presence.DELETED, Presence.DELETED_OR_HIDDEN, Presence.OUT_OF_SCOPE})
 _ANSWERED = frozenset({Presence.UNOBSERVED, Presence.ACCESS_LOST, Presence.DELETED_OR_HIDDEN})
 
@@ -64,7 +68,7 @@ def unsettled(mirrored: Mirrored, census: Census) -> list[str]:
     return [
         ticket
         for ticket, (presence, container) in mirrored.items()
-        if ticket not in census.ids and presence not in _SETTLED and census.containers.get(container) == "live"
+        if ticket not in census.ids and presence not in _SETTLED and census.containers.get(container) in _ASKED
     ]
 
 
@@ -74,7 +78,7 @@ def settled(mirrored: Mirrored, census: Census) -> list[str]:
         ticket
         for ticket, (presence, container) in mirrored.items()
         if ticket not in census.ids and presence in _SETTLED and presence is not Presence.DELETED
-        if census.containers.get(container) == "live"
+        if census.containers.get(container) in _ASKED
     ]
 
 
@@ -149,8 +153,10 @@ def _explain(
     if ticket in proofs:
         return Sighting(Presence.DELETED, proofs[ticket])
     state = census.containers.get(container)
-    if presence is Presence.DELETED or (presence is Presence.DELETED_OR_HIDDEN and state != "live"):
+    if presence is Presence.DELETED or (presence is Presence.DELETED_OR_HIDDEN and state not in _ASKED):
         return None  # a proof stays valid: trackers delete it after some time, the register does not
+    if state in _LEFT:
+        return _left(ticket, presence, container, evidence)
     if state != "live":
         return _unseen(container, state)
     if ticket in evidence.in_scope:
@@ -164,6 +170,15 @@ def _explain(
     if ticket in evidence.unasked:
         return Sighting(Presence.UNOBSERVED, "missing in a census, and not yet asked for by its id")
     return None
+
+
+def _left(ticket: str, presence: Presence, container: str, evidence: CensusEvidence) -> Sighting | None:
+    """Return what follows for a ticket from a container that the settings name no longer: nobody need doubt that."""
+    if ticket in evidence.gone:
+        return Sighting(Presence.DELETED_OR_HIDDEN, f"it does not answer while {container} is visible")
+    if presence is Presence.DELETED_OR_HIDDEN and ticket not in evidence.elsewhere:
+        return None
+    return Sighting(Presence.OUT_OF_SCOPE, f"the settings name {container} no longer")
 
 
 def _unseen(container: str, state: str | None) -> Sighting:

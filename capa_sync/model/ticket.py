@@ -316,7 +316,9 @@ class Census:
 
     Attributes:
         ids: immutable ids of all tickets that the query finds (records), and of the requested action tickets.
-        containers: container -> `live`, `archived`, `deleted`; a container absent here is not visible to us.
+        containers: container -> `live`, `archived`, `deleted`; of mirrored tickets whose container the settings name
+            no longer: `left` where it is visible to us, else `left_closed`. A container absent here is not visible
+            to us.
         count: the tracker's own count of tickets that the query finds, None unknown.
         in_query: how many of `ids` the query itself found, None unknown; a difference to `count` shows a drift.
         witness: one of `ids` that the query found; an answer about other tickets is trusted only if it contains this

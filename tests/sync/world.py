@@ -166,6 +166,13 @@ class World:
         _write_settings(self)
         self.restart()
 
+    def retable(self, table: str, file: str) -> None:
+        """Let the ServiceNow source read another table with another shipped mapping, and restart."""
+        self.written["table"] = table
+        self.written["mapping"] = {**self.written["mapping"], "servicenow": starter_path("mappings") / file}
+        _write_settings(self)
+        self.restart()
+
     def _altered(self, name: str, pieces: Mapping[str, str]) -> Path:
         """Write the shipped mapping with these pieces replaced into a folder of its own, with the people file."""
         origin = starter_path("mappings") / _MAPPING[name]
@@ -379,7 +386,15 @@ def _as_written(
     query: Mapping[str, str], rules: Sequence[str] | None, mode: str, more: str, budget: str
 ) -> dict[str, Any]:
     shipped = {name: starter_path("mappings") / file for name, file in _MAPPING.items()}
-    return {"query": query, "rules": rules, "mode": mode, "more": more, "budget": budget, "mapping": shipped}
+    return {
+        "query": query,
+        "rules": rules,
+        "mode": mode,
+        "more": more,
+        "budget": budget,
+        "mapping": shipped,
+        "table": "sn_grc_issue",
+    }
 
 
 def _write_settings(world: World) -> None:
@@ -394,6 +409,6 @@ def _write_settings(world: World) -> None:
             query=held["query"][name],
             mapping=held["mapping"][name],
             budget=held["budget"],
-            more=f"{held['more']}\n{_MORE[name]}",
+            more=f"{held['more']}\n{_MORE[name].replace('sn_grc_issue', held['table'])}",
         )
     (world.folder / "capa-sync.toml").write_text(text, encoding="utf-8")

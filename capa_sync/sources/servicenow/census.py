@@ -37,6 +37,7 @@ class CensusTaker:
             scope = prefixed(self._options.query, reference) or f"{reference}ISNOTEMPTY"
             rows = self._sweep(table, scope, ("sys_id", reference), containers)
             children.update(value_of(row, "sys_id") for row in rows if self._is_ours(row, reference, ids))
+        containers |= self._left()
         present, witness = frozenset(ids | children), max(ids, key=str.lower, default="")
         return Census(present, containers, count=count, in_query=len(ids), witness=witness, named=frozenset(ids))
 
@@ -47,16 +48,22 @@ class CensusTaker:
         return self._lookup.known_digest(self._client.source, value_of(row, "sys_id")) is not None
 
     def roster(self) -> dict[str, str]:
-        """Return the tables that we may read, those of mirrored rows included. Raises SourceError."""
-        found: dict[str, str] = {}
-        named = (self._options.table, *(table for table, _ in self._options.child_tables))
-        for table in dict.fromkeys((*named, *self._lookup.containers(self._client.source))):
-            try:
-                self._client.rows(table, "", limit=1, fields=("sys_id",), counted=False)
-            except (AccessDenied, NoSuchTable):
-                continue
-            found[table] = "live"
-        return found
+        """Return the state of the tables named by the settings and of those of mirrored rows. Raises SourceError."""
+        return {table: "live" for table in self._options.tables if self._is_open(table)} | self._left()
+
+    def _left(self) -> dict[str, str]:
+        """Return the state of the tables of mirrored rows that the settings name no longer."""
+        tables = [
+            table for table in self._lookup.containers(self._client.source) if table not in self._options.tables
+        ]
+        return {table: "left" if self._is_open(table) else "left_closed" for table in tables}
+
+    def _is_open(self, table: str) -> bool:
+        try:
+            self._client.rows(table, "", limit=1, fields=("sys_id",), counted=False)
+        except (AccessDenied, NoSuchTable):
+            return False
+        return True
 
     def _sweep(self, table: str, base: str, fields: tuple[str, ...], containers: dict[str, str]) -> list[Row]:
         """Read all ids of a table; a table that is closed, or counts rows but shows none, is no container."""

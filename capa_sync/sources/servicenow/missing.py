@@ -41,6 +41,9 @@ class Missing:
                 if reference not in row
                 or value_of(row, reference) in census.ids  # a hidden reference is not an empty one
             }
+        for table in {*ids.values()}.difference(self._options.tables):  # the settings name it no longer
+            others = [id_ for id_, of in ids.items() if of == table]
+            existing |= {value_of(row, "sys_id") for row in self._listed(table, others, ("sys_id",))}
         return Located(frozenset(in_scope), frozenset(existing - in_scope))
 
     def deletions(self, ids: Sequence[str]) -> dict[str, str]:

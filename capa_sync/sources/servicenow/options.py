@@ -72,3 +72,8 @@ class ServiceNowOptions:
         """Pairs of a child table and its column that points at the record."""
         pairs = ((c.table, c.reference) for c in self.children if c.relation == "child" and c.table and c.reference)
         return tuple(dict.fromkeys(pairs))
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """Every table that the settings name: that of the records, then those of their actions."""
+        return tuple(dict.fromkeys((self.table, *(table for table, _reference in self.child_tables))))
