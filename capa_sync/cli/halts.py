@@ -19,6 +19,7 @@ from capa_sync.cli.context import (
 )
 from capa_sync.cli.verbs import VerbCommand
 from capa_sync.errors import Problem, UserError
+from capa_sync.model.amounts import count_of
 from capa_sync.model.clock import Clock
 from capa_sync.model.halt import Halt, HaltKind
 from capa_sync.store import PAUSE, RESUME, WITHDRAW, Register, open_register
@@ -108,7 +109,7 @@ def withdraw(config: Path, test_clock: str | None, only: str | None, as_json: bo
         _hold(register, clock, HaltKind.WITHDRAWN, WITHDRAW, names)
     finally:
         register.close()
-    count = f"{tickets} ticket{'' if tickets == 1 else 's'}"
+    count = count_of(tickets, "ticket")
     what = f"our texts on {count} of {', '.join(names)} are to be taken back; nothing was removed yet"
     _answer(
         f"{what}: look at `capa-sync plan`, then `capa-sync sync --release N|all`",

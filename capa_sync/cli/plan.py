@@ -24,7 +24,7 @@ from capa_sync.cli.context import (
     read_configuration,
     say,
 )
-from capa_sync.cli.plan_view import DOES, brake_lines, count, outcome_lines, plan_lines, removal_words, ticket_rows
+from capa_sync.cli.plan_view import DOES, brake_lines, outcome_lines, plan_lines, removal_words, ticket_rows
 from capa_sync.cli.progress import progress_listener
 from capa_sync.cli.summary import print_trouble, summary_of
 from capa_sync.cli.verbs import VerbCommand
@@ -35,6 +35,7 @@ from capa_sync.daemon.runtime import Runtime
 from capa_sync.daemon.shutdown import stop_on_signals
 from capa_sync.daemon.waiting import waiting_tickets
 from capa_sync.daemon.writing import brakes_ahead
+from capa_sync.model.amounts import count_of
 from capa_sync.model.halt import HaltKind
 from capa_sync.model.write import Write
 from capa_sync.store import copy_register, open_register, register_exists
@@ -128,7 +129,9 @@ def _would(
     options, register = write_options(configuration.settings, name), runtime.register
     does = Counter(row["does"] for row in tickets if row["source"] == name)
     halt, released = register.halts.of(name), register.outbox.released(name)
-    limit = "" if released is None else "all" if released.remaining is None else count(released.remaining, "ticket")
+    limit = (
+        "" if released is None else "all" if released.remaining is None else count_of(released.remaining, "ticket")
+    )
     return {
         "mode": options.mode,
         "tickets": sum(does.values()),

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, assert_never
 
 from capa_sync.cli.wording import names
+from capa_sync.model.amounts import count_of
 from capa_sync.model.finding import SEVERITY_ORDER, Severity
 from capa_sync.model.write import PROPERTY_KEY, Write, WriteKind
 
@@ -115,7 +116,7 @@ def _by_rule(tickets: Iterable[Mapping[str, Any]]) -> list[tuple[str, list[Mappi
 def _group(title: str, rows: Sequence[tuple[Mapping[str, Any], str]], limit: int, texts: bool) -> Iterator[str]:
     if not rows:
         return
-    yield f"{title}: {count(len(rows), 'ticket')}"
+    yield f"{title}: {count_of(len(rows), 'ticket')}"
     shown = rows[:limit] if limit else rows
     for row, message in shown:
         name = f"{row['source']}:{row['ticket']}"
@@ -139,9 +140,9 @@ def outcome_lines(sources: Iterable[Mapping[str, Any]]) -> Iterator[str]:
             yield f"{source['source']}: nothing would be written; mode {source['mode']}"
             yield from (f"  {line}" for line in waiting_lines(source["waiting"]))
             continue
-        effects = ", ".join(count(does[effect], effect) for effect in DOES if effect != LABELS)
+        effects = ", ".join(count_of(does[effect], effect) for effect in DOES if effect != LABELS)
         rest = f", {does[LABELS]} {LABELS}" if does[LABELS] else ""
-        yield f"{source['source']}: {count(source['tickets'], 'ticket')}: {effects}{rest}; mode {source['mode']}"
+        yield f"{source['source']}: {count_of(source['tickets'], 'ticket')}: {effects}{rest}; mode {source['mode']}"
         yield from (f"  {line}" for line in (*waiting_lines(source["waiting"]), *source["brakes"]))
 
 
@@ -151,8 +152,8 @@ def waiting_lines(waiting: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     for ticket in waiting:
         by_reason.setdefault(ticket["waits_for"], []).append(ticket["ticket"])
     for reason, tickets in by_reason.items():
-        verb = "ticket waits" if len(tickets) == 1 else "tickets wait"
-        yield f"{len(tickets)} {verb} for {reason}: {names(tickets)}"
+        verb = "waits" if len(tickets) == 1 else "wait"
+        yield f"{count_of(len(tickets), 'ticket')} {verb} for {reason}: {names(tickets)}"
 
 
 def brake_lines(mode: str, halt: str, causes: Sequence[str], released: str) -> list[str]:
@@ -170,8 +171,3 @@ def brake_lines(mode: str, halt: str, causes: Sequence[str], released: str) -> l
         return [*lines, released]
     lines += [f"{cause}: nothing would be written before {RELEASE}" for cause in causes]
     return lines or ["no brake holds: `capa-sync sync` writes all of it"]
-
-
-def count(number: int, noun: str) -> str:
-    """Return `1 ticket`, `2 tickets`."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -10,6 +10,7 @@ from capa_sync.cli.context import clock_from, config_option, json_option, open_r
 from capa_sync.cli.verbs import VerbCommand
 from capa_sync.daemon.log import configure_logs
 from capa_sync.daemon.rebuilding import rebuild_derived
+from capa_sync.model.amounts import count_of
 from capa_sync.wiring import bind_as_last_known
 
 
@@ -34,5 +35,6 @@ def rebuild(config: Path, test_clock: str | None, as_json: bool) -> None:
         print_json(counts)
     else:
         click.echo(
-            f"rebuilt {counts['tickets']} tickets, {counts['changes']} changes and {counts['records']} records"
+            f"rebuilt {count_of(counts['tickets'], 'ticket')}, {count_of(counts['changes'], 'change')} and "
+            f"{count_of(counts['records'], 'record')}"
         )

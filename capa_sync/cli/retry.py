@@ -9,6 +9,7 @@ import click
 from capa_sync.cli.context import clock_from, config_option, json_option, print_json, read_settings, register_path
 from capa_sync.cli.verbs import VerbCommand
 from capa_sync.errors import Problem, UserError
+from capa_sync.model.amounts import count_of
 from capa_sync.store import RETRY, open_register
 
 
@@ -43,4 +44,4 @@ def retry(ticket: str | None, config: Path, test_clock: str | None, as_json: boo
     if as_json:
         print_json({"asked": len(stuck)})
     else:
-        click.echo(f"asked to send {len(stuck)} stuck write{'' if len(stuck) == 1 else 's'} again")
+        click.echo(f"asked to send {count_of(len(stuck), 'stuck write')} again")

@@ -9,8 +9,8 @@ import click
 
 from capa_sync.cli.context import json_option, print_json, say
 from capa_sync.cli.verbs import VerbCommand
-from capa_sync.cli.wording import count_of
 from capa_sync.errors import UserError
+from capa_sync.model.amounts import count_of
 from capa_sync.model.settings import JudgeOptions
 from capa_sync.rules import check_rules, json_schema, load_rules, page_lines, phrases_text, run_tests, wording_of
 from capa_sync.starter import starter_path

@@ -22,6 +22,7 @@ from capa_sync.cli.context import (
 from capa_sync.cli.verbs import VerbCommand
 from capa_sync.cli.wording import cannot_tell_lines, older_wording_lines, quarantine_lines
 from capa_sync.daemon.health import health_of
+from capa_sync.model.amounts import ago, count_of
 from capa_sync.model.halt import Halt, HaltKind
 
 MOST_ROWS = 20
@@ -65,7 +66,7 @@ def _lines(health: dict[str, Any]) -> list[str]:
     ]
     lines += [f"safety stop: {stop['cause']} (since {_at(stop['since'])})" for stop in health["safety_stops"]]
     lines += [
-        f"held back on {row['source']}: {row['tickets']} ticket{'' if row['tickets'] == 1 else 's'}, "
+        f"held back on {row['source']}: {count_of(row['tickets'], 'ticket')}, "
         f"{row['cause'].replace('_', ' ')}; look at `capa-sync plan`"
         for row in health["held_back"]
     ]
@@ -73,7 +74,7 @@ def _lines(health: dict[str, Any]) -> list[str]:
         (
             "stuck writes",
             [
-                f"{w['source']}:{w['ticket']} {w['kind']}, {w['state']} for {w['age_s']:.0f} s: {w['error']}"
+                f"{w['source']}:{w['ticket']} {w['kind']}, {w['state']}, planned {ago(w['age_s'])}: {w['error']}"
                 for w in health["stuck_writes"]
             ],
         ),
@@ -98,25 +99,28 @@ def _listed(title: str, number: int, rows: Sequence[str]) -> list[str]:
 
 def _source_lines(source: dict[str, Any]) -> list[str]:
     age = source["age_s"]
-    fresh = f"as of {_at(source['as_of'])} ({age:.0f} s ago)" if age is not None else "never read to the end"
-    tickets = f"{source['tickets']} tickets ({_number(source, 'record')}, {_number(source, 'action')})"
+    fresh = f"as of {_at(source['as_of'])} ({ago(age)})" if age is not None else "never read to the end"
+    kinds = f"{count_of(source['records'], 'record')}, {count_of(source['actions'], 'action')}"
+    tickets = f"{count_of(source['tickets'], 'ticket')} ({kinds})"
     lines = [f"{source['source']}: {fresh}, {tickets}, {source['gaps']} with an incomplete history"]
     if source["vanished"]:
         lines.append("  " + ", ".join(f"{count} {name}" for name, count in sorted(source["vanished"].items())))
     if lonely := source["actions_without_record"]:
         more = f" and {len(lonely) - _NAMED} more" if len(lonely) > _NAMED else ""
         lines.append(
-            f"  {len(lonely)} {'action' if len(lonely) == 1 else 'actions'} of a parent outside of the query, judged "
+            f"  {count_of(len(lonely), 'action')} of a parent outside of the query, judged "
             f"with no record: {', '.join(lonely[:_NAMED])}{more}"
         )
     if source["undelivered"]:
         kinds = ", ".join(
-            f"{kind.replace('subtasks', 'sub-tasks')} of {count}" for kind, count in source["undelivered"].items()
+            f"{kind.replace('subtasks', 'sub-tasks')} of {count_of(count, 'ticket')}"
+            for kind, count in source["undelivered"].items()
         )
-        lines.append(f"  not delivered to our account: {kinds} tickets; rules that read them cannot tell")
+        lines.append(f"  not delivered to our account: {kinds}; rules that read them cannot tell")
     if source["to_request"]:
         lines.append(
-            f"  {source['to_request']} tickets came without some of their content: it is requested in the next cycles"
+            f"  {count_of(source['to_request'], 'ticket')} came without some content: it is requested in the next "
+            "cycles"
         )
     if source["problem"]:
         lines.append(f"  problem: {source['problem']}")
@@ -130,18 +134,12 @@ def _source_lines(source: dict[str, Any]) -> list[str]:
         )
     if source["stamped_ahead"]:
         lines.append(
-            f"  {source['stamped_ahead']} tickets or more are stamped in the tracker's future: polls look at the "
-            "newest of them, changes of the others wait for the next full sweep"
+            f"  {count_of(source['stamped_ahead'], 'ticket')} or more are stamped in the tracker's future: polls "
+            "look at the newest of them, changes of the others wait for the next full sweep"
         )
     for endpoint, until in source["endpoints_not_before"].items():
         lines.append(f"  waiting with {endpoint} until {_at(until)}, as the tracker asked")
     return lines
-
-
-def _number(source: dict[str, Any], role: str) -> str:
-    """Return how many tickets have a role, in words."""
-    count = source[f"{role}s"]
-    return f"{count} {role}" if count == 1 else f"{count} {role}s"
 
 
 def _at(instant: datetime | None) -> str:

@@ -7,9 +7,10 @@ from datetime import datetime
 from typing import Any
 
 from capa_sync.cli.context import say
-from capa_sync.cli.wording import cannot_tell_lines, count_of, quarantine_lines
+from capa_sync.cli.wording import cannot_tell_lines, quarantine_lines
 from capa_sync.daemon.cycle import CycleResult
 from capa_sync.daemon.runtime import Runtime
+from capa_sync.model.amounts import count_of
 from capa_sync.model.finding import SEVERITY_ORDER, Outcome, Severity
 from capa_sync.store import Register
 
@@ -104,10 +105,8 @@ def print_trouble(summary: Mapping[str, Any]) -> None:
         if source["problem"]:
             say(f"{source['source']}: problem: {source['problem']}", err=True)
         if source.get("undelivered"):
-            say(
-                f"{source['source']}: {source['undelivered']} writes could not be made; see capa-sync status",
-                err=True,
-            )
+            writes = count_of(source["undelivered"], "write")
+            say(f"{source['source']}: {writes} could not be made; see capa-sync status", err=True)
         if source["halt"]:
             say(f"{source['source']}: {source['halt']}", err=True)
         if source["safety_stop"]:
@@ -124,7 +123,7 @@ def _source_line(source: Mapping[str, Any]) -> str:
 
 
 def _counted(number: int, noun: str, did: str) -> str:
-    return f"{number} {noun}{'s' if noun and number != 1 else ''}{did}"
+    return f"{count_of(number, noun)}{did}" if noun else f"{number} {did}"
 
 
 def _at(instant: datetime | None) -> str:

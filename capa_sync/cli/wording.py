@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from capa_sync.model.amounts import count_of
+
 NAMED = 8
 """Largest number of tickets named with one reason."""
 MOST_REASONS = 6
@@ -51,8 +53,3 @@ def _cannot_tell(verdicts: int, reasons: Sequence[Mapping[str, Any]]) -> str:
             f"and {count_of(len(reasons) - MOST_REASONS, 'other reason')}: `capa-sync status --json` lists all"
         )
     return f"{count_of(verdicts, 'verdict')} cannot tell: {' · '.join(parts)}"
-
-
-def count_of(number: int, noun: str) -> str:
-    """Return `1 ticket`, `2 tickets`."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 
+from capa_sync.model.amounts import count_of
 from capa_sync.model.ticket import Census, Presence
 
 VANISH_SHARE = 0.5
@@ -193,14 +194,14 @@ def _unseen(container: str, state: str | None) -> Sighting:
 def _alarms(lost: Mapping[str, int], doubted: Mapping[str, int]) -> tuple[str, ...]:
     """Return one alarm per container that is not visible or lost many tickets in one census, while that lasts."""
     alarms = [
-        f"{name} is no longer visible to us ({count} tickets); give our account its right back, or if it was given "
-        "up, leave it out of the query in the settings"
+        f"{name} is no longer visible to us ({count_of(count, 'ticket')}); give our account its right back, or if it "
+        "was given up, leave it out of the query in the settings"
         for name, count in sorted(lost.items())
     ]
     alarms += [
-        f"{count} tickets of {name} vanished in one census (half or more of it, or more than {VANISH_COUNT}); they "
-        "are believed to be gone when a second census agrees and each one's own request says so. If that was meant "
-        "and is not to wait, change the query in the settings, if only in its form"
+        f"{count_of(count, 'ticket')} of {name} vanished in one census (half or more of it, or more than "
+        f"{VANISH_COUNT}); they are believed to be gone when a second census agrees and each one's own request says "
+        "so. If that was meant and is not to wait, change the query in the settings, if only in its form"
         for name, count in sorted(doubted.items())
     ]
     return tuple(alarms)

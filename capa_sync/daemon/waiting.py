@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from capa_sync.daemon.runtime import Runtime, SourceContext
 from capa_sync.daemon.writing import is_withdrawing, plan_from_mirror
+from capa_sync.model.amounts import count_of
 from capa_sync.writeback import IN_DOUBT, NOTIFIED, SETTLING
 
 _HOUR, _MINUTE = timedelta(hours=1), timedelta(minutes=1)
@@ -47,5 +48,5 @@ def _words(duration: timedelta) -> str:
     for unit, word in ((_HOUR, "hour"), (_MINUTE, "minute"), (timedelta(seconds=1), "second")):
         if duration % unit == timedelta(0):
             number = duration // unit
-            return f"{number} {word}{'' if number == 1 else 's'}"
-    return f"{duration.total_seconds():g} seconds"
+            return count_of(number, word)
+    return f"{duration.total_seconds():g} s"

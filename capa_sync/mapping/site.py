@@ -9,6 +9,7 @@ from typing import NamedTuple
 from capa_sync.errors import Problem
 from capa_sync.mapping.schema import FieldRef
 from capa_sync.mapping.texts import fold
+from capa_sync.model.amounts import count_of
 from capa_sync.model.near import did_you_mean
 from capa_sync.model.patterns import COLUMN_NAME
 from capa_sync.model.ticket import FieldDef, SiteFacts
@@ -25,8 +26,9 @@ class SharedName(NamedTuple):
     @property
     def reason(self) -> str:
         """Return why such a history is ambiguous, and what a person can do."""
+        fields = count_of(len(self.ids), "field")
         return (
-            f"the change history names '{self.name}' without its id, and {len(self.ids)} fields have this name "
+            f"the change history names '{self.name}' without its id, and {fields} have this name "
             f"({', '.join(self.ids)}): rename the other field in the tracker, or delete it there"
         )
 
@@ -36,7 +38,8 @@ class SiteFields:
 
     Attributes:
         pins: `canonical:reference` -> field id, for the register to store. problems: why the mapping cannot work on
-            this site as written. notes: remarks. missing: reference -> why it is not on the site.
+            this site as written. notes: remarks. drifts: those of the notes about a pinned field that is gone or has
+            another name now. missing: reference -> why it is not on the site.
         history_ids: every id that a history may use for a bound field -> its field id.
         shared: `name:…` history ids that several fields share.
     """
@@ -52,6 +55,7 @@ class SiteFields:
         self.pins: dict[str, str] = {}
         self.problems: list[Problem] = []
         self.notes: list[Problem] = []
+        self.drifts: list[Problem] = []
         self.missing: dict[str, str] = {}
         self.history_ids: dict[str, str] = {}
         self.shared: dict[str, SharedName] = {}
@@ -81,13 +85,17 @@ class SiteFields:
         if found is None:
             if key in self._pinned:
                 what = f"the field pinned for '{ref.name}' ({self._pinned[key]}) is gone"
-                self.notes.append(Problem(self._file, ref.line, what, "it is looked up by name anew"))
+                self._note_drift(Problem(self._file, ref.line, what, "it is looked up by name anew"))
             return None
         names = {fold(name) for name in (ref.name, *ref.aliases)}
         if ref.name != found.id != found.name and fold(found.name) not in names:
             what = f"'{ref.name}' ({found.id}) is now called '{found.name}'"
-            self.notes.append(Problem(self._file, ref.line, what, "the pinned id still counts; write the new name"))
+            self._note_drift(Problem(self._file, ref.line, what, "the pinned id still counts; write the new name"))
         return found
+
+    def _note_drift(self, drift: Problem) -> None:
+        self.notes.append(drift)
+        self.drifts.append(drift)
 
     def _named_field(self, ref: FieldRef) -> FieldDef | None:
         if ref.name in self._by_id:
@@ -98,7 +106,7 @@ class SiteFields:
                 return found[0]
             if found:
                 ids = ", ".join(same.id for same in found)
-                what = f"'{name}' names {len(found)} fields of this site: {ids}"
+                what = f"'{name}' names {count_of(len(found), 'field')} of this site: {ids}"
                 self.problems.append(Problem(self._file, ref.line, what, "write the id instead of the name"))
                 self.missing[ref.name] = what
                 return None

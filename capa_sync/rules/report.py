@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from capa_sync.errors import Problem
+from capa_sync.model.amounts import count_of
 from capa_sync.model.finding import Mode
 from capa_sync.rules.cases import CaseResult, run_cases
 from capa_sync.rules.mutations import unguarded
@@ -49,7 +50,9 @@ class TestReport:
             count = counts.setdefault(result.rule, [0, 0])
             count[0] += result.passed
             count[1] += 1
-        summary = [f"{rule}: {passed} of {total} tests passed" for rule, (passed, total) in counts.items()]
+        summary = [
+            f"{rule}: {passed} of {count_of(total, 'test')} passed" for rule, (passed, total) in counts.items()
+        ]
         return summary + [str(problem) for problem in self.problems]
 
 

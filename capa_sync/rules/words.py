@@ -134,11 +134,6 @@ def join_words(words: Sequence[str], last: str = " and") -> str:
     return f"{', '.join(unique[:-1])}{last} {unique[-1]}"
 
 
-def count_of(number: int, noun: str) -> str:
-    """Return `1 day`, `2 days`."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
 def change_facts(changes: Iterable[FieldChange], context: Context) -> list[Evidence]:
     """Return several history entries as evidence."""
     return [change_fact(change, context) for change in changes]

@@ -8,6 +8,7 @@ from datetime import timedelta
 from enum import StrEnum
 
 from capa_sync.errors import SafetyStop
+from capa_sync.model.amounts import count_of
 from capa_sync.model.halt import Halt, HaltKind
 from capa_sync.model.settings import WriteOptions
 from capa_sync.writeback.plan import TicketPlan
@@ -138,7 +139,7 @@ class BrakePolicy:
     def _released(self, counts: Counts, release: ReleaseLimit) -> Allowed:
         if release.tickets is None or release.tickets >= counts.planned:
             return Allowed(tickets=release.tickets, consumes=True, lifts_hold=True)
-        what = f"{release.tickets} of {_tickets(counts.planned)} were released, the rest waits"
+        what = f"{release.tickets} of {count_of(counts.planned, 'ticket')} were released, the rest waits"
         return Allowed(tickets=release.tickets, consumes=True, holds=self._reason(what))
 
     def _not_on(self) -> Stopped:
@@ -149,24 +150,23 @@ class BrakePolicy:
     def _first_activation(self, counts: Counts) -> Stopped | None:
         if counts.is_activated or not counts.planned:
             return None
-        what = f"this register has never written before; {_tickets(counts.planned)} would be written to"
+        what = f"this register has never written before; {count_of(counts.planned, 'ticket')} would be written to"
         return self._stop(Cause.FIRST_ACTIVATION, what, "this register has never written before")
 
     def _withdrawal(self, counts: Counts) -> Stopped | None:
         if not counts.planned:
             return None
-        what = f"a withdrawal was asked for; our texts would be taken back from {_tickets(counts.planned)}"
+        what = f"a withdrawal was asked for; our texts would be taken back from {count_of(counts.planned, 'ticket')}"
         return self._stop(Cause.WITHDRAWAL, what, "a withdrawal was asked for")
 
     def _too_many_changes(self, counts: Counts) -> Stopped | None:
         options = self.options
         if counts.tickets >= SHARE_FROM and counts.changed / counts.tickets > options.max_changed_share:
             limit = f"more than the {options.max_changed_share:.0%} that max_changed_share allows"
-            what = f"the verdicts of {counts.changed} of {counts.tickets} tickets changed in one cycle, {limit}"
-            brief = f"the verdicts of {counts.changed} of {counts.tickets} tickets changed in one cycle"
-            return self._stop(Cause.TOO_MANY_CHANGES, what, brief, is_latched=True)
+            brief = f"the verdicts of {counts.changed} of {count_of(counts.tickets, 'ticket')} changed in one cycle"
+            return self._stop(Cause.TOO_MANY_CHANGES, f"{brief}, {limit}", brief, is_latched=True)
         if counts.is_held and counts.planned:
-            what = f"an earlier stop was not released; {_tickets(counts.planned)} would be written to"
+            what = f"an earlier stop was not released; {count_of(counts.planned, 'ticket')} would be written to"
             return self._stop(Cause.TOO_MANY_CHANGES, what, "an earlier stop was not released", is_latched=True)
         return None
 
@@ -174,7 +174,7 @@ class BrakePolicy:
         limit = self.options.max_new_comments_per_day
         if not counts.new_comments or counts.recent + counts.new_comments <= limit:
             return None
-        planned = f"{counts.new_comments} new {'comment' if counts.new_comments == 1 else 'comments'}"
+        planned = count_of(counts.new_comments, "new comment")
         what = (
             f"{planned} on top of {counts.recent} in the last 24 hours, more than max_new_comments_per_day = {limit}"
         )
@@ -196,7 +196,3 @@ def choose(plans: Mapping[str, TicketPlan], allowed: Allowed) -> Sequence[str]:
     ready = [ticket for ticket, plan in plans.items() if plan.writes]
     ready.sort(key=lambda ticket: (order.index(plans[ticket].state), ticket))
     return ready[: allowed.tickets]
-
-
-def _tickets(count: int) -> str:
-    return f"{count} {'ticket' if count == 1 else 'tickets'}"

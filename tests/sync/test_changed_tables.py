@@ -105,6 +105,6 @@ def test_a_table_that_the_settings_still_name_is_access_lost_beside_it(tmp_path:
         world.only.settings(forbidden_tables=["problem", RECORDS, PARTS])
         world.try_cycle(days=1)
         assert world.presence(problem) is Presence.ACCESS_LOST
-        assert "problem is no longer visible to us (1 tickets)" in world.problem()
+        assert "problem is no longer visible to us (1 ticket)" in world.problem()
         assert RECORDS not in world.problem()
         assert mirrored_rows(world, users) == {Presence.OUT_OF_SCOPE}

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, TypeVar
 
 from capa_sync.errors import AnswerTooLarge, BadAnswer
+from capa_sync.model.amounts import count_of
 from capa_sync.sources.jira.byid import issues_of
 from capa_sync.sources.jira.client import JiraClient
 from capa_sync.sources.jira.shapes import counted_rows, entry_ids, is_id
@@ -171,7 +172,7 @@ class Histories:
             if start >= total:
                 return list(entries.values())
             if not values:
-                raise self._bad(f"a ticket's changelog promises {total} entries and ends after {start}")
+                raise self._bad(f"a ticket's changelog promises {count_of(total, 'entry')} and ends after {start}")
             self._size.learn(len(values), self._client.answered_bytes)
 
     def _bad(self, words: str) -> BadAnswer:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from capa_sync.errors import AnswerTooLarge, BadAnswer, Retryable
+from capa_sync.model.amounts import count_of
 from capa_sync.sources.jira.byid import ALL_FIELDS, OUTLINE, ById
 from capa_sync.sources.jira.client import BadRequest, JiraClient
 from capa_sync.sources.jira.shapes import is_issue
@@ -170,7 +171,9 @@ class Search:
         ):  # a page of one has no room for the row that proves the place
             return self._offset_page(body, SearchPlace(start=place.start))
         if len(issues) < min(max(size, 1), total - start):
-            raise self._bad(f"the search promises {min(max(size, 1), total - start)} tickets and gives {len(issues)}")
+            raise self._bad(
+                f"the search promises {count_of(min(max(size, 1), total - start), 'ticket')} and gives {len(issues)}"
+            )
         end = start + len(issues)
         following = SearchPlace(start=end, last=str(issues[-1]["id"])) if issues and end < total else None
         return Rows(issues[overlap:], following, total)

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from capa_sync.errors import Skippable
+from capa_sync.model.amounts import count_of
 from capa_sync.model.ticket import Reading, Role, Skip
 from capa_sync.sources.bodies import MOST_ENTRIES, UNREADABLE, TooMuch
 from capa_sync.sources.jira.byid import ById
@@ -177,7 +178,8 @@ class Assembler:
             if entries is None or entries is TOO_LARGE or entries is REFUSED:
                 continue
             if len(entries) > MOST_ENTRIES:
-                many = f"its history has {len(entries)} entries, more than the {MOST_ENTRIES} that are worked on"
+                number = count_of(len(entries), "entry")
+                many = f"its history has {number}, more than the {MOST_ENTRIES} that are worked on"
                 skipped.append(Skip(draft.id, draft.key, many))
                 continue
             draft.settle_shown(CHANGELOG)

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from capa_sync.errors import Skippable
+from capa_sync.model.amounts import count_of
 from capa_sync.model.ticket import Reading, Role, Skip
 from capa_sync.ports import MirrorLookup
 from capa_sync.sources.bodies import MOST_ENTRIES, TooMuch
@@ -105,7 +106,9 @@ class Assembly:
         found: list[Reading] = []
         for key, row in current.items():
             if entries := _too_many(past, key):
-                many = f"its history has {entries} entries, more than the {MOST_ENTRIES} that are worked on"
+                many = (
+                    f"its history has {count_of(entries, 'entry')}, more than the {MOST_ENTRIES} that are worked on"
+                )
                 skipped.append(Skip(key, value_of(row, "number"), many, self.digest(table_spec, row)))
                 continue
             bodies = self._bodies(table_spec, row, past, mentions[key], now)
