@@ -17,6 +17,7 @@ from capa_sync.daemon.presence import (
     suspicious_containers,
     unsettled,
 )
+from capa_sync.daemon.presence_log import log_presences
 from capa_sync.daemon.reading import Abandoned
 from capa_sync.daemon.roles import namings_of, records_among, records_with, settle_roles
 from capa_sync.daemon.runtime import Runtime, SourceContext
@@ -92,6 +93,7 @@ def take_census_when_due(runtime: Runtime, context: SourceContext, now: datetime
     if judgement.alarms:
         counts["unobserved"] = tickets.number(context.name, Presence.UNOBSERVED)
     runs.finish(run, runtime.clock.now(), ok=not judgement.alarms, problem="; ".join(judgement.alarms), counts=counts)
+    log_presences(runtime, context, gone)
     _report(context.name, judgement)
     return len(gone)
 
@@ -204,6 +206,7 @@ def note_lost_access(runtime: Runtime, context: SourceContext, now: datetime, fa
         settle_roles(runtime, context, judgement.sightings, now)
     problem = "; ".join((*judgement.alarms, fault.message))
     register.runs.finish(run, runtime.clock.now(), ok=False, problem=problem)
+    log_presences(runtime, context, judgement.sightings)
     _report(context.name, judgement)
 
 

@@ -25,6 +25,7 @@ from capa_sync.daemon.hinted import may_follow_hints, read_hinted
 from capa_sync.daemon.judging import judge_due_tickets, pass_to_primaries, speculate
 from capa_sync.daemon.log import LogAction, log
 from capa_sync.daemon.reading import (
+    Abandoned,
     is_full_read_due,
     nobody,
     read_into_mirror,
@@ -60,6 +61,7 @@ class CycleResult:
         problem: what ended the cycle early, "" when the source was read to its end.
         stopped: the brake that held the writes.
         is_own_error: a bug of capa-sync ended the cycle, not a fault of the source.
+        is_abandoned: a stop request ended the cycle, not a fault.
     """
 
     source: str
@@ -71,6 +73,7 @@ class CycleResult:
     problem: str = ""
     stopped: str = ""
     is_own_error: bool = False
+    is_abandoned: bool = False
 
 
 def run_cycle(runtime: Runtime, context: SourceContext, *, full: bool = False, deliver: bool = True) -> CycleResult:
@@ -121,7 +124,9 @@ def run_hinted(runtime: Runtime, context: SourceContext, ids: Sequence[str]) -> 
         _run_step(runtime, context, result, partial(_pass_on, runtime, context))
         _run_step(runtime, context, result, partial(_judge, runtime, context, result))
         _run_step(runtime, context, result, partial(_deliver, runtime, context, result))
-    if result.problem:
+    if result.is_abandoned:
+        log(LogAction.CYCLE_ABANDONED, source=context.name, problem=result.problem)
+    elif result.problem:
         level = "error" if result.is_own_error else "warning"
         log(LogAction.CYCLE_FAILED, level=level, source=context.name, problem=result.problem)
     elif result.counts.get("read"):
@@ -218,16 +223,21 @@ def _must_wait(runtime: Runtime, result: CycleResult) -> bool:
 
 def _run_step(runtime: Runtime, context: SourceContext, result: CycleResult, step: Callable[[], None]) -> None:
     """Run one step, unless the cycle has ended already; record in `result` what ends it."""
-    if result.problem or runtime.stop.is_set():
+    if result.problem or result.is_abandoned:
+        return
+    if runtime.stop.is_set():
+        result.is_abandoned = True
         return
     try:
         step()
     except SafetyStop as stop:
         result.stopped = str(stop)
         log(LogAction.SAFETY_STOP, level="warning", source=context.name, cause=str(stop))
+    except Abandoned as end:
+        result.problem, result.is_abandoned = end.message, True
     except (NotBefore, Retryable) as wait:
         _stay_away(runtime, context, wait)
-        result.problem = wait.message
+        result.problem, result.is_abandoned = wait.message, runtime.stop.is_set()
     except SourceError as error:
         result.problem = error.message
     except RegisterUnavailable:
@@ -259,7 +269,9 @@ def _finish(runtime: Runtime, result: CycleResult) -> None:
         counts=result.counts,
         as_of=by_the_tracker(runtime.contexts[result.source], result.started_at) if was_read else None,
     )
-    if result.problem:
+    if result.is_abandoned:
+        log(LogAction.CYCLE_ABANDONED, source=result.source, run=result.run, problem=result.problem)
+    elif result.problem:
         level = "error" if result.is_own_error else "warning"
         log(LogAction.CYCLE_FAILED, level=level, source=result.source, run=result.run, problem=result.problem)
     else:

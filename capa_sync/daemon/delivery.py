@@ -90,14 +90,19 @@ def _carry_out(
 
 
 def _log_report(runtime: Runtime, context: SourceContext, report: DeliveryReport) -> None:
-    for action, ids in (
-        (LogAction.WRITE_DELIVERED, report.delivered),
-        (LogAction.WRITE_DEFERRED, report.waiting),
-        (LogAction.WRITE_FAILED, report.failed),
-    ):
-        keys = runtime.register.outbox.ticket_keys(ids)
-        for write_id in ids:
-            log(action, source=context.name, ticket=keys.get(write_id, ""), write=write_id[:16])
+    keys = runtime.register.outbox.ticket_keys([*report.delivered, *report.waiting, *report.failed])
+
+    def named(write_id: str) -> dict[str, str]:
+        return {"source": context.name, "ticket": keys.get(write_id, ""), "write": write_id[:16]}
+
+    for write_id in report.delivered:
+        log(LogAction.WRITE_DELIVERED, **named(write_id))
+    for write_id in report.waiting:
+        log(LogAction.WRITE_DEFERRED, **named(write_id))
+    for write_id in report.unknown:
+        log(LogAction.WRITE_UNKNOWN, level="warning", **named(write_id))
+    for write_id in report.failed:
+        log(LogAction.WRITE_FAILED, level="warning", **named(write_id))
 
 
 def pause_after_leak(runtime: Runtime, context: SourceContext, fault: ShownToCustomer) -> None:

@@ -11,7 +11,7 @@ from capa_sync.daemon.log import LogAction, log
 from capa_sync.daemon.runtime import Runtime, SourceContext
 from capa_sync.daemon.taking import commit_page
 from capa_sync.errors import Fatal, SourceError
-from capa_sync.mapping import bind, persons_of
+from capa_sync.mapping import BoundMapping, bind, persons_of
 from capa_sync.model.ticket import Page, SiteFacts
 from capa_sync.store import FULL
 
@@ -60,10 +60,19 @@ def sign_in(runtime: Runtime, context: SourceContext, now: datetime) -> None:
         log(LogAction.RIGHT_MISSING, level="warning", source=context.name, problem=right)
     context.facts, context.bound, context.facts_at = facts, bound, now
     context.clock_skew = facts.server_time - runtime.clock.now() if facts.server_time is not None else timedelta(0)
+    _log_mapping(context, bound)
+
+
+def _log_mapping(context: SourceContext, bound: BoundMapping) -> None:
+    """Log what is wrong with the mapping on this site, each problem once in a process."""
+    drifts = set(map(str, bound.drifts))
     for problem in dict.fromkeys(map(str, (*context.notes, *bound.problems, *bound.notes))):
-        if problem not in context.logged:
-            context.logged.add(problem)
-            log(LogAction.MAPPING_PROBLEM, level="warning", source=context.name, problem=problem)
+        if problem in context.logged:
+            continue
+        context.logged.add(problem)
+        log(LogAction.MAPPING_PROBLEM, level="warning", source=context.name, problem=problem)
+        if problem in drifts:
+            log(LogAction.FIELD_DRIFTED, level="warning", source=context.name, problem=problem)
 
 
 def _identified(context: SourceContext, known: SiteFacts | None) -> SiteFacts:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
+from capa_sync.daemon.presence_log import log_presences
 from capa_sync.daemon.runtime import Runtime, SourceContext
 from capa_sync.mapping import LinkRules, MappingFile, role_of
 from capa_sync.model.ticket import Presence, Role, Scope
-from capa_sync.store import Naming, Register
+from capa_sync.store import Naming, Register, TicketPlace
 
 _LEFT = "it exists and the query no longer holds"
 _AT_ONCE = 5_000
@@ -47,11 +48,15 @@ def settle_roles(runtime: Runtime, context: SourceContext, ids: Iterable[str], n
     roles = {ticket_id: role_of(ticket_id, rules, places, links) for ticket_id in affected if ticket_id in places}
     changed = {ticket_id: role for ticket_id, role in roles.items() if role is not places[ticket_id].role}
     register.roles.assign(context.name, changed)
-    for ticket_id, role in changed.items():
-        place = places[ticket_id]
-        if role is Role.RECORD and place.scope is Scope.LEFT and place.presence is Presence.PRESENT:
-            register.tickets.set_presence(context.name, ticket_id, Presence.OUT_OF_SCOPE, _LEFT, now)
+    left = [id_ for id_, role in changed.items() if role is Role.RECORD and _is_present_outside(places[id_])]
+    for ticket_id in left:
+        register.tickets.set_presence(context.name, ticket_id, Presence.OUT_OF_SCOPE, _LEFT, now)
+    log_presences(runtime, context, left)
     register.queue.want_judging(context.name, changed, now)
+
+
+def _is_present_outside(place: TicketPlace) -> bool:
+    return place.scope is Scope.LEFT and place.presence is Presence.PRESENT
 
 
 def _links_to(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from capa_sync.daemon.log import LogAction, log
+from capa_sync.daemon.presence_log import log_presences
 from capa_sync.daemon.roles import linked_by, settle_roles
 from capa_sync.daemon.runtime import Runtime, SourceContext
 from capa_sync.errors import CapaSyncError, own_error
@@ -17,6 +18,7 @@ def commit_page(runtime: Runtime, context: SourceContext, run: int, page: Page) 
     Raises RegisterUnavailable; then neither the page nor its cursor is stored.
     """
     runtime.checkpoint("before-page-commit")
+    returning = runtime.register.tickets.gone_among(context.name, [reading.ticket.id for reading in page.readings])
     try:
         changed, news = _commit(runtime, context, run, page)
     except CapaSyncError:
@@ -25,6 +27,7 @@ def commit_page(runtime: Runtime, context: SourceContext, run: int, page: Page) 
         page = _without_failing(runtime, context, run, page)
         changed, news = _commit(runtime, context, run, page)
     runtime.checkpoint("after-page-commit")
+    log_presences(runtime, context, [ticket_id for ticket_id in changed if ticket_id in returning])
     for ticket_id, key, reason, _version in page.skipped:
         if ticket_id in news:
             name = key or ticket_id

@@ -77,7 +77,7 @@ class BoundMapping:
         unmapped: for every canonical field without a place, its `unmapped` value with the reason.
         labels: canonical field -> the tracker's own field label. pins: `canonical:reference` -> field id.
         history_ids, shared: see SiteFields. same_as_id: field that names the duplicate, "" for none.
-        problems: mistakes that `sync` and `plan` list. notes: drift and other remarks.
+        problems: mistakes that `sync` and `plan` list. notes: drift and other remarks; drifts: the first.
         hash: over the mapping and everything of the site that influences a record.
         places: (field id, field) for every field; the id is "" unless the field has exactly one place and that is a
             tracker field.
@@ -98,6 +98,7 @@ class BoundMapping:
     same_as_id: str
     problems: tuple[Problem, ...]
     notes: tuple[Problem, ...]
+    drifts: tuple[Problem, ...]
     hash: str
     places: tuple[tuple[str, BoundField], ...]
     blank_values: Mapping[str, Value]
@@ -144,6 +145,7 @@ def bind(mapping: MappingFile, facts: SiteFacts, pins: Mapping[str, str] | None 
         duplicate.id if duplicate else "",
         tuple(site.problems),
         tuple(site.notes),
+        tuple(site.drifts),
         _bound_hash(mapping, facts, site),
         tuple((bound.parts[0].field_id if len(bound.parts) == 1 else "", bound) for bound in fields),
         {**unmapped, **{bound.name: EMPTY for bound in fields}},

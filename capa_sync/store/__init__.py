@@ -11,7 +11,7 @@ from capa_sync.store.lock import RegisterLock
 from capa_sync.store.place import register_exists
 from capa_sync.store.register import Register, copy_register, open_register
 from capa_sync.store.requests import PAUSE, REFRESH, RELEASE, RESUME, RETRY, WITHDRAW, VerbRequest
-from capa_sync.store.roles import Naming
+from capa_sync.store.roles import Naming, TicketPlace
 from capa_sync.store.runs import CENSUS, FULL, POLL, STAMPED_AHEAD
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "Naming",
     "Register",
     "RegisterLock",
+    "TicketPlace",
     "VerbRequest",
     "copy_register",
     "judged_rows",

@@ -202,6 +202,11 @@ class Tickets:
         found = self._db.value("SELECT presence FROM mirror WHERE source = ? AND ticket_id = ?", (source, ticket_id))
         return Presence(found) if found else Presence.UNOBSERVED
 
+    def gone_among(self, source: str, ticket_ids: Sequence[str]) -> list[str]:
+        """Return those of these tickets that are mirrored and not present."""
+        sql = "SELECT ticket_id FROM mirror WHERE source = ? AND presence <> 'present' AND ticket_id IN (?)"
+        return [row[0] for row in self._db.rows_in(sql, (source,), ticket_ids)]
+
     def presence_confirmed_at(self, source: str, ticket_id: str) -> datetime | None:
         """Return when the tracker last confirmed a ticket's presence, None while it is in doubt."""
         sql = "SELECT presence_confirmed_at FROM v_tickets WHERE source = ? AND ticket_id = ?"

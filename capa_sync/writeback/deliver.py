@@ -66,6 +66,7 @@ class DeliveryReport:
 
     Attributes:
         delivered: ids of writes that are on the tracker now. waiting, failed, withheld: ids of writes marked so.
+        unknown: ids of the waiting ones of which nobody knows whether the tracker applied them.
         fault: the fault that stops all writes to the source; the remaining writes were not tried.
         not_before: nothing should be sent to this source before this instant; None without such a limit.
         is_interrupted: the stop signal ended the delivery early.
@@ -73,6 +74,7 @@ class DeliveryReport:
 
     delivered: list[str] = field(default_factory=list)
     waiting: list[str] = field(default_factory=list)
+    unknown: list[str] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
     withheld: list[str] = field(default_factory=list)
     fault: SourceError | None = None
@@ -212,6 +214,8 @@ class _Delivery:
         state = WriteState.PENDING if is_refused and write.state is not WriteState.UNKNOWN else WriteState.UNKNOWN
         self._mark("waiting", write, state, error=fault.message, not_before=until)
         self.report.waiting.append(write.id)
+        if state is WriteState.UNKNOWN:
+            self.report.unknown.append(write.id)
         if self._stops_source(fault):
             self.report.fault = fault
             self.report.not_before = until if isinstance(fault, NotBefore) or _wish(fault) is not None else None

@@ -24,7 +24,7 @@ from tests.patience import PATIENCE
 
 _LEDGER_COLUMNS = {"mirror": (7,), "write_out": (16,)}
 """Columns of the run ledger's numbers and of the attempts: mirror.first_run, write_out.attempts."""
-_ENDS = ("cycle_finished", "cycle_failed", "safety_stop")
+_ENDS = ("cycle_finished", "cycle_failed", "cycle_abandoned", "safety_stop")
 STORY = "broken"
 Place = TypeVar("Place")
 IS_FULL = bool(os.environ.get("CAPA_SYNC_KILLS"))
