@@ -17,7 +17,7 @@ from capa_sync.model.ticket import Account, FieldDef, Origin, Presence, SiteFact
 from capa_sync.model.values import EMPTY, UNMAPPED, Value, ValueState
 from capa_sync.store import Register, open_register
 from capa_sync.store.judged_rows import row_hash
-from tests.unit.store.fake_parser import DAY, MINUTE, PARSER, SOURCE, T0, Sheet, page
+from tests.unit.store.fake_parser import DAY, MINUTE, PARSER, SOURCE, T0, FakeTicket, page
 
 RULE = "root-cause-before-action"
 
@@ -47,16 +47,16 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Register]:
     """Give a store of each kind with one ticket in it, read whole at T0."""
     with open_register(tmp_path / "register.db", clock_now=T0) as fresh:
         fresh.facts.declare(SOURCE, "jira", "https://paper.example")
-        read(fresh, 0, Sheet("1", "CAPA-1", {"status": "Open"}))
+        read(fresh, 0, FakeTicket("1", "CAPA-1", {"status": "Open"}))
         yield fresh
 
 
-def read(store: Register, minute: int, *sheets: Sheet) -> None:
+def read(store: Register, minute: int, *fakes: FakeTicket) -> None:
     """Do one successful run over a source."""
     at = T0 + minute * MINUTE
     run = store.runs.start(SOURCE, "changes", at)
-    store.tickets.commit_page(SOURCE, page(*(sheet.reading() for sheet in sheets)), at, run, PARSER)
-    store.runs.finish(run, at, True, counts={"tickets": len(sheets)}, as_of=at)
+    store.tickets.commit_page(SOURCE, page(*(fake.reading() for fake in fakes)), at, run, PARSER)
+    store.runs.finish(run, at, True, counts={"tickets": len(fakes)}, as_of=at)
 
 
 def only(store: Register, view: str) -> dict[str, Any]:
@@ -291,9 +291,9 @@ def test_birth_rows_join_the_changes_and_confidential_tickets_are_marked(store: 
 
 def test_changes_show_the_person_behind_an_account(store: Register) -> None:
     """By what is known of the source's accounts; one that nobody listed is a person of that source."""
-    sheet = Sheet("1", "CAPA-1", {"status": "Open"})
-    sheet.edit(T0 + MINUTE, by="acc-lee", status="Closed")
-    read(store, 1, sheet)
+    fake = FakeTicket("1", "CAPA-1", {"status": "Open"})
+    fake.edit(T0 + MINUTE, by="acc-lee", status="Closed")
+    read(store, 1, fake)
     assert only(store, "v_changes")["changed_by"] == f"{SOURCE}:acc-lee"
     store.facts.know_persons(SOURCE, {"acc-lee": "lee"})
     store.facts.know_persons("other", {"acc-lee": "somebody else"})
@@ -307,12 +307,12 @@ def test_changes_show_the_person_behind_an_account(store: Register) -> None:
 
 def test_a_move_between_two_values_that_read_alike_is_visible(store: Register) -> None:
     """Two accounts of one name, and two options of one name, are shown with their ids; nothing else is."""
-    sheet = Sheet(
+    fake = FakeTicket(
         "1", "CAPA-1", {"owner": ["557058:a", "Will Jones"], "site": ["10", "Main"], "status": ["1", "Open"]}
     )
-    sheet.edit(T0 + MINUTE, owner=["712020:b", "Will Jones"])
-    sheet.edit(T0 + 2 * MINUTE, site=["11", "Main"], status=["2", "Closed"])
-    read(store, 1, sheet)
+    fake.edit(T0 + MINUTE, owner=["712020:b", "Will Jones"])
+    fake.edit(T0 + 2 * MINUTE, site=["11", "Main"], status=["2", "Closed"])
+    read(store, 1, fake)
     changes = [(row["from_value"], row["to_value"]) for row in store.view("v_changes")]
     assert changes == [
         ("Will Jones (557058:a)", "Will Jones (712020:b)"),
@@ -326,7 +326,7 @@ def test_joined_tickets_find_each_other_by_key_old_or_new(store: Register) -> No
     store.records.save_join("snow", "sys1", SOURCE, "CAPA-1")
     assert store.records.joined("snow", "sys1") == [(SOURCE, "1")]
     assert store.records.joined(SOURCE, "1") == [("snow", "sys1")]
-    read(store, 1, Sheet("1", "MOVED-1", {"status": "Open"}))
+    read(store, 1, FakeTicket("1", "MOVED-1", {"status": "Open"}))
     assert store.records.joined("snow", "sys1") == [(SOURCE, "1")]
     assert store.records.joined(SOURCE, "1") == [("snow", "sys1")]
     store.records.save_join("snow", "sys1", SOURCE, "")
@@ -370,7 +370,7 @@ def test_uneventful_runs_fold_into_one_and_eventful_ones_stay(store: Register) -
     for minute in range(1, 50):
         read(store, minute)
     assert (store.runs.cycles(SOURCE), store.runs.as_of(SOURCE)) == (50, T0 + 49 * MINUTE)
-    read(store, 50, Sheet("2", "CAPA-2"))
+    read(store, 50, FakeTicket("2", "CAPA-2"))
     for minute in (51, 52):
         run = store.runs.start(SOURCE, "changes", T0 + minute * MINUTE)
         store.runs.finish(run, T0 + minute * MINUTE, False, "503")

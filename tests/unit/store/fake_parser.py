@@ -47,7 +47,7 @@ def raw(content: Any) -> Raw:
 
 
 class FakeParser:
-    """Parse the parts of sheets; a pure function of them."""
+    """Parse the parts of fake tickets; a pure function of them."""
 
     computed_fields = frozenset({"updated", "votes", "sys_updated_by"})
     updated_by_field = "sys_updated_by"
@@ -99,7 +99,7 @@ PARSER = FakeParser()
 
 
 @dataclass
-class Sheet:
+class FakeTicket:
     """One ticket in memory."""
 
     id: str
@@ -148,7 +148,7 @@ def page(*readings: Reading, position: str = "", complete: bool = True) -> Page:
 
 
 class OtherParser(FakeParser):
-    """Parses sheets of another source, which has the same ids."""
+    """Parses tickets of another source, which has the same ids."""
 
     def parse(self, parts: Sequence[Part]) -> SourceTicket:
         """Parse one ticket's parts."""

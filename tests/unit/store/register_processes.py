@@ -8,7 +8,7 @@ import textwrap
 from pathlib import Path
 
 from capa_sync.store import Register
-from tests.unit.store.fake_parser import PARSER, SOURCE, T0, Sheet, page
+from tests.unit.store.fake_parser import PARSER, SOURCE, T0, FakeTicket, page
 
 ROOT = Path(__file__).parents[3]
 _HOLD = """
@@ -34,7 +34,7 @@ def holder(register: Path) -> subprocess.Popen[str]:
 
 def fill(register: Register, first: int, count: int, text: str = "x") -> None:
     """Commit one page of tickets."""
-    readings = [Sheet(str(n), f"CAPA-{n}", {"text": text}).reading() for n in range(first, first + count)]
+    readings = [FakeTicket(str(n), f"CAPA-{n}", {"text": text}).reading() for n in range(first, first + count)]
     run = register.runs.start(SOURCE, "changes", T0)
     register.tickets.commit_page(SOURCE, page(*readings, position=str(first)), T0, run, PARSER)
 

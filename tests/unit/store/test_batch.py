@@ -7,26 +7,26 @@ from dataclasses import replace
 from capa_sync.model.ticket import Presence, Role
 from capa_sync.model.write import WriteState
 from capa_sync.store import Register
-from tests.unit.store.fake_parser import MINUTE, OTHER, PARSER, SOURCE, T0, Sheet, page
+from tests.unit.store.fake_parser import MINUTE, OTHER, PARSER, SOURCE, T0, FakeTicket, page
 from tests.unit.store.writes import write
 
 
 def fill(register: Register) -> list[str]:
     """Mirror a parent with children named by id, by key and by themselves, a hidden child, and a single ticket."""
-    parent = Sheet("1", "CAPA-1", {"cause": "x"})
+    parent = FakeTicket("1", "CAPA-1", {"cause": "x"})
     parent.children = [
         ["2", "CAPA-2", "subtask", ""],
         ["", "CAPA-3", "link", "solved by"],
         ["9", "GONE-9", "link", ""],
     ]
     parent.edit(T0 + MINUTE, cause="y")
-    own, alone = Sheet("4", "CAPA-4", parent="1"), Sheet("5", "CAPA-5")
-    actions = [sheet.reading(Role.ACTION) for sheet in (Sheet("2", "CAPA-2"), Sheet("3", "CAPA-3"), own)]
+    own, alone = FakeTicket("4", "CAPA-4", parent="1"), FakeTicket("5", "CAPA-5")
+    actions = [fake.reading(Role.ACTION) for fake in (FakeTicket("2", "CAPA-2"), FakeTicket("3", "CAPA-3"), own)]
     run = register.runs.start(SOURCE, "poll", T0)
     register.tickets.commit_page(SOURCE, page(parent.reading(), *actions, alone.reading()), T0, run, PARSER)
     alone.key, alone.fields = "NEW-5", {"cause": "z"}
     register.tickets.commit_page(SOURCE, page(alone.reading()), T0 + MINUTE, run, PARSER)
-    other = Sheet("4", "ELSE-4", parent="1").reading(Role.ACTION)
+    other = FakeTicket("4", "ELSE-4", parent="1").reading(Role.ACTION)
     other = replace(other, ticket=replace(other.ticket, source="other"))
     register.tickets.commit_page("other", page(other), T0, run, OTHER)
     register.tickets.set_presence(SOURCE, "2", Presence.ACCESS_LOST, "", T0)

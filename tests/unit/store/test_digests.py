@@ -9,7 +9,7 @@ import pytest
 
 from capa_sync.model.ticket import Presence, Reading, Role
 from capa_sync.store import Register
-from tests.unit.store.fake_parser import DAY, MINUTE, OTHER, PARSER, SOURCE, T0, Sheet, page
+from tests.unit.store.fake_parser import DAY, MINUTE, OTHER, PARSER, SOURCE, T0, FakeTicket, page
 
 
 class World:
@@ -17,27 +17,27 @@ class World:
 
     def __init__(self, register: Register) -> None:
         self.register = register
-        self.parent = Sheet("1", "CAPA-1", {"cause": "x"})
+        self.parent = FakeTicket("1", "CAPA-1", {"cause": "x"})
         self.parent.children = [
             ["2", "CAPA-2", "subtask", ""],
             ["", "CAPA-3", "link", "solved by"],
             ["9", "GONE-9", "link", ""],
         ]
         self.by_id, self.by_key, self.by_itself = (
-            Sheet("2", "CAPA-2"),
-            Sheet("3", "CAPA-3"),
-            Sheet("4", "X", parent="1"),
+            FakeTicket("2", "CAPA-2"),
+            FakeTicket("3", "CAPA-3"),
+            FakeTicket("4", "X", parent="1"),
         )
-        self.alone = Sheet("5", "CAPA-5")
+        self.alone = FakeTicket("5", "CAPA-5")
         self.read(self.parent, self.alone)
         self.read(self.by_id, self.by_key, self.by_itself, role=Role.ACTION)
-        other = Sheet("2", "CAPA-3", parent="1").reading()
+        other = FakeTicket("2", "CAPA-3", parent="1").reading()
         self.elsewhere(replace(other, ticket=replace(other.ticket, source="other")))
 
-    def read(self, *sheets: Sheet, role: Role = Role.RECORD) -> None:
-        """Read sheets as they are now."""
+    def read(self, *fakes: FakeTicket, role: Role = Role.RECORD) -> None:
+        """Read fake tickets as they are now."""
         run = self.register.runs.start(SOURCE, "poll", T0)
-        self.register.tickets.commit_page(SOURCE, page(*(sheet.reading(role) for sheet in sheets)), T0, run, PARSER)
+        self.register.tickets.commit_page(SOURCE, page(*(fake.reading(role) for fake in fakes)), T0, run, PARSER)
 
     def elsewhere(self, reading: Reading) -> None:
         """Read a ticket of another source."""
@@ -88,15 +88,15 @@ def known_presence(world: World) -> None:
 
 def unrelated_ticket(world: World) -> None:
     """Add a ticket of no record, which is quarantined."""
-    world.read(Sheet("6", "CAPA-6", parent="7"))
+    world.read(FakeTicket("6", "CAPA-6", parent="7"))
     world.register.tickets.quarantine(SOURCE, "6", ["no kind"])
 
 
 def namesakes(world: World) -> None:
     """In another source, edit a ticket with a child's id and add one with a child's key and parent."""
-    sheet, other = Sheet("2", "ELSE-2"), Sheet("88", "CAPA-3", parent="1")
-    sheet.edit(T0 + MINUTE, cause="z")
-    for reading in (sheet.reading(), other.reading()):
+    fake, other = FakeTicket("2", "ELSE-2"), FakeTicket("88", "CAPA-3", parent="1")
+    fake.edit(T0 + MINUTE, cause="z")
+    for reading in (fake.reading(), other.reading()):
         world.elsewhere(replace(reading, ticket=replace(reading.ticket, source="other")))
 
 
@@ -110,47 +110,47 @@ def test_a_digest_is_the_same_while_nothing_of_the_record_changes(
     assert world.digests() == before
 
 
-def edited(world: World, sheet: Sheet, role: Role) -> None:
+def edited(world: World, fake: FakeTicket, role: Role) -> None:
     """Change a field."""
-    sheet.edit(T0 + MINUTE, cause="y")
-    world.read(sheet, role=role)
+    fake.edit(T0 + MINUTE, cause="y")
+    world.read(fake, role=role)
 
 
-def edited_silently(world: World, sheet: Sheet, role: Role) -> None:
+def edited_silently(world: World, fake: FakeTicket, role: Role) -> None:
     """Change a field without a history entry or another `updated`."""
-    sheet.fields = {"cause": "silent"}
-    world.read(sheet, role=role)
+    fake.fields = {"cause": "silent"}
+    world.read(fake, role=role)
 
 
-def commented(world: World, sheet: Sheet, role: Role) -> None:
+def commented(world: World, fake: FakeTicket, role: Role) -> None:
     """Add a comment."""
-    sheet.comment(T0 + MINUTE, "Seen")
-    world.read(sheet, role=role)
+    fake.comment(T0 + MINUTE, "Seen")
+    world.read(fake, role=role)
 
 
-def edited_and_back(world: World, sheet: Sheet, role: Role) -> None:
+def edited_and_back(world: World, fake: FakeTicket, role: Role) -> None:
     """Change a field, read, change it back and read: history is distinguished, and versions are only added."""
-    before = sheet.reading(role)
-    edited_silently(world, sheet, role)
+    before = fake.reading(role)
+    edited_silently(world, fake, role)
     run = world.register.runs.start(SOURCE, "poll", T0)
     world.register.tickets.commit_page(SOURCE, page(before), T0, run, PARSER)
 
 
-def vanished(world: World, sheet: Sheet, _role: Role) -> None:
+def vanished(world: World, fake: FakeTicket, _role: Role) -> None:
     """Run a census that finds it gone, at the very instant at which it was read."""
-    world.register.tickets.set_presence(SOURCE, sheet.id, Presence.DELETED, "410", T0)
+    world.register.tickets.set_presence(SOURCE, fake.id, Presence.DELETED, "410", T0)
 
 
-def gone_and_back(world: World, sheet: Sheet, role: Role) -> None:
+def gone_and_back(world: World, fake: FakeTicket, role: Role) -> None:
     """Hide it for an hour."""
-    world.register.tickets.set_presence(SOURCE, sheet.id, Presence.ACCESS_LOST, "", T0 + MINUTE)
-    world.register.tickets.set_presence(SOURCE, sheet.id, Presence.PRESENT, "", T0 + 2 * MINUTE)
+    world.register.tickets.set_presence(SOURCE, fake.id, Presence.ACCESS_LOST, "", T0 + MINUTE)
+    world.register.tickets.set_presence(SOURCE, fake.id, Presence.PRESENT, "", T0 + 2 * MINUTE)
 
 
-def in_the_other_role(world: World, sheet: Sheet, role: Role) -> None:
+def in_the_other_role(world: World, fake: FakeTicket, role: Role) -> None:
     """Give it the other role."""
     other = Role.RECORD if role is Role.ACTION else Role.ACTION
-    world.register.roles.assign(SOURCE, {sheet.id: other})
+    world.register.roles.assign(SOURCE, {fake.id: other})
 
 
 EVENTS = [edited, edited_silently, commented, edited_and_back, vanished, gone_and_back, in_the_other_role]
@@ -161,7 +161,7 @@ EVENTS = [edited, edited_silently, commented, edited_and_back, vanished, gone_an
     ("name", "owner"), [("parent", "1"), ("alone", "5"), ("by_id", "1"), ("by_key", "1"), ("by_itself", "1")]
 )
 def test_every_change_of_a_ticket_changes_the_digest_of_its_record_and_no_other(
-    world: World, event: Callable[[World, Sheet, Role], None], name: str, owner: str
+    world: World, event: Callable[[World, FakeTicket, Role], None], name: str, owner: str
 ) -> None:
     """This holds for the record itself, and for each child, however it is known as one."""
     before = world.digests()
@@ -171,12 +171,14 @@ def test_every_change_of_a_ticket_changes_the_digest_of_its_record_and_no_other(
 
 
 @pytest.mark.parametrize(
-    "sheet", [Sheet("9", "NEW-9"), Sheet("7", "CAPA-7", parent="1")], ids=["named before", "names its parent"]
+    "fake",
+    [FakeTicket("9", "NEW-9"), FakeTicket("7", "CAPA-7", parent="1")],
+    ids=["named before", "names its parent"],
 )
-def test_a_new_child_changes_the_digest_of_its_record(world: World, sheet: Sheet) -> None:
+def test_a_new_child_changes_the_digest_of_its_record(world: World, fake: FakeTicket) -> None:
     """The children are one that was named and not mirrored, and one that was not named."""
     before = world.digests()
-    world.read(sheet, role=Role.ACTION)
+    world.read(fake, role=Role.ACTION)
     assert world.digests()["1"] != before["1"]
     assert world.digests()["5"] == before["5"]
 
@@ -187,15 +189,15 @@ def test_a_child_that_gets_another_key_changes_the_digest_of_its_record(world: W
     world.by_key.key = "MOVED-3"
     world.read(world.by_key, role=Role.ACTION)
     without = world.digests()
-    world.read(Sheet("8", "CAPA-3"), role=Role.ACTION)
+    world.read(FakeTicket("8", "CAPA-3"), role=Role.ACTION)
     assert len({before["1"], without["1"], world.digests()["1"]}) == 3
     assert world.digests()["5"] == before["5"]
 
 
 def test_a_child_counts_though_its_parent_is_mirrored_later(world: World) -> None:
     """Tickets come in any order."""
-    world.read(Sheet("21", "CAPA-21", parent="20"), role=Role.ACTION)
-    world.read(Sheet("20", "CAPA-20"))
+    world.read(FakeTicket("21", "CAPA-21", parent="20"), role=Role.ACTION)
+    world.read(FakeTicket("20", "CAPA-20"))
     before = world.register.digests(SOURCE, ["20"])
-    world.read(Sheet("22", "CAPA-22", parent="20"), role=Role.ACTION)
+    world.read(FakeTicket("22", "CAPA-22", parent="20"), role=Role.ACTION)
     assert world.register.digests(SOURCE, ["20"]) != before

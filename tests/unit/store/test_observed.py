@@ -10,12 +10,12 @@ import pytest
 from capa_sync.model.ticket import Origin, RawChange, SourceTicket
 from capa_sync.model.values import Raw
 from capa_sync.store.observed import Observation, emptied_fields, merge, observe, same_content
-from tests.unit.store.fake_parser import DAY, MINUTE, T0, FakeParser, Sheet, raw
+from tests.unit.store.fake_parser import DAY, MINUTE, T0, FakeParser, FakeTicket, raw
 
 
-def ticket(sheet: Sheet) -> SourceTicket:
-    """Return the sheet as parsed now."""
-    return sheet.reading().ticket
+def ticket(fake: FakeTicket) -> SourceTicket:
+    """Return the fake ticket as parsed now."""
+    return fake.reading().ticket
 
 
 def seen(old: SourceTicket, new: SourceTicket) -> list[Observation]:
@@ -32,39 +32,39 @@ def seen(old: SourceTicket, new: SourceTicket) -> list[Observation]:
 
 def test_a_silent_change_is_observed_at_the_read() -> None:
     """A value that differs while neither history nor `updated` moved changed at the instant of the read."""
-    sheet = Sheet("1", "CAPA-1", {"owner": "ann"})
-    old = ticket(sheet)
-    sheet.fields["owner"] = "ben"
-    (observed,) = seen(old, ticket(sheet))
+    fake = FakeTicket("1", "CAPA-1", {"owner": "ann"})
+    old = ticket(fake)
+    fake.fields["owner"] = "ben"
+    (observed,) = seen(old, ticket(fake))
     assert (observed.change.field_id, observed.change.old, observed.change.new) == ("owner", raw("ann"), raw("ben"))
     assert (observed.change.at, observed.change.by, observed.change.origin) == (T0 + DAY, "", Origin.OBSERVED)
 
 
 def test_a_change_with_moved_updated_has_date_and_author_from_the_tracker() -> None:
     """If `updated` moved, it is the instant, and ServiceNow's `sys_updated_by` is the author."""
-    sheet = Sheet("1", "CAPA-1", {"owner": "ann", "sys_updated_by": "x"})
-    old = ticket(sheet)
-    sheet.fields |= {"owner": "ben", "sys_updated_by": "carl"}
-    sheet.updated = T0 + MINUTE
-    (observed,) = seen(old, ticket(sheet))
+    fake = FakeTicket("1", "CAPA-1", {"owner": "ann", "sys_updated_by": "x"})
+    old = ticket(fake)
+    fake.fields |= {"owner": "ben", "sys_updated_by": "carl"}
+    fake.updated = T0 + MINUTE
+    (observed,) = seen(old, ticket(fake))
     assert (observed.change.at, observed.change.by) == (T0 + MINUTE, "carl")
 
 
 def test_a_change_that_the_history_has_is_not_observed() -> None:
     """An ordinary edit is a history entry and nothing else."""
-    sheet = Sheet("1", "CAPA-1", {"owner": "ann"})
-    old = ticket(sheet)
-    sheet.edit(T0 + MINUTE, owner="ben")
-    assert seen(old, ticket(sheet)) == []
+    fake = FakeTicket("1", "CAPA-1", {"owner": "ann"})
+    old = ticket(fake)
+    fake.edit(T0 + MINUTE, owner="ben")
+    assert seen(old, ticket(fake)) == []
 
 
 def test_a_field_by_name_in_the_history_explains_the_field() -> None:
     """An entry under `name:…` (Data Center, unresolved) counts for the field of that name."""
-    sheet = Sheet("1", "CAPA-1", {"Owner": "ann"})
-    old = ticket(sheet)
-    sheet.fields["Owner"] = "ben"
+    fake = FakeTicket("1", "CAPA-1", {"Owner": "ann"})
+    old = ticket(fake)
+    fake.fields["Owner"] = "ben"
     entry = RawChange("h1", T0 + MINUTE, 1, "name:Owner", "Owner", raw("ann"), raw("ben"), "bob")
-    assert seen(old, replace(ticket(sheet), changes=(entry,))) == []
+    assert seen(old, replace(ticket(fake), changes=(entry,))) == []
 
 
 @pytest.mark.parametrize(
@@ -90,16 +90,16 @@ def test_addresses_of_people_and_other_texts_are_changes(before: Any, after: Any
 
 def test_computed_fields_are_never_observed() -> None:
     """`updated` and counts that are derived from other values are no changes."""
-    sheet = Sheet("1", "CAPA-1", {"updated": "1", "votes": "0"})
-    old = ticket(sheet)
-    sheet.fields = {"updated": "2", "votes": "9"}
-    assert seen(old, ticket(sheet)) == []
+    fake = FakeTicket("1", "CAPA-1", {"updated": "1", "votes": "0"})
+    old = ticket(fake)
+    fake.fields = {"updated": "2", "votes": "9"}
+    assert seen(old, ticket(fake)) == []
 
 
 def test_a_field_that_came_or_went_is_no_observed_change() -> None:
     """An absent key says nothing about the value (docs/real-tickets.md 12)."""
-    old = ticket(Sheet("1", "CAPA-1", {"a": "1"}))
-    assert seen(old, ticket(Sheet("1", "CAPA-1", {"b": "1"}))) == []
+    old = ticket(FakeTicket("1", "CAPA-1", {"a": "1"}))
+    assert seen(old, ticket(FakeTicket("1", "CAPA-1", {"b": "1"}))) == []
 
 
 def history(*minutes: int) -> tuple[RawChange, ...]:
@@ -156,62 +156,62 @@ def test_emptied_fields_are_those_whose_last_change_leaves_nothing() -> None:
     assert emptied_fields([emptied, filled]) == set()
 
 
-def edited(*minutes: int) -> Sheet:
-    """Return a sheet whose owner was `o0` at first and `o1`, `o2`, … from these minutes on."""
-    sheet = Sheet("1", "CAPA-1", {"owner": "o0"})
+def edited(*minutes: int) -> FakeTicket:
+    """Return a fake ticket whose owner was `o0` at first and `o1`, `o2`, … from these minutes on."""
+    fake = FakeTicket("1", "CAPA-1", {"owner": "o0"})
     for number, minute in enumerate(minutes, 1):
-        sheet.edit(T0 + minute * MINUTE, owner=f"o{number}")
-    return sheet
+        fake.edit(T0 + minute * MINUTE, owner=f"o{number}")
+    return fake
 
 
 @pytest.mark.parametrize("late", ["o0", "o1", "o2"])
 def test_a_late_read_is_no_change_however_many_edits_it_missed(late: str) -> None:
     """An index may lag behind several edits of the last minutes; what the next read brings is no change either."""
-    sheet = edited(1, 2, 3)
-    now = ticket(sheet)
-    sheet.fields["owner"] = late
-    assert seen(now, ticket(sheet)) == []
-    assert seen(ticket(sheet), now) == []
+    fake = edited(1, 2, 3)
+    now = ticket(fake)
+    fake.fields["owner"] = late
+    assert seen(now, ticket(fake)) == []
+    assert seen(ticket(fake), now) == []
 
 
 @pytest.mark.parametrize("late", ["o0", "o1", "o2"])
 def test_a_late_read_is_no_change_though_another_field_was_edited_since(late: str) -> None:
     """`updated` moved by an edit of another field; the index still has the former owner."""
-    sheet = edited(1, 2, 3)
-    before = ticket(sheet)
-    sheet.edit(T0 + 4 * MINUTE, grade="major")
-    now = ticket(sheet)
-    sheet.fields["owner"] = late
-    between = ticket(sheet)
+    fake = edited(1, 2, 3)
+    before = ticket(fake)
+    fake.edit(T0 + 4 * MINUTE, grade="major")
+    now = ticket(fake)
+    fake.fields["owner"] = late
+    between = ticket(fake)
     assert seen(before, between) == []
     assert seen(between, now) == []
 
 
 def test_a_step_back_to_what_was_long_ago_is_observed() -> None:
     """No index lags behind for ten minutes: somebody set the value back without a trace."""
-    sheet = edited(1, 11)
-    now = ticket(sheet)
-    sheet.fields["owner"] = "o0"
-    (observed,) = seen(now, ticket(sheet))
+    fake = edited(1, 11)
+    now = ticket(fake)
+    fake.fields["owner"] = "o0"
+    (observed,) = seen(now, ticket(fake))
     assert (observed.change.old, observed.change.new) == (raw("o2"), raw("o0"))
 
 
 def test_an_edit_dated_before_an_earlier_edit_is_no_observation() -> None:
     """The clocks of an instance's nodes differ: the history lists the newest edit first, `updated` ran backward."""
-    sheet = edited(3)
-    old = ticket(sheet)
+    fake = edited(3)
+    old = ticket(fake)
     newest = RawChange("h9", T0 + MINUTE, 0, "owner", "Owner", raw("o1"), raw("o2"), "bob")
     changes = (newest, *old.changes)
-    sheet.fields["owner"], sheet.updated = "o2", T0 + MINUTE
-    assert seen(replace(old, changes=changes), replace(ticket(sheet), changes=changes)) == []
+    fake.fields["owner"], fake.updated = "o2", T0 + MINUTE
+    assert seen(replace(old, changes=changes), replace(ticket(fake), changes=changes)) == []
 
 
 def test_a_silent_change_taken_back_silently_is_observed() -> None:
     """The value is again the last one of the history, but another value was seen in between."""
-    sheet = edited(1)
-    before = ticket(sheet)
-    sheet.fields["owner"] = "else"
-    between = ticket(sheet)
+    fake = edited(1)
+    before = ticket(fake)
+    fake.fields["owner"] = "else"
+    between = ticket(fake)
     (there,) = seen(before, between)
     (back,) = observe(between, before, read_before=T0, read_at=T0 + 2 * DAY, seen=[there])
     assert (back.change.old, back.change.new) == (raw("else"), raw("o1"))

@@ -11,7 +11,7 @@ from capa_sync.model.finding import Finding, FindingState, Severity
 from capa_sync.model.ticket import Role
 from capa_sync.model.write import WriteState
 from capa_sync.store import Register
-from tests.unit.store.fake_parser import DAY, PARSER, SOURCE, T0, Sheet, page
+from tests.unit.store.fake_parser import DAY, PARSER, SOURCE, T0, FakeTicket, page
 from tests.unit.store.writes import write
 
 LARGE = "mirror|part|ticket|change|child|observed|finding|verdict|write_out|due|plan_due|joined|action|birth|old_key"
@@ -57,9 +57,9 @@ QUERIES: dict[str, Callable[[Register], object]] = {
 @pytest.mark.parametrize("name", QUERIES)
 def test_no_query_of_a_poll_reads_a_whole_table(register: Register, name: str) -> None:
     """SQLite's own plan of each query searches the large tables and scans none of them."""
-    fill = [Sheet(str(n), f"CAPA-{n}") for n in range(3)]
+    fill = [FakeTicket(str(n), f"CAPA-{n}") for n in range(3)]
     run = register.runs.start(SOURCE, "poll", T0)
-    register.tickets.commit_page(SOURCE, page(*(sheet.reading() for sheet in fill)), T0, run, PARSER)
+    register.tickets.commit_page(SOURCE, page(*(fake.reading() for fake in fill)), T0, run, PARSER)
     asked: list[str] = []
     reader = register._db._reader()
     reader.set_trace_callback(asked.append)
@@ -93,26 +93,26 @@ def test_reasons_are_counted_from_their_own_index(register: Register) -> None:
 
 def test_work_follows_what_changed_not_what_is_mirrored(register: Register) -> None:
     """A page of one changed ticket among many stores one version of the parts that changed."""
-    sheets = [Sheet(str(n), f"CAPA-{n}", {"status": "Open"}) for n in range(300)]
+    fakes = [FakeTicket(str(n), f"CAPA-{n}", {"status": "Open"}) for n in range(300)]
     run = register.runs.start(SOURCE, "changes", T0)
-    register.tickets.commit_page(SOURCE, page(*(sheet.reading() for sheet in sheets)), T0, run, PARSER)
-    sheets[7].edit(T0 + DAY, status="Closed")
+    register.tickets.commit_page(SOURCE, page(*(fake.reading() for fake in fakes)), T0, run, PARSER)
+    fakes[7].edit(T0 + DAY, status="Closed")
     run, before = register.runs.start(SOURCE, "changes", T0), register.changed_rows
-    register.tickets.commit_page(SOURCE, page(*(sheet.reading() for sheet in sheets)), T0 + DAY, run, PARSER)
+    register.tickets.commit_page(SOURCE, page(*(fake.reading() for fake in fakes)), T0 + DAY, run, PARSER)
     # two parts, the ticket's row out and in, one change row, the run's count
     assert register.changed_rows - before == 6
 
 
 def test_tickets_are_iterated_while_their_findings_are_written(register: Register) -> None:
     """A cycle evaluates while it reads: writing does not disturb the reading."""
-    sheets = [Sheet(f"{n:03}", f"CAPA-{n}") for n in range(450)]
+    fakes = [FakeTicket(f"{n:03}", f"CAPA-{n}") for n in range(450)]
     run = register.runs.start(SOURCE, "changes", T0)
-    register.tickets.commit_page(SOURCE, page(*(sheet.reading() for sheet in sheets)), T0, run, PARSER)
+    register.tickets.commit_page(SOURCE, page(*(fake.reading() for fake in fakes)), T0, run, PARSER)
     seen = []
     for ticket in register.tickets.tickets(SOURCE, PARSER, Role.RECORD):
         seen.append(ticket.id)
         finding = Finding(SOURCE, ticket.id, "rule", 1, FindingState.OPEN, Severity.LOW, T0, "hash")
         register.findings.save([finding])
         register.outbox.put([write(ticket.id, ticket.id, source=SOURCE)])
-    assert seen == sorted(sheet.id for sheet in sheets)
+    assert seen == sorted(fake.id for fake in fakes)
     assert len(register.outbox.due(SOURCE, T0)) == 450

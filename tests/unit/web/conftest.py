@@ -17,7 +17,7 @@ from capa_sync.model.values import EMPTY, Value, ValueState
 from capa_sync.store import Register, open_register
 from capa_sync.web import RegisterPage, serve_register
 from capa_sync.writeback import Target, plan_ticket
-from tests.unit.store.fake_parser import PARSER, SOURCE, T0, Sheet, page
+from tests.unit.store.fake_parser import PARSER, SOURCE, T0, FakeTicket, page
 from tests.unit.writeback.harness import ON, finding
 
 SECRET = "Zebrafish"
@@ -37,14 +37,14 @@ _HARMLESS = {
 def fill(register: Register) -> None:
     """Store four tickets in a register."""
     run = register.runs.start(SOURCE, "changes", T0)
-    secret = Sheet("2", "CAPA-2", {"summary": f"{SECRET} summary"})
+    secret = FakeTicket("2", "CAPA-2", {"summary": f"{SECRET} summary"})
     secret.edit(T0 + timedelta(hours=1), by=f"{SECRET} person", summary=f"{SECRET} again")
-    child = Sheet("5", "CAPA-5", {"summary": f"{SECRET} task"}, parent="2")
+    child = FakeTicket("5", "CAPA-5", {"summary": f"{SECRET} task"}, parent="2")
     child.edit(T0 + timedelta(hours=1), summary=f"{SECRET} task again")
-    opened = Sheet("1", "CAPA-1", {"summary": "Access review missed"})
+    opened = FakeTicket("1", "CAPA-1", {"summary": "Access review missed"})
     opened.edit(T0 + timedelta(hours=1), by="bob", summary="Access review missed twice")
-    tickets = [opened, secret, Sheet("3", "CAPA-3", {"summary": HOSTILE})]
-    readings = [sheet.reading() for sheet in tickets] + [child.reading(Role.ACTION)]
+    tickets = [opened, secret, FakeTicket("3", "CAPA-3", {"summary": HOSTILE})]
+    readings = [fake.reading() for fake in tickets] + [child.reading(Role.ACTION)]
     register.tickets.commit_page(SOURCE, page(*readings), T0, run, PARSER)
     register.runs.finish(run, T0 + timedelta(minutes=1), ok=True, as_of=T0)
     plain = {"ticket_url": "https://paper.example/x", "confidential": "no", "warnings_high": 1, "owner": "A. Lee"}
