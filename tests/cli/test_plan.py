@@ -198,6 +198,22 @@ def test_tickets_whose_people_were_notified_today_are_counted_and_named(make_har
     assert not any("24 hours to pass" in line for line in _plan(harness))
 
 
+def test_tickets_whose_last_notification_is_in_doubt_are_counted_and_named(make_harness: MakeHarness) -> None:
+    """A new point waits for the look-up of a comment whose answer was lost, however long ago that was."""
+    harness = make_harness("jira", rules=(ORDER, CORRECTION))
+    key = harness.create_broken("jira")
+    harness.servers["jira"].faults.add("drop_after", ("POST", "/comment"))
+    harness.sync(code=3)
+    harness.set_clock(NOW + timedelta(days=30))
+    lines = _plan(harness)
+    at = lines.index("jira: 1 ticket: 0 new comments, 0 edits, 0 withdrawals, 1 labels only; mode on")
+    assert lines[at + 1] == f"  1 ticket waits for the answer whether their last notification arrived: {key}"
+    [source] = json.loads("\n".join(_plan(harness, "--json")))["sources"]
+    assert [ticket["ticket"] for ticket in source["waiting"]] == [key]
+    harness.sync()
+    assert not any("last notification arrived" in line for line in _plan(harness))
+
+
 def test_for_a_source_that_was_not_read_nothing_could_be_worked_out(make_harness: MakeHarness) -> None:
     """`plan` never claims that nothing would be written there; it ends with 3 and reports the other source."""
     harness = make_harness("jira", "jira-dc", rules=(ORDER,))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,10 @@ from capa_sync.sources.servicenow import assembly
 from capa_sync.sources.servicenow.answers import value_of
 from capa_sync.sources.servicenow.parse import ServiceNowParser
 from capa_sync.sources.servicenow.parts import RECORD
+from capa_sync.store.ticket_rows import DerivedRows
 from tests.fuzz.spoiler import Spoiler, hostile, with_four_records
 from tests.sync.equal import assert_same
+from tests.sync.users import UserDriver, users_on
 from tests.sync.world import SOURCES, World, open_world
 
 
@@ -30,15 +33,31 @@ def derived(world: World) -> dict[str, list[object]]:
     return found
 
 
+def with_an_odd_one(
+    world: World, change: Callable[[Any], Any], who: str = "a record"
+) -> tuple[UserDriver, Spoiler, str]:
+    """Mirror four records with an action each; one record or action comes odd from its next edit on."""
+    users, spoiler = with_four_records(world), Spoiler(world)
+    victim = (users.records() if who == "a record" else users.parts())[0]
+    spoiler.victim, spoiler.change = victim, change
+    return users, spoiler, victim
+
+
+def with_an_unreadable_one(world: World) -> tuple[UserDriver, str]:
+    """Mirror four records, of which one is then edited and can no longer be read."""
+    users, _, victim = with_an_odd_one(world, hostile("9 MB"))
+    users.edit(victim, "touched", 1)
+    world.cycle()
+    assert set(world.runtime.register.tickets.unread(world.only.name)) == {victim}
+    return users, victim
+
+
 @pytest.mark.parametrize("source", SOURCES)
 @pytest.mark.parametrize("who", ["a record", "an action"])
 def test_a_rebuild_keeps_it_quarantined(source: str, who: str, tmp_path: Path) -> None:
     """All tables are equal after a rebuild; the ticket is still present, and its open finding still open."""
     with open_world(tmp_path, source) as world:
-        users, spoiler = with_four_records(world), Spoiler(world)
-        victim = (users.records() if who == "a record" else users.parts())[0]
-        world.cycle()
-        spoiler.victim, spoiler.change = victim, hostile("9 MB")
+        users, _, victim = with_an_odd_one(world, hostile("9 MB"), who)
         users.edit(victim, "touched", 1)
         world.cycle()
         world.cycle(hours=2)
@@ -110,12 +129,7 @@ def test_a_rebuild_keeps_what_is_known_of_tickets_that_nobody_may_see_now(source
 def test_one_that_is_deleted_is_no_longer_held_to_be_unreadable(source: str, tmp_path: Path) -> None:
     """Its presence says what became of it."""
     with open_world(tmp_path, source) as world:
-        users, spoiler = with_four_records(world), Spoiler(world)
-        victim = users.records()[1]
-        spoiler.victim, spoiler.change = victim, hostile("9 MB")
-        users.edit(victim, "touched", 1)
-        world.cycle()
-        assert set(world.runtime.register.tickets.unread(source)) == {victim}
+        users, victim = with_an_unreadable_one(world)
         users.delete(victim)
         world.cycle(days=2)
         world.cycle()
@@ -127,11 +141,7 @@ def test_one_that_is_deleted_is_no_longer_held_to_be_unreadable(source: str, tmp
 def test_one_that_the_census_names_stays_quarantined_though_no_answer_holds_it(source: str, tmp_path: Path) -> None:
     """A source that neither returns nor refuses a ticket loses none: what the census contains is not gone."""
     with open_world(tmp_path, source) as world:
-        users, spoiler = with_four_records(world), Spoiler(world)
-        victim = users.records()[1]
-        spoiler.victim, spoiler.change = victim, hostile("9 MB")
-        users.edit(victim, "touched", 1)
-        world.cycle()
+        _users, victim = with_an_unreadable_one(world)
         own: Any = world.runtime.contexts[source].source
         read = own.read_tickets
         own.read_tickets = lambda ids: read([id_ for id_ in ids if id_ != victim])
@@ -179,10 +189,7 @@ def test_one_that_makes_no_ticket_is_not_computed_again_until_it_changes(
 ) -> None:
     """Neither a poll that sees it again nor a new process retries it; a change or a census does, once."""
     with open_world(tmp_path, source) as world:
-        users, spoiler = with_four_records(world), Spoiler(world)
-        victim = (users.records() if who == "a record" else users.parts())[0]
-        world.cycle()
-        spoiler.victim, spoiler.change = victim, undated
+        users, spoiler, victim = with_an_odd_one(world, undated, who)
         for number in range(2):
             tried.clear()
             users.edit(victim, f"touched {number}", 1)
@@ -204,6 +211,57 @@ def test_one_that_makes_no_ticket_is_not_computed_again_until_it_changes(
         spoiler.victim = ""
         world.cycle(hours=2)
         assert world.runtime.register.tickets.unread(source) == {}
+
+
+@pytest.mark.parametrize("source", SOURCES)
+@pytest.mark.parametrize("is_mirrored", [True, False], ids=["mirrored before", "never mirrored"])
+def test_one_that_raises_while_it_is_stored_keeps_the_version_that_raised(
+    source: str, is_mirrored: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The other tickets of its page are stored; neither a poll nor a new process tries that version again."""
+    attempts: list[str] = []
+    broken: set[str] = set()
+    add = DerivedRows.add
+
+    def fragile(self: DerivedRows, nr: int, ticket: Any, *more: Any) -> None:
+        if ticket.id in broken:
+            attempts.append(ticket.id)
+            raise ZeroDivisionError("with text of a ticket")
+        add(self, nr, ticket, *more)
+
+    monkeypatch.setattr(DerivedRows, "add", fragile)
+    with open_world(tmp_path, source) as world:
+        users = users_on(world.only)
+        for number in range(3):
+            users.create(f"record {number}")
+        victim, *others = users.records()
+        if is_mirrored:
+            world.cycle()
+        broken.add(victim)
+        for record in users.records():
+            users.edit(record, "touched", 1)
+        world.cycle()
+        tickets = world.runtime.register.tickets
+        version, reason = tickets.refused(source)[victim]
+        assert version
+        assert "ZeroDivisionError" in reason
+        assert "with text of a ticket" not in reason
+        assert {world.presence(ticket) for ticket in others} == {Presence.PRESENT}
+        truth = users.truth()
+        for ticket in others:
+            assert_same(world, users, ticket, truth[ticket])
+        attempts.clear()
+        for is_new_process in (False, True, False):
+            if is_new_process:
+                world.restart()
+            world.cycle()
+        assert attempts == []
+        assert world.runtime.register.tickets.refused(source)[victim] == (version, reason)
+        broken.clear()
+        users.edit(victim, "touched again", 1)
+        world.cycle()
+        assert world.runtime.register.tickets.refused(source) == {}
+        assert_same(world, users, victim, users.truth()[victim])
 
 
 @pytest.mark.parametrize("odd", [5, True, [], ["a text"], {"x": 1}], ids=repr)
