@@ -73,7 +73,10 @@ MODULES: Mapping[str, Module] = {
         tuple(f"capa_sync/writeback/{name}.py" for name in ("plan", "desired_state", "reported")),
         tuple(f"tests/unit/writeback/test_{name}.py" for name in ("plan", "render", "reported_writes")),
     ),
-    "timeline": Module(("capa_sync/mapping/timeline.py", "capa_sync/mapping/stages.py"), ("tests/unit/mapping",)),
+    "timeline": Module(
+        ("capa_sync/mapping/timeline.py", "capa_sync/mapping/stages.py"),
+        ("tests/unit/mapping/test_history_steps.py", "tests/unit/mapping/test_stages.py"),
+    ),
     "cursors": Module(
         (
             "capa_sync/sources/jira/sweep.py",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -23,12 +25,13 @@ class Listing:
     total: int | None = None
     has_next: bool = False
     has_links: bool = True
+    limit: int = LIMIT
 
     def at(self, offset: int) -> TableAnswer:
         """Return the answer to a request with this offset."""
         pairs = (row.partition(" ")[::2] for row in self.rows)
         rows = [{"sys_id": key, "sys_updated_on": changed, "active": "true"} for key, changed in pairs]
-        return TableAnswer(rows, LIMIT, offset, self.total, self.has_links, self.has_next, None)
+        return TableAnswer(rows, self.limit, offset, self.total, self.has_links, self.has_next, None)
 
 
 @dataclass
@@ -110,6 +113,17 @@ def test_an_empty_page_with_a_count_ends_the_reading_only_if_it_comes_twice_in_a
     instance = Instance(answers)
     assert keys(list(instance.pager.by_id(""))) == read
     assert instance.answers == []
+
+
+@pytest.mark.parametrize(("limit", "offset"), [(1, 1), (2, 2), (15, 14), (20, 18), (100, 90)])
+def test_a_page_of_hidden_rows_is_passed_with_a_small_overlap(limit: int, offset: int) -> None:
+    """A tenth of a page is read again, in case rows were deleted; the offset always grows, by whole rows."""
+    hidden = Listing(total=999, has_next=True, limit=limit)
+    for read in (KeysetPager.by_id, KeysetPager.by_change):
+        instance = Instance([hidden, LAST])
+        list(read(instance.pager, "" if read is KeysetPager.by_id else None))  # type: ignore[operator]
+        assert [asked for _, asked, _ in instance.requests] == [0, offset]
+        assert isinstance(instance.requests[1][1], int)
 
 
 def test_a_doubted_page_is_asked_for_again_with_the_same_request() -> None:
@@ -281,8 +295,18 @@ def test_another_column_may_hold_the_update_time() -> None:
     assert pager.position_of({"sys_id": "a", "sys_created_on": LATE}) == Position(LATE, "a")
 
 
+@pytest.fixture(name="zone")
+def _zone(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "America/New_York")
+        time.tzset()
+        yield "America/New_York"
+    time.tzset()
+
+
+@pytest.mark.usefixtures("zone")
 def test_an_instant_is_written_and_read_as_the_platform_stores_it() -> None:
-    """UTC, whole seconds."""
+    """UTC, whole seconds, in whatever zone the daemon runs."""
     tokyo = datetime(2026, 1, 1, 9, 0, 0, 999, tzinfo=timezone(timedelta(hours=9)))
     assert to_platform_time(tokyo) == EARLY
     assert from_platform_time(EARLY) == datetime(2026, 1, 1, tzinfo=UTC)
