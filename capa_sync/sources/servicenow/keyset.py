@@ -98,13 +98,11 @@ class KeysetPager:
             after: where to continue; None from the beginning.
             inclusive: the first page begins with the row at the position itself, when it still exists.
         """
-        position, ties_first = after, after is not None
+        position = after
         while True:
-            if ties_first and position is not None:
-                for answer in self._ties(position, inclusive=inclusive):
-                    position = self.position_of(answer.rows[-1]) if answer.rows else position
-                    yield answer
-            ties_first, inclusive = True, False
+            if position is not None:
+                yield from self._ties(position, inclusive=inclusive)
+            inclusive = False
             answer = self._later(position)
             if answer.rows:
                 position = self.position_of(answer.rows[-1])

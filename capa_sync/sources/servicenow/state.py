@@ -66,10 +66,7 @@ class States:
         self._tables = tables
         self.of = {name: TableState.from_json(stored[name]) if name in stored else TableState() for name in tables}
         if full and not any(state.filling for state in self.of.values()):
-            self.of = {
-                name: replace(state, filling=True, filled_to="", floor="", newest=None)
-                for name, state in self.of.items()
-            }
+            self.of = {name: replace(state, filling=True) for name, state in self.of.items()}
 
     def forget_future(self, present: str) -> None:
         """Start again with tables whose position lies in the instance's future: its clock was ahead once."""

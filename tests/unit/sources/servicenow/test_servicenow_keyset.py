@@ -140,6 +140,12 @@ def test_a_fill_continues_above_the_key_that_it_reached() -> None:
     assert instance.requests[0][0] == "active=true^sys_id>k1^ORDERBYsys_id"
 
 
+def test_the_order_by_key_is_independent_of_the_update_times() -> None:
+    """Keys may begin with a digit; they are compared without case, and an underscore sorts before letters."""
+    instance = Instance([Listing((f"0a {LATE}", f"1b {EARLY}", f"a_ {LATE}", f"AA {EARLY}")), LAST])
+    assert keys(list(instance.pager.by_id(""))) == [["0a", "1b", "a_", "AA"]]
+
+
 @pytest.mark.parametrize("rows", [("k1",), ("K1",), ("k0",), ("k3", "k2"), ("k2", "K2")])
 def test_rows_outside_the_request_or_its_order_are_refused(rows: tuple[str, ...]) -> None:
     """The instance dropped a condition or the order: no row of the page is believed."""
