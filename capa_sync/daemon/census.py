@@ -53,8 +53,9 @@ def is_census_due(runtime: Runtime, context: SourceContext, now: datetime) -> bo
 def take_census_when_due(runtime: Runtime, context: SourceContext, now: datetime, *, force: bool = False) -> int:
     """Compare the mirror with a complete census when one is due; return how many tickets are gone.
 
-    Tickets that came back, or that are there and were never mirrored (because a right was given), are read at once:
-    their update time may be older than the times that polls look at. Raises SourceError; then nothing is stored.
+    Tickets that came back, that are there and were never mirrored (because a right was given), or that left the query
+    and are actions now, are read at once: their update time may be older than the times that polls look at. Raises
+    SourceError; then nothing is stored.
     """
     if not force and not is_census_due(runtime, context, now):
         return 0
@@ -67,14 +68,18 @@ def take_census_when_due(runtime: Runtime, context: SourceContext, now: datetime
         scope, given_up = runtime.register.queue.census_scope(context.name)
         is_new_scope = scope not in ("", context.scope)
         evidence, suspicious = _ask(runtime, context, mirrored, census, actions, now, is_new_scope=is_new_scope)
-        _note_scopes(runtime, context, census, evidence.in_scope & actions, now)
+        moved = _note_scopes(runtime, context, census, evidence.in_scope & actions, now)
         judgement = judge_census(mirrored, census, evidence, suspicious, is_new_scope=is_new_scope, given_up=given_up)
         gone = {ticket: seen for ticket, seen in judgement.sightings.items() if seen.presence is not Presence.PRESENT}
         back = [ticket for ticket in judgement.sightings if ticket not in gone]
         unknown = census.ids - mirrored.keys()
         unread = tickets.unread(context.name).keys()  # their answer may have been wrong only once
         read_again(
-            runtime, context, run, {*back, *unknown, *unread, *_parents_of(runtime, context, gone)}, named=census.ids
+            runtime,
+            context,
+            run,
+            {*back, *unknown, *unread, *moved, *_parents_of(runtime, context, gone)},
+            named=census.ids,
         )
     except SourceError as error:
         runs.finish(run, runtime.clock.now(), ok=False, problem=error.message)
@@ -171,14 +176,18 @@ def _actions_among(runtime: Runtime, context: SourceContext, mirrored: Mirrored,
 
 def _note_scopes(
     runtime: Runtime, context: SourceContext, census: Census, answering: Set[str], now: datetime
-) -> None:
-    """Store which tickets the query names now, and which present actions it does not name; settle their roles."""
+) -> frozenset[str]:
+    """Store which tickets the query names now, and which present actions it does not name; settle their roles.
+
+    Return those actions that the query named until now: no poll has looked for their last change.
+    """
     if census.named is None:
-        return
+        return frozenset()
     left = (census.ids | answering) - census.named
     with runtime.register.transaction():
         news = runtime.register.roles.note_scope(context.name, inside=census.named, left=left)
         settle_roles(runtime, context, news, now)
+    return frozenset(left.intersection(news))
 
 
 def note_lost_access(runtime: Runtime, context: SourceContext, now: datetime, fault: Fatal) -> None:

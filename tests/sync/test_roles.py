@@ -365,3 +365,23 @@ def test_a_child_that_other_children_name_is_judged_by_nobody(world: World) -> N
     assert_an_action_alone(world, users, grandchild)
     assert "its parent is not in scope" in explained(world, users, grandchild)
     assert_rebuilt(world)
+
+
+@on_jiras
+def test_a_record_that_becomes_an_action_outside_the_query_is_read_at_the_next_census(world: World) -> None:
+    """It is moved while another record links it: no poll looks for the move, because its role was not known yet."""
+    users = users_on(world.only)
+    assert isinstance(users, JiraUserDriver)
+    owner, moved = record(world, users), record(world, users, "do it")
+    for _ in range(3):
+        world.later(minutes=10)
+        world.cycle()
+    users.link(moved, "Resolves", owner)
+    users.leave(moved, 2)
+    world.later(minutes=10)
+    world.cycle()
+    world.later(hours=2)
+    world.cycle()
+    assert role(world, moved) is Role.ACTION
+    assert world.ticket(moved, world.only.name).key == users.key(moved)
+    assert users.key(moved).startswith("CHANGE-")
