@@ -27,7 +27,7 @@ _LETTERS: Mapping[str, Mapping[str, str]] = {
 }
 _ANNEX = {"iso27001-2022": {5: 37, 6: 8, 7: 14, 8: 34}}
 _CITED = re.compile(
-    r"(?P<annex>A\.)?(?P<chapter>\d+)(?:\.(?P<section>\d+))?(?P<rest>(?:\.\d+)*)(?:\s+(?P<letter>[a-z])\b)?"
+    r"(?P<annex>A\.)?(?P<chapter>\d{1,4})(?:\.(?P<section>\d{1,4}))?(?P<rest>(?:\.\d+)*)(?:\s+(?P<letter>[a-z])\b)?"
 )
 
 
