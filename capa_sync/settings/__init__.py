@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from capa_sync.settings.load import load_settings
-from capa_sync.settings.schema import AuthSettings, Settings, SourceSettings
+from capa_sync.settings.schema import Settings
+from capa_sync.settings.source_schema import AuthSettings, SourceSettings
 
 __all__ = ["AuthSettings", "Settings", "SourceSettings", "load_settings"]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from capa_sync.errors import Problem, SettingsError
 from capa_sync.settings.lines import find_line
-from capa_sync.settings.schema import AuthSettings, SourceSettings
+from capa_sync.settings.source_schema import AuthSettings, SourceSettings
 
 SHORTEST_HINT_SECRET = 16
 """Smallest length of a hint secret, since strangers may try to guess it over the network."""
