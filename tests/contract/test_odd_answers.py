@@ -13,6 +13,9 @@ import pytest
 from capa_sync.errors import AnswerTooLarge, Authentication, BadAnswer, DeliveryUnknown, SourceError
 from capa_sync.model.write import Delivered, Write, WriteKind
 from capa_sync.sandbox.http import Reply, Request, SandboxServer
+from capa_sync.sandbox.malformed import SHAPES
+from capa_sync.sandbox.servicenow.accounts import CLIENT_CREDENTIALS
+from capa_sync.sandbox.servicenow.tracker import OAUTH_CLIENT
 from capa_sync.sources.jira.options import JiraAuth, JiraOptions
 from capa_sync.sources.jira.reader import JiraSource
 from capa_sync.sources.servicenow.options import ServiceNowAuth
@@ -337,6 +340,43 @@ def test_an_odd_token_is_an_error_of_the_sign_in(answer: str) -> None:
         options = JiraOptions("jira", it.server.url, "project = CAPA", auth, is_instant=True, limits=SMALL)
         with pytest.raises((Authentication, BadAnswer)):
             JiraSource(options, it.clock, it.stop, it.mirror).identify()
+
+
+def malformed_token(shape: str, times: int) -> Callable[[Request, Reply], None]:
+    """Let the first so many answers with a token be malformed."""
+    left = [times]
+
+    def spoil(request: Request, reply: Reply) -> None:
+        if "oauth" in request.path and left[0]:
+            left[0] -= 1
+            valid = b'{"access_token": "not-a-real-token", "expires_in": 300, "token_type": "Bearer"}'
+            reply.status, reply.body = 200, SHAPES[shape](valid)
+            reply.headers["Content-Type"] = "application/json"
+
+    return spoil
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_malformed_answer_of_a_token_endpoint_is_a_foreseen_fault(shape: str) -> None:
+    """Both kinds report the sign-in or the answer, and no shape that was not thought of; the next token serves."""
+    with harness("cloud") as it, SandboxServer(it.tracker) as giver:
+        giver.after.append(malformed_token(shape, 100))
+        auth = JiraAuth("oauth-client-credentials", "client-secret", "client", f"{giver.url}/oauth/token")
+        options = JiraOptions("jira", it.server.url, "project = CAPA", auth, is_instant=True, limits=SMALL)
+        with pytest.raises((Authentication, BadAnswer)) as fault:
+            JiraSource(options, it.clock, it.stop, it.mirror).identify()
+        assert "cannot use" not in fault.value.message
+        assert len(giver.requests) >= 1
+    oauth = ServiceNowAuth("oauth-client-credentials", OAUTH_CLIENT.client_id, OAUTH_CLIENT.secret)
+    with servicenow.source_harness(auth=oauth, limits=SMALL) as sn:
+        sn.tracker.set_property(CLIENT_CREDENTIALS, "true")
+        spoil = malformed_token(shape, 100)
+        sn.server.after.append(spoil)
+        with pytest.raises((Authentication, BadAnswer)) as fault:
+            sn.source.identify()
+        assert "cannot use" not in fault.value.message
+        sn.server.after.remove(spoil)
+        assert sn.source.identify().me.aliases == ("capa_sync",)
 
 
 @pytest.mark.parametrize("expires_in", [-5, 0, 10**400, "300", "1e999", "NaN", None, True, [], "abc"])

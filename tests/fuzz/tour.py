@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +22,7 @@ _TABLE = re.compile(r"/api/now/(?:v\d/)?table/(\w+)(/\w+)?")
 _MOST = 4
 _DAYS = 4
 """Days that may pass until everything is as before, besides the first two hours."""
+OWN = "an error of capa-sync itself"
 _RIGHT = (Presence.PRESENT, Presence.UNOBSERVED)
 
 
@@ -55,6 +57,7 @@ class Tour:
 
     Attributes:
         doubled: tickets that at any instant had two comments of ours, or two equal work notes.
+        own_errors: faults that were reported as errors of capa-sync itself.
     """
 
     def __init__(self, world: World) -> None:
@@ -63,6 +66,7 @@ class Tour:
         self.users = users_on(world.only)
         self.faults = world.only.server.faults
         self.doubled: list[tuple[str, Ours]] = []
+        self.own_errors: list[str] = []
         self._turns: Counter[str] = Counter()
         self._records: list[str] = []
         if self.name != "servicenow":
@@ -118,11 +122,12 @@ class Tour:
         """A process starts, all is due: sign-in, poll, full read, census, judging, writing; then a hint arrives."""
         world = self.world
         world.restart()
-        world.try_cycle(days=8)
+        self._try_cycle(days=8)
         *_older, changed, unchanged = self._records
         self.users.edit(changed, self._word(), 1)
         world.later(minutes=1)
-        run_hinted(world.runtime, world.runtime.contexts[self.name], [changed, unchanged, "99999"])
+        hinted = run_hinted(world.runtime, world.runtime.contexts[self.name], [changed, unchanged, "99999"])
+        self._note([hinted.problem])
 
     def heal(self) -> None:
         """Answers are right again: what waited is written, and what was quarantined is read, within days."""
@@ -143,13 +148,25 @@ class Tour:
     def with_fault(self, endpoint: Endpoint, shape: str, *, for_good: bool) -> int:
         """Run the tour while an endpoint returns malformed answers, once or for good; return how many it returned."""
         self.deeds()
+        self.own_errors.clear()
         times = None if for_good else 1
         fault = self.faults.add("malformed", (endpoint.method, endpoint.path), times=times, shape=shape)
         self.asked()
-        self.world.try_cycle(hours=2)
-        self.world.try_cycle(days=1)
+        for later in ({"hours": 2}, {"days": 1}):
+            self._try_cycle(**later)
         self.check_presence()
+        assert self.own_errors == []
         return fault.hits
+
+    def _try_cycle(self, **later: float) -> None:
+        """Run a cycle, and note what ended as an error of capa-sync itself instead of a fault of the source."""
+        results = self.world.try_cycle(**later).values()
+        self._note(result.problem for result in results if result.is_own_error)
+        self._note(row["error"] for row in self.world.view("v_writes"))
+        self._note(row["quarantine_reason"] for row in self.world.view("v_tickets"))
+
+    def _note(self, reasons: Iterable[object]) -> None:
+        self.own_errors += [str(reason) for reason in reasons if OWN in str(reason)]
 
     def check_presence(self) -> None:
         """No ticket that is visible is taken for gone."""
