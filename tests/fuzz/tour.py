@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from capa_sync.daemon.cycle import run_hinted
+from capa_sync.daemon.requests import RESUME, WITHDRAW, carry_out_requests, release
+from capa_sync.model.halt import Halt, HaltKind
 from capa_sync.model.ticket import Presence
 from capa_sync.sandbox.jira.routes import find_route
 from capa_sync.sandbox.messages import Reply, Request
@@ -119,7 +121,7 @@ class Tour:
             users.delete(self._records.pop(0))
 
     def asked(self) -> None:
-        """A process starts, all is due: sign-in, poll, full read, census, judging, writing; then a hint arrives."""
+        """A process starts, all is due: sign-in, poll, full read, census, judging, writing, a hint, a withdrawal."""
         world = self.world
         world.restart()
         self._try_cycle(days=8)
@@ -128,6 +130,22 @@ class Tour:
         world.later(minutes=1)
         hinted = run_hinted(world.runtime, world.runtime.contexts[self.name], [changed, unchanged, "99999"])
         self._note([hinted.problem])
+        self._take_back()
+
+    def _take_back(self) -> None:
+        """A person has all our texts withdrawn, and allows them again later."""
+        halts = self.world.runtime.register.halts
+        halts.set(self.name, Halt(HaltKind.WITHDRAWN, self.world.clock.now(), "a person"))
+        self._ask(WITHDRAW)
+        release(self.world.runtime, [self.name], None)
+        self._try_cycle(minutes=1)
+        halts.end(self.name)
+        self._ask(RESUME)
+
+    def _ask(self, verb: str) -> None:
+        register = self.world.runtime.register
+        register.requests.leave(verb, {"source": self.name}, self.world.clock.now())
+        carry_out_requests(self.world.runtime)
 
     def heal(self) -> None:
         """Answers are right again: what waited is written, and what was quarantined is read, within days."""
