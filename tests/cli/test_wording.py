@@ -82,6 +82,37 @@ def test_refresh_edits_so_many_and_notifies_nobody(reworded: Harness) -> None:
     assert len(harness.writes()) == before + 2
 
 
+def _texts(harness: Harness, source: str) -> list[str]:
+    """The text of ours on both tickets; there is one on each."""
+    pictures = [harness.picture(source, story) for story in ("broken", "second")]
+    texts = [[picture["text"]] if source == "servicenow" else picture["comments"] for picture in pictures]
+    assert [len(found) for found in texts] == [1, 1]
+    return [str(found[0]) for found in texts]
+
+
+def test_refresh_edits_on_every_kind_of_tracker_and_adds_nothing(make_harness: MakeHarness) -> None:
+    """So many tickets of each source are edited in place; no second comment and no work note appears."""
+    harness = make_harness(rules=(ORDER,))
+    for source in harness.names:
+        for story in ("broken", "second"):
+            harness.create_broken(source, story)
+    harness.sync()
+    notes = [harness.picture("servicenow", story)["notes"] for story in ("broken", "second")]
+    assert all(notes)
+    _reword(harness)
+    harness.set_clock(NOW + timedelta(hours=1))
+    assert harness.run("sync", "--refresh", "1").code == 0
+    for source in harness.names:
+        assert sorted(NEW in text for text in _texts(harness, source)) == [False, True], source
+    assert harness.run("sync", "--refresh", "all").code == 0
+    before = len(harness.writes())
+    for source in harness.names:
+        assert all(NEW in text for text in _texts(harness, source)), source
+    assert [harness.picture("servicenow", story)["notes"] for story in ("broken", "second")] == notes
+    assert harness.run("sync", "--refresh", "all").code == 0
+    assert len(harness.writes()) == before
+
+
 def test_a_refresh_is_left_for_the_daemon(reworded: Harness) -> None:
     """While `run` holds the register, the daemon edits at its next tick."""
     harness = reworded
