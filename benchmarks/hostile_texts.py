@@ -14,6 +14,7 @@ from capa_sync.mapping.placeholders import state_of
 from capa_sync.mapping.texts import normalise
 from capa_sync.mapping.values import split_list
 from capa_sync.model.patterns import REGISTERED, Pattern, bytes_without_addresses, without_addresses
+from capa_sync.rules.texts import FAILINGS, share, words_of
 from capa_sync.sources.jira.markup import escape_wiki
 from capa_sync.sources.jira.values import text_value
 from capa_sync.sources.jira.wiki import wiki_text
@@ -119,6 +120,8 @@ def works() -> Iterator[tuple[str, Work]]:
     yield "split_list", lambda text: split_list(text, "lines")
     yield "state_of", lambda text: state_of(normalise(text), text)
     yield "clean", lambda text: clean(text, 200)
+    yield "share", lambda text: share(text, [text])
+    yield "places", lambda text: FAILINGS.places(words_of(text))
     yield "without_addresses", without_addresses
     yield "bytes_without_addresses", lambda text: bytes_without_addresses(text.encode())
 
