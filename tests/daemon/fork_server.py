@@ -8,6 +8,7 @@ Run as a program, this file is the forking process; `ForkServer` is its other en
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import queue
@@ -194,7 +195,8 @@ def _signal(running: Mapping[int, int], order: Mapping[str, int]) -> None:
     """Send a signal to a child that was not waited for yet, through its descriptor."""
     for descriptor, pid in running.items():
         if pid == order["pid"]:
-            signal.pidfd_send_signal(descriptor, order["signal"])
+            with contextlib.suppress(ProcessLookupError):  # it has just ended
+                signal.pidfd_send_signal(descriptor, order["signal"])
 
 
 class _Parsed:
