@@ -35,8 +35,10 @@ def _people() -> PeopleDirectory:
     return PeopleDirectory("jira", People(), [Account("acc-lee", "Lee", True)], [], [])
 
 
-def text_of(value: Raw, _: PeopleDirectory) -> Value:
-    """Convert a raw text to a text value."""
+def text_of(value: Raw, people: PeopleDirectory) -> Value:
+    """Convert a raw text to a text value; the absence of a value is not converted."""
+    assert isinstance(people, PeopleDirectory)
+    assert value is not BLANK
     return Value(ValueState.FILLED, value.text, value.text) if value.text else EMPTY
 
 
@@ -97,6 +99,7 @@ def test_changes_are_kept_by_field_and_only_for_fields_of_the_mapping() -> None:
     assert {name: [change.new.text for change in found] for name, found in history.changes.items()} == {
         "c1": ["a", "b"]
     }
+    assert [change.new.text for change in history.changes_of("c1")] == ["a", "b"]
     assert history.changes_of("c2") == ()
     assert history.ambiguous == {"c2": shared.reason, "c3": shared.reason}
 
@@ -178,6 +181,15 @@ def test_values_that_differ_only_in_markup_meet_without_a_step(people: PeopleDir
     ]
     _, steps = replay(history_of(ticket({"c1": "B"}, entries)), "c1", text_of, filled("B"), people)
     assert [(found.old.data, found.new.data) for found in steps] == [(None, "*No* one."), ("*No* one.", "B")]
+
+
+def test_one_change_is_enough_to_meet_the_present_value_or_not(people: PeopleDirectory) -> None:
+    """It takes the present form of its value, or is followed by an observed step under its label."""
+    met = history_of(ticket({"c1": "No one"}, [(T0 + HOUR, "acc-lee", {"c1": (None, "*No* one.")})]))
+    assert [found.new.data for found in replay(met, "c1", text_of, filled("No one"), people)[1]] == ["No one"]
+    other = history_of(ticket({"c1": "b"}, [(T0 + HOUR, "acc-lee", {"c1": (None, "a")})]))
+    steps = replay(other, "c1", text_of, filled("b"), people)[1]
+    assert [found.label for found in steps] == [other.changes["c1"][0].field_name] * 2
 
 
 def test_a_present_value_that_cannot_be_read_adds_no_step(people: PeopleDirectory) -> None:
@@ -274,6 +286,13 @@ def test_places_that_change_in_one_save_are_taken_in_their_order() -> None:
     a, b = filled("a"), filled("b")
     _, steps = combine([(EMPTY, [step(1, EMPTY, a)]), (EMPTY, [step(1, EMPTY, b)])])
     assert [found.new for found in steps] == [a]
+
+
+def test_steps_of_one_save_in_one_place_keep_their_order() -> None:
+    """A gap and the change that shows it belong to one save."""
+    a, b = filled("a"), filled("b")
+    steps = [step(1, EMPTY, a), step(1, a, b)._replace(by="")]
+    assert combine([(EMPTY, steps)]) == (EMPTY, steps)
 
 
 def rows_of(people: PeopleDirectory, value: Value, steps: list[Step], by: str = "acc-lee") -> list[FieldChange]:

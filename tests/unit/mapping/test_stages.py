@@ -184,3 +184,58 @@ def test_statuses_of_one_instant_keep_their_order(bound: BoundMapping) -> None:
     found = record(bound, ticket({"status": ANALYSED}, history))
     assert [new for _, new in rows(found, "stage")] == ["identified", "closed", "planned", "analysed"]
     assert found.stage is Stage.ANALYSED
+
+
+def test_rows_of_stage_and_status_name_the_field_of_the_tracker(bound: BoundMapping) -> None:
+    """Of the birth, of a change, and of a change that the history lacks; the last one has no entry."""
+    late = T0 + 9 * HOUR
+    history = [(T0 + HOUR, "acc-lee", {"status": (OPEN, ACTION), "resolution": (None, WONT_DO)})]
+    found = record(bound, ticket({"status": CLOSED}, history, updated_at=late))
+    for name in ("stage", "source_status"):
+        found_rows = [row for row in found.timeline if row.field == name]
+        assert {row.tracker_field for row in found_rows} == {"Status"}
+        assert (found_rows[-1].entry, found_rows[-1].at) == ("", late)
+    assert [new for _, new in rows(found, "source_status")] == ["Open", "In Action", "Closed"]
+
+
+@pytest.mark.parametrize(
+    ("updated_at", "stage"),
+    [
+        (datetime(2025, 5, 31, tzinfo=UTC), Stage.IMPLEMENTED),
+        (datetime(2025, 6, 2, tzinfo=UTC), Stage.VERIFIED),
+    ],
+)
+def test_a_status_that_the_history_lacks_was_entered_at_the_latest_instant(
+    bound: BoundMapping, updated_at: datetime, stage: Stage
+) -> None:
+    """It means what it meant then."""
+    history = [(T0 + HOUR, "acc-lee", {"status": (OPEN, ACTION)})]
+    found = record(bound, ticket({"status": REVIEW}, history, updated_at=updated_at))
+    assert found.stage is stage
+
+
+def test_a_hold_that_the_history_lacks_begins_at_the_latest_instant(bound: BoundMapping) -> None:
+    """The stage stays; the status is shown."""
+    late = T0 + 9 * HOUR
+    history = [(T0 + HOUR, "acc-lee", {"status": (OPEN, ACTION)})]
+    found = record(bound, ticket({"status": WAITING}, history, updated_at=late))
+    assert (found.stage, found.source_status, found.pauses) == (Stage.PLANNED, "Waiting", (Pause(late, None),))
+
+
+def test_the_reason_of_an_unlisted_status_shows_its_id_only_if_it_is_not_its_name(bound: BoundMapping) -> None:
+    """ServiceNow's choices may be their own names."""
+    for status, shown in (
+        (Raw(("Odd",), ("Odd",), "Odd"), "'Odd'"),
+        (Raw(("7", "8"), ("Odd",), "Odd"), "'Odd' (7, 8)"),
+    ):
+        found = mapped(bound, ticket({"status": status}))
+        assert isinstance(found, Unmapped)
+        assert found.reasons == (f"status {shown} is not listed under `stage: values:` in map.yaml",)
+
+
+def test_an_unlisted_past_status_is_named_in_the_history(bound: BoundMapping) -> None:
+    """The error has the name as its text."""
+    history = [(T0 + HOUR, "acc-lee", {"status": (STRANGE, CLOSED)})]
+    found = record(bound, ticket({"status": CLOSED}, history))
+    birth = next(row for row in found.timeline if row.field == "stage")
+    assert (birth.new.state, birth.new.text) == (ValueState.ERROR, "Strange")
