@@ -239,3 +239,14 @@ def test_an_unlisted_past_status_is_named_in_the_history(bound: BoundMapping) ->
     found = record(bound, ticket({"status": CLOSED}, history))
     birth = next(row for row in found.timeline if row.field == "stage")
     assert (birth.new.state, birth.new.text) == (ValueState.ERROR, "Strange")
+
+
+def test_a_renamed_status_is_no_move_and_another_id_of_the_same_name_is_one(bound: BoundMapping) -> None:
+    """The id decides where both readings have one; else the name does."""
+    history = [(T0 + HOUR, "acc-lee", {"status": (OPEN, CLOSED)})]
+    renamed = record(bound, ticket({"status": Raw(("14",), ("Fertig",), "Fertig")}, history))
+    assert [new for _, new in rows(renamed, "source_status")] == ["Open", "Closed"]
+    nameless = record(bound, ticket({"status": Raw((), ("Closed",), "Closed")}, history))
+    assert [new for _, new in rows(nameless, "source_status")] == ["Open", "Closed"]
+    by_text = record(bound, ticket({"status": Raw((), (), "Closed")}, history))
+    assert [new for _, new in rows(by_text, "stage")] == ["identified", "closed"]
