@@ -159,6 +159,21 @@ def test_a_lost_history_never_becomes_an_empty_one(sn: SourceHarness) -> None:
     refused(sn, Retryable, "500")
 
 
+@pytest.mark.parametrize("table", [RECORDS, AUDIT, "/table/sys_journal_field"])
+@pytest.mark.parametrize("answer", ["{}", "<html>not here</html>", '{"error":{"message":"No such path"}}'])
+def test_a_404_of_another_meaning_is_no_empty_list(sn: SourceHarness, table: str, answer: str) -> None:
+    """A proxy answers 404, too; only "No Record found" means that there is none."""
+    sn.server.faults.add("answer", ("GET", table), times=None, status=404, answer=answer)
+    refused(sn, Fatal, "only .No Record found. would mean")
+
+
+def test_an_older_instance_answers_an_empty_list_with_404(sn: SourceHarness) -> None:
+    """Its words say so; the record is read, with an empty history."""
+    said = '{"error":{"message":"No Record found","detail":""},"status":"failure"}'
+    sn.server.faults.add("answer", ("GET", "/table/sys_journal_field"), times=None, status=404, answer=said)
+    assert len(sn.sync()) == 1
+
+
 def test_a_row_that_makes_no_ticket_is_named_and_the_rest_goes_on(sn: SourceHarness) -> None:
     """A record whose creation instant is no instant is skipped with its reason; its neighbours are read."""
     broken = sn.insert(short_description="broken")

@@ -233,6 +233,8 @@ def _error_for(source: str, response: requests.Response, now: datetime) -> Sourc
         return Fatal(source, f"{where} redirects elsewhere ({status}); is the url right?")
     if status == 401:
         return Authentication(source, "the user name, password, key or token was not accepted (401)")
+    if status == 404 and "no record" not in said.lower():  # of a proxy, or of a path that the instance lacks
+        return Fatal(source, f'{reason}; only "No Record found" would mean that there is none')
     if status == 400 and "invalid table" in said.lower():
         return NoSuchTable(source, f"{reason}; is the table's name right and its plug-in active?")
     kinds: dict[int, type[SourceError]] = {403: AccessDenied, 404: NotFound, 414: QueryTooLong}
