@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from capa_sync.model.ticket import Presence
+from capa_sync.sandbox.messages import Reply, Request
 from tests.sync.equal import assert_equal
 from tests.sync.pages import HOWS, WrongPage
 from tests.sync.users import UserDriver, users_on
@@ -206,3 +207,27 @@ def test_a_wrong_page_in_a_first_read_leaves_nothing_out(source: str, how: str, 
                     assert_equal(other, users)
                 except AssertionError as error:
                     raise AssertionError(f"{how}: {wrong_page.place}") from error
+
+
+@pytest.mark.parametrize("table", ["sys_audit", "sys_journal_field"])
+@pytest.mark.parametrize("how", HOWS)
+def test_a_wrong_page_of_the_history_of_one_ticket_is_read_again(table: str, how: str, tmp_path: Path) -> None:
+    """A poll that reads a single ServiceNow ticket has no smaller question to ask, so it asks the same again."""
+    with open_world(tmp_path, "servicenow") as world:
+        users = users_on(world.only)
+        settle(world, users)
+        world.cycle()
+        ticket = users.records()[0]
+        users.edit(ticket, "another word", 1)
+        users.say(ticket, "another word")
+        wrong_page = WrongPage(0, how)
+
+        def spoil(request: Request, reply: Reply) -> None:
+            if f"/table/{table}?" in request.target and ticket in request.target:
+                wrong_page(request, reply)
+
+        world.only.server.after.append(spoil)
+        world.try_cycle(minutes=20)
+        assert wrong_page.place
+        world.cycle(minutes=20)
+        assert_equal(world, users)

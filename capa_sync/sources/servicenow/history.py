@@ -206,7 +206,11 @@ def _is_shown(client: TableClient, table: str, query: str) -> bool:
 
 
 def _read(client: TableClient, kind: _Kind, ids: Sequence[str]) -> _Found:
-    """Read the history of one query's records; of each half where that was incomplete or too large."""
+    """Read the history of one query's records; of each half where that was incomplete or too large.
+
+    Of one record an incomplete history is read once more: a page may be wrong once. Where it stays incomplete, rows are
+    hidden from us.
+    """
     try:
         rows, complete = _all_rows(client, kind, ids)
     except QueryTooLong:
@@ -217,6 +221,8 @@ def _read(client: TableClient, kind: _Kind, ids: Sequence[str]) -> _Found:
         if len(ids) == 1:
             return {ids[0]: Entries(complete=False, is_too_large=True)}
         rows, complete = [], False
+    if len(ids) == 1 and not complete:
+        rows, complete = _all_rows(client, kind, ids)
     if complete or len(ids) == 1:
         return _sorted_out(client.source, kind, ids, rows, complete=complete)
     middle = len(ids) // 2
