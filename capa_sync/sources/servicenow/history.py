@@ -208,8 +208,8 @@ def _is_shown(client: TableClient, table: str, query: str) -> bool:
 def _read(client: TableClient, kind: _Kind, ids: Sequence[str]) -> _Found:
     """Read the history of one query's records; of each half where that was incomplete or too large.
 
-    Of one record an incomplete history is read once more: a page may be wrong once. Where it stays incomplete, rows are
-    hidden from us.
+    Of one record an incomplete history is read once more: a page may be wrong once. Where it stays incomplete, rows
+    are hidden from us.
     """
     try:
         rows, complete = _all_rows(client, kind, ids)
