@@ -141,8 +141,15 @@ def judge_census(
 
 
 def judge_roster(mirrored: Mirrored, containers: Mapping[str, str], given_up: Set[str] = frozenset()) -> Judgement:
-    """Conclude what a list of visible containers proves, when no census could be taken."""
-    hidden = {ticket: state for ticket, state in mirrored.items() if containers.get(state[1]) != "live"}
+    """Conclude what a list of visible containers proves, when no census could be taken.
+
+    What the settings name no longer waits for a census: settings that are refused prove nothing.
+    """
+    hidden = {
+        ticket: state
+        for ticket, state in mirrored.items()
+        if containers.get(state[1]) != "live" and containers.get(state[1]) not in _LEFT
+    }
     return judge_census(hidden, Census(frozenset(), containers), given_up=given_up)
 
 

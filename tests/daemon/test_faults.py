@@ -100,7 +100,7 @@ def test_a_ticket_waits_behind_its_own_stuck_write_alone(make_harness: MakeHarne
     assert "failed" in _states(harness, stuck)
     harness.set_clock(NOW + timedelta(hours=1))
     status = harness.run("status").out
-    assert f"jira:{stuck} comment, failed for 3600 s" in status
+    assert f"jira:{stuck} comment, failed, planned 60 min ago" in status
     assert other not in status.partition("stuck writes")[2].partition("next checks")[0]
     asked = harness.run("retry", stuck)
     assert (asked.code, asked.out) == (0, "asked to send 1 stuck write again\n")

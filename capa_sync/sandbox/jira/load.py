@@ -153,6 +153,7 @@ class _Loader:
         own: Json = raw.pop("sandbox", {})
         raw.setdefault("name", raw["key"])
         raw.setdefault("self", self_link(self._state, "project", raw["id"]))
+        raw.setdefault("projectTypeKey", "software")  # Jira states it for every project
         project = Project(str(raw["id"]), str(raw["key"]), raw, str(own.get("status", "live")))
         project.is_hidden = bool(own.get("hidden"))
         self._state.projects[project.id] = project
