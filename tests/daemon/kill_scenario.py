@@ -245,10 +245,10 @@ class _KillAtWrite:
 
 
 def sampled(places: Sequence[Place], name: str, *, least: int = 3) -> list[Place]:
-    """Return all places in `make kills`, else an eighth of them, seeded by their name, and at least so many."""
+    """Return all places in `make kills`, else a twelfth of them, seeded by their name, and at least so many."""
     if IS_FULL:
         return list(places)
-    count = min(len(places), max(least, len(places) // 8))
+    count = min(len(places), max(least, len(places) // 12))
     chosen = sorted(random.Random(f"{SEED} {name}").sample(range(len(places)), count))  # noqa: S311 - chooses cases
     return [places[number] for number in chosen]
 

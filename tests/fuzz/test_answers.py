@@ -20,7 +20,7 @@ from tests.fuzz.tour import Endpoint, Tour
 from tests.sync.world import SOURCES, open_world
 
 IS_FULL = bool(os.environ.get("CAPA_SYNC_FUZZ"))
-SAMPLE = int(os.environ.get("CAPA_SYNC_FUZZ_SAMPLE", "4"))
+SAMPLE = int(os.environ.get("CAPA_SYNC_FUZZ_SAMPLE", "3"))
 SEED = int(os.environ.get("CAPA_SYNC_FUZZ_SEED", "9"))
 A_WORLD_SERVES = 12
 Figures = Counter[str]

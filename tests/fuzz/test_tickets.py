@@ -39,7 +39,7 @@ from tests.sync.world import SOURCES, World, open_world
 PAYLOADS = int(os.environ.get("CAPA_SYNC_FUZZ", "0"))
 SEED = os.environ.get("CAPA_SYNC_FUZZ_SEED", "9")
 SHARES = 20 if PAYLOADS else 1
-SAMPLE = 250
+SAMPLE = 150
 MOST_CPU = 2.0
 """CPU seconds that any ticket may cost; checked by `make fuzz` alone."""
 PART_KINDS = (("record", "history", "comments"), (RECORD, AUDIT, JOURNAL))

@@ -16,7 +16,7 @@ from tests.sync.pages import HOWS, WrongPage
 from tests.sync.users import UserDriver, users_on
 from tests.sync.world import PROJECT, SOURCES, Site, World, beside, open_world
 
-PLACES = 10_000 if os.environ.get("CAPA_SYNC_EVERY_PAGE") else 5
+PLACES = 10_000 if os.environ.get("CAPA_SYNC_EVERY_PAGE") else 4
 """`make pages` runs every place of every read; the suite takes a few, other ones for each way to be wrong."""
 SCOPE = {
     "jira": f"project in ({PROJECT['jira']}, SUPP)",

@@ -8,6 +8,6 @@ from __future__ import annotations
 
 from tests.sync.story import Story, as_test_case
 
-TestCloud = as_test_case(Story, "jira", 5)
-TestDataCenter = as_test_case(Story, "jira-dc", 5)
-TestServiceNow = as_test_case(Story, "servicenow", 4)
+TestCloud = as_test_case(Story, "jira", 4)
+TestDataCenter = as_test_case(Story, "jira-dc", 3)
+TestServiceNow = as_test_case(Story, "servicenow", 3)
