@@ -22,7 +22,7 @@ from capa_sync.daemon.reading import Abandoned
 from capa_sync.daemon.roles import namings_of, records_among, records_with, settle_roles
 from capa_sync.daemon.runtime import Runtime, SourceContext
 from capa_sync.errors import Authentication, BadAnswer, Fatal, SourceError
-from capa_sync.model.ticket import Census, Presence, Role
+from capa_sync.model.ticket import Census, Presence, Role, Scope
 from capa_sync.store import CENSUS
 
 RECHECK = "recheck"
@@ -68,7 +68,9 @@ def take_census_when_due(runtime: Runtime, context: SourceContext, now: datetime
         scope, given_up = runtime.register.queue.census_scope(context.name)
         is_new_scope = scope not in ("", context.scope)
         evidence, suspicious = _ask(runtime, context, mirrored, census, actions, now, is_new_scope=is_new_scope)
-        moved = _note_scopes(runtime, context, census, evidence.in_scope & actions, now)
+        left = _left(census, evidence.in_scope & actions)
+        moved = _with_scope(runtime, context, left, Scope.IN)
+        _note_scopes(runtime, context, census, left - moved, now)
         judgement = judge_census(mirrored, census, evidence, suspicious, is_new_scope=is_new_scope, given_up=given_up)
         gone = {ticket: seen for ticket, seen in judgement.sightings.items() if seen.presence is not Presence.PRESENT}
         back = [ticket for ticket in judgement.sightings if ticket not in gone]
@@ -81,6 +83,8 @@ def take_census_when_due(runtime: Runtime, context: SourceContext, now: datetime
             {*back, *unknown, *unread, *moved, *_parents_of(runtime, context, gone)},
             named=census.ids,
         )
+        # only now: a census that ends before this finds them again
+        _note_scopes(runtime, context, census, moved, now)
     except SourceError as error:
         runs.finish(run, runtime.clock.now(), ok=False, problem=error.message)
         raise
@@ -88,8 +92,8 @@ def take_census_when_due(runtime: Runtime, context: SourceContext, now: datetime
         for ticket, seen in gone.items():
             tickets.set_presence(context.name, ticket, seen.presence, seen.proof, now)
         runtime.register.queue.want_judging(context.name, gone, now)
-        left = [ticket for ticket, seen in gone.items() if seen.presence is Presence.OUT_OF_SCOPE]
-        runtime.register.roles.note_scope(context.name, left=left)
+        outside = [ticket for ticket, seen in gone.items() if seen.presence is Presence.OUT_OF_SCOPE]
+        runtime.register.roles.note_scope(context.name, left=outside)
         settle_roles(runtime, context, gone, now)
         runtime.register.queue.note_census_scope(context.name, context.scope, judgement.given_up)
     swept = len(census.ids) if census.in_query is None else census.in_query
@@ -174,20 +178,24 @@ def _actions_among(runtime: Runtime, context: SourceContext, mirrored: Mirrored,
     return frozenset(actions.union(naming.part for naming in namings if naming.owner in owners))
 
 
-def _note_scopes(
-    runtime: Runtime, context: SourceContext, census: Census, answering: Set[str], now: datetime
-) -> frozenset[str]:
-    """Store which tickets the query names now, and which present actions it does not name; settle their roles.
+def _left(census: Census, answering: Set[str]) -> frozenset[str]:
+    """Return the present actions that the query does not name; none where the census does not tell."""
+    return (census.ids | answering) - census.named if census.named is not None else frozenset()
 
-    Return those actions that the query named until now: no poll has looked for their last change.
-    """
+
+def _with_scope(runtime: Runtime, context: SourceContext, ids: Set[str], scope: Scope) -> frozenset[str]:
+    """Return those of these tickets that are mirrored with this scope."""
+    places = runtime.register.roles.places(context.name, list(ids))
+    return frozenset(ticket for ticket, place in places.items() if place.scope is scope)
+
+
+def _note_scopes(runtime: Runtime, context: SourceContext, census: Census, left: Set[str], now: datetime) -> None:
+    """Store which tickets the query names now, and that it no longer names those that `left`; settle their roles."""
     if census.named is None:
-        return frozenset()
-    left = (census.ids | answering) - census.named
+        return
     with runtime.register.transaction():
         news = runtime.register.roles.note_scope(context.name, inside=census.named, left=left)
         settle_roles(runtime, context, news, now)
-    return frozenset(left.intersection(news))
 
 
 def note_lost_access(runtime: Runtime, context: SourceContext, now: datetime, fault: Fatal) -> None:

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from capa_sync.daemon import census
 from capa_sync.daemon.explaining import explain_ticket
+from capa_sync.errors import Retryable
 from capa_sync.model.ticket import Role
 from tests.sync.equal import assert_rebuilt
 from tests.sync.ours import ours_on
@@ -385,3 +387,32 @@ def test_a_record_that_becomes_an_action_outside_the_query_is_read_at_the_next_c
     assert role(world, moved) is Role.ACTION
     assert world.ticket(moved, world.only.name).key == users.key(moved)
     assert users.key(moved).startswith("CHANGE-")
+
+
+@on_jiras
+def test_a_census_that_ends_before_it_read_such_a_record_finds_it_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fault while it is read: its scope is not noted yet, so the next census reads it."""
+    users = users_on(world.only)
+    assert isinstance(users, JiraUserDriver)
+    owner, moved = record(world, users), record(world, users, "do it")
+    for _ in range(3):
+        world.later(minutes=10)
+        world.cycle()
+    users.link(moved, "Resolves", owner)
+    users.leave(moved, 2)
+    world.later(minutes=10)
+    world.cycle()
+
+    def fails(*_given: object, **_named: object) -> None:
+        raise Retryable(world.only.name, "lost")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(census, "read_again", fails)
+        world.try_cycle(hours=2)
+    assert world.ticket(moved, world.only.name).key != users.key(moved)
+    world.cycle(minutes=10)
+    assert role(world, moved) is Role.ACTION
+    assert world.ticket(moved, world.only.name).key == users.key(moved)
+    assert_rebuilt(world)
