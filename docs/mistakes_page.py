@@ -15,9 +15,9 @@ _BEFORE, _AFTER = 2, 1
 _INTRODUCTION = (
     "What people write by mistake in rule, mapping and people files, and what capa-sync answers. An answer is one "
     "line: the file and the line, what is wrong, and after the semicolon what to write instead. A file may have "
-    "several mistakes; all that can be seen are told at once. Where the YAML itself is broken, the rest of the file "
-    "cannot be read, and the first mistake is told alone. In the examples the line of an answer is marked; a tab is "
-    "shown as `⇥`.\n\nMade from the files of `tests/broken/`, which a test loads with the real loaders."
+    "several mistakes; all that can be seen are reported at once. Where the YAML itself is broken, the rest of the "
+    "file cannot be read, and the first mistake is reported alone. In the examples the line of an answer is marked; "
+    "a tab is shown as `⇥`.\n\nMade from the files of `tests/broken/`, which a test loads with the real loaders."
 )
 
 

@@ -45,9 +45,11 @@ def test_each_text_reaches_its_rule() -> None:
 
 def test_no_text_of_the_stories_raises_a_false_alarm() -> None:
     """The sandbox's tickets, written before these checks, hold good causes, actions and results."""
-    told = list(stories())
-    assert {entry.kind for entry in told} == {"cause", "action", "result"}
-    found = [(rule, entry.domain, entry.shown) for entry in told for rule in entry.verdicts if _breaches(entry, rule)]
+    of_stories = list(stories())
+    assert {entry.kind for entry in of_stories} == {"cause", "action", "result"}
+    found = [
+        (rule, entry.domain, entry.shown) for entry in of_stories for rule in entry.verdicts if _breaches(entry, rule)
+    ]
     assert found == []
 
 

@@ -254,9 +254,9 @@ def test_an_issue_that_makes_no_ticket_is_quarantined_until_it_does(drive: Drive
         drive.run("sync", "--release", "all", *arguments)
         assert "shared-drive:NC-3: a part of it cannot be read (AttributeError)" in drive.run("status")
         for name in ("NC-3", "nc-3", "3", "shared-drive:NC-3", "shared-drive:3"):
-            told = drive.run("explain", name)
-            assert told.startswith("shared-drive:NC-3 is quarantined: it could not be read\n"), told
-            assert "a part of it cannot be read (AttributeError)" in told
+            printed = drive.run("explain", name)
+            assert printed.startswith("shared-drive:NC-3 is quarantined: it could not be read\n"), printed
+            assert "a part of it cannot be read (AttributeError)" in printed
     assert len(drive.texts(1)) == 1
     drive.save(good | {"updated": drive.now.isoformat()})
     drive.sync()
@@ -308,9 +308,9 @@ def test_a_mistake_in_the_settings_of_the_kind_is_reported_in_its_words(drive: D
     file.write_text(good + 'hint_secret_env = "SECRET"\n', encoding="utf-8")
     assert "a folder source takes no hints" in drive.run("sync", code=2)
     file.write_text(good.replace('"folder"', '"foldr"'), encoding="utf-8")
-    told = drive.run("sync", code=2)
-    assert "write one of 'jira', 'servicenow' or 'folder'" in told
-    assert ".auth: this key is missing" not in told  # what an unknown kind needs is not known
+    printed = drive.run("sync", code=2)
+    assert "write one of 'jira', 'servicenow' or 'folder'" in printed
+    assert ".auth: this key is missing" not in printed  # what an unknown kind needs is not known
     file.write_text(good, encoding="utf-8")
     mapping = drive.folder / "map.yaml"
     mapping.write_text(MAPPING + "  - {from: subtask, types: [Task], kind: corrective}\n", encoding="utf-8")

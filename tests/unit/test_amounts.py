@@ -73,7 +73,7 @@ def test_an_age_is_told_in_a_unit_that_fits_and_is_never_negative(seconds: float
     assert ago(seconds) == words
 
 
-def spoken(tree: ast.Module) -> Iterator[tuple[int, str]]:
+def sentences(tree: ast.Module) -> Iterator[tuple[int, str]]:
     """Yield line and text of each f-string that puts a value right before a plural noun.
 
     A constant of the code is no count: its noun is right as it is written.
@@ -99,7 +99,7 @@ def test_no_line_puts_a_number_before_a_plural_by_hand() -> None:
         f"{file.relative_to(ROOT)}:{line}: {text}"
         for file in sorted((ROOT / "capa_sync").rglob("*.py"))
         if "sandbox" not in file.parts
-        for line, text in spoken(ast.parse(file.read_text(encoding="utf-8")))
+        for line, text in sentences(ast.parse(file.read_text(encoding="utf-8")))
     ]
     assert found == []
 
