@@ -55,7 +55,8 @@ class Sweeping:
         seen: set[str] = set()
         if begun.tail is None:
             for swept in self._batches(begun):
-                seen.update(str(issue["id"]) for sweep_page in swept for issue in sweep_page.rows.issues)
+                if begun.since is not None:  # the ids of a whole backfill would be a tenth of a kilobyte each
+                    seen.update(str(issue["id"]) for sweep_page in swept for issue in sweep_page.rows.issues)
                 yield from self._pages(swept, begun, rest, slot, total)
         if begun.since is not None:
             yield from self._left_out(begun, seen, rest, slot)
