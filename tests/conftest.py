@@ -1,13 +1,18 @@
-"""Settings of all tests: Hypothesis fails no test because the machine is busy; absent data is one line at the end."""
+"""What all tests share.
+
+Hypothesis fails no test because the machine is busy, absent data is one line at the end, and one process forks
+capa-sync for all.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.absent_data import reported_in_one_line
+from tests.daemon.fork_server import ForkServer
 
 settings.register_profile("busy-machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("busy-machine")
@@ -18,3 +23,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Genera
     """Around the other summaries, so that `-ra` prints no line for each place that lacks the same data."""
     with reported_in_one_line(terminalreporter):
         return (yield)
+
+
+@pytest.fixture(scope="session")
+def fork_server() -> Iterator[ForkServer]:
+    """The forking process of this test worker, one for the tests of all folders: it imports the whole program."""
+    with ForkServer() as server:
+        yield server

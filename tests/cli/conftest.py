@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.daemon.conftest import fork_server, make_harness, shared_harness
+from tests.daemon.conftest import make_harness, shared_harness
 
-__all__ = ["fork_server", "make_harness", "shared_harness"]
+__all__ = ["make_harness", "shared_harness"]

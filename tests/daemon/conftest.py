@@ -1,4 +1,4 @@
-"""One forking process and one way to make a harness, for all tests with real processes."""
+"""One way to make a harness, for all tests with real processes."""
 
 from __future__ import annotations
 
@@ -17,13 +17,6 @@ from tests.daemon.harness import Harness
 from tests.daemon.runtimes import BATCH, RULES, TICKETS, create_fours, read, runtime_of
 
 MakeHarness = Callable[..., Harness]
-
-
-@pytest.fixture(scope="session")
-def fork_server() -> Iterator[ForkServer]:
-    """The forking process of this test worker."""
-    with ForkServer() as server:
-        yield server
 
 
 @pytest.fixture

@@ -3,12 +3,15 @@
 Importing takes a second and a half, and the kill tests start some hundreds of processes. Every child is a process of
 its own, with its own environment, files, signals and end; what it runs is what `python -m capa_sync` runs. The YAML
 of rules and mappings that many children read is parsed once, too: parsing would be half of a short cycle.
+The verbs import what they need when they are called, so the forking process imports all of that before
+(`tests/daemon/test_fork_server.py`).
 Run as a program, this file is the forking process; `ForkServer` is its other end.
 """
 
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import os
 import queue
@@ -22,6 +25,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +34,18 @@ from tests.patience import PATIENCE
 ROOT = Path(__file__).resolve().parents[2]
 FIRST_WAIT = "TESTS_FIRST_WAIT"
 """Variable with the seconds after which a child sends a failed read again for the first time, instead of 2."""
+LATEST = "TESTS_LATEST"
+"""Variable with the seconds after which a child that was asked to stop ends in any case, instead of 9."""
+IMPORTS = "TESTS_IMPORTS"
+"""Variable that lets a child print at its end which modules it imported itself."""
+_OWN_VERBS = ("demo", "sandbox", "serve")
+"""Verbs that few tests start, and that load the sandbox and Datasette."""
+_WHEN_NEEDED = (
+    "capa_sync.sources.jira.build", "capa_sync.sources.servicenow.build", "capa_sync.hints",
+    "capa_sync.sources.jira.kind", "capa_sync.sources.servicenow.kind", "capa_sync.cli.checkpoints",
+    "capa_sync.cli.worker", "apscheduler.triggers.interval", "holidays", "orjson", "tests.daemon.steps",
+)  # fmt: skip
+"""Modules that verbs import only where they use them."""
 
 
 def memory_folder() -> tempfile.TemporaryDirectory[str]:
@@ -160,12 +176,13 @@ class ForkServer:
 def _serve() -> None:
     """Fork a child for each order line; report its pid, and later its exit code."""
     from capa_sync.cli.app import main
-    from capa_sync.sources import retry
-    from tests.daemon import steps
 
+    _import_program()
     running: dict[int, int] = {}
     rest = b""
     parsed = _Parsed()
+    gc.collect()
+    gc.freeze()  # a collection in a child would copy the pages of all that is here
     while True:
         for ready in select.select([0, *running], [], [])[0]:
             if ready != 0:
@@ -186,9 +203,22 @@ def _serve() -> None:
                     parsed.learn(file)
                 pid = os.fork()
                 if not pid:
-                    _run_child(order, main, steps, retry)
+                    _run_child(order, main)
                 running[os.pidfd_open(pid)] = pid
                 _send({"pid": pid})
+
+
+def _import_program() -> None:
+    """Import what the verbs import when they are called, and scan for installed phrases once."""
+    from capa_sync.cli.app import SECTIONS
+    from capa_sync.rules.phrases.table import vocabulary
+
+    for name, verb in (entry for section in SECTIONS.values() for entry in section.items()):
+        if name not in _OWN_VERBS:
+            verb.load()
+    for module in _WHEN_NEEDED:
+        import_module(module)
+    vocabulary()
 
 
 def _signal(running: Mapping[int, int], order: Mapping[str, int]) -> None:
@@ -231,8 +261,13 @@ def _send(message: Mapping[str, int]) -> None:
     sys.stdout.flush()
 
 
-def _run_child(order: Mapping[str, Any], main: Any, steps: Any, retry: Any) -> None:
+def _run_child(order: Mapping[str, Any], main: Any) -> None:
     """Run the ordered command in this forked process."""
+    from capa_sync.daemon import shutdown
+    from capa_sync.sources import retry
+    from tests.daemon import steps
+
+    known = set(sys.modules)
     os.chdir(order["folder"])
     os.environ.clear()
     os.environ.update(order["env"])
@@ -242,10 +277,13 @@ def _run_child(order: Mapping[str, Any], main: Any, steps: Any, retry: Any) -> N
         os.close(opened)
     for name, value in order["limits"].items():
         resource.setrlimit(getattr(resource, name), (value, value))
+    sys.path[:0] = filter(None, order["env"].get("PYTHONPATH", "").split(os.pathsep))
     if steps.VARIABLE in order["env"]:
         steps.install(order["env"][steps.VARIABLE])
     if FIRST_WAIT in order["env"]:
         retry._FIRST_WAIT = float(order["env"][FIRST_WAIT])
+    if LATEST in order["env"]:
+        shutdown.LATEST = float(order["env"][LATEST])
     code: object = 70
     try:
         main(order["arguments"])
@@ -254,6 +292,8 @@ def _run_child(order: Mapping[str, Any], main: Any, steps: Any, retry: Any) -> N
     except BaseException:  # noqa: BLE001 - shown as the interpreter would, after which the child ends
         sys.excepthook(*sys.exc_info())
     finally:
+        if IMPORTS in order["env"]:
+            sys.stderr.write(f"imported: {' '.join(sorted(set(sys.modules) - known))}\n")
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code if isinstance(code, int) else 1)

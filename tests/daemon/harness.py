@@ -23,7 +23,7 @@ from capa_sync.sandbox.stories.script import Create, Day, Fill, Scene, StoryEven
 from capa_sync.sandbox.stories.servicenow_player import ISSUE, ServiceNowPlayer
 from capa_sync.sandbox.stories.working_days import WorkingDays
 from capa_sync.store import Register, open_register
-from tests.daemon.fork_server import FIRST_WAIT, ROOT, Child, ForkServer
+from tests.daemon.fork_server import FIRST_WAIT, LATEST, ROOT, Child, ForkServer
 from tests.patience import PATIENCE
 
 NOW = datetime(2026, 6, 15, 9, 0, tzinfo=UTC)
@@ -32,6 +32,8 @@ ALL = ("jira", "jira-dc", "servicenow")
 READING_POSTS = ("/search", "/search/jql", "/search/approximate-count", "/bulkfetch", "/comment/list")
 IMPATIENT = {FIRST_WAIT: "0.01"}
 """Variables of a child that sends a failed read again at once, instead of for half a minute."""
+ENDS_SOON = {LATEST: "1"}
+"""Variables of a child that is ended a second after the request to stop, and not nine, whatever it computes."""
 OWN_LABELS = ("capa-warning", "capa-overdue", "capa-waived")
 KILLED = -signal.SIGKILL
 
