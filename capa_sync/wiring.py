@@ -18,7 +18,8 @@ from capa_sync.errors import Problem, UserError
 from capa_sync.kinds import BuildRequest
 from capa_sync.mapping import MappingFile, bind, load_mapping, unknown_sources
 from capa_sync.model.clock import Clock
-from capa_sync.model.settings import JudgeOptions, WriteOptions
+from capa_sync.model.near import did_you_mean
+from capa_sync.model.settings import UNWAIVABLE, JudgeOptions, WriteOptions
 from capa_sync.redaction import conceal
 from capa_sync.rules import RuleSet, failed_tests, load_rules
 from capa_sync.settings import Settings, SourceSettings
@@ -67,7 +68,9 @@ def configure(
     options = judge_options(settings)
     trouble = _Trouble()
     rules = trouble.without(lambda: load_rules(rule_paths(settings, folder), options))
-    trouble.problems += failed_tests(rules) if rules is not None else []
+    trouble.problems += (
+        [*failed_tests(rules), *_unknown_unwaivable(file, rules, options)] if rules is not None else []
+    )
     mappings: dict[str, MappingFile] = {}
     secrets: dict[str, str] = {}
     for name, source in settings.sources.items():
@@ -114,7 +117,17 @@ def judge_options(settings: Settings) -> JudgeOptions:
         },
         profile=settings.profile,
         baseline=settings.baseline,
+        unwaivable=frozenset(settings.waivers.unwaivable),
     )
+
+
+def _unknown_unwaivable(file: Path, rules: RuleSet, options: JudgeOptions) -> list[Problem]:
+    """Return a problem for each rule that may not be waived and that there is none of; the default ones may lack."""
+    known = [rule.id for rule in rules.rules]
+    return [
+        Problem(str(file), 0, f"waivers.unwaivable: there is no rule '{name}'", did_you_mean(name, known))
+        for name in sorted(options.unwaivable - {*known, *UNWAIVABLE})
+    ]
 
 
 def rule_paths(settings: Settings, folder: Path) -> list[Path]:

@@ -33,6 +33,8 @@ SECTIONS = {
         "status": Verb("capa_sync.cli.status:status", "Show how fresh and complete the register is."),
         "explain": Verb("capa_sync.cli.explain:explain", "Print every verdict on a ticket, and what it rests on."),
         "retry": Verb("capa_sync.cli.retry:retry", "Send stuck writes again now."),
+        "waive": Verb("capa_sync.cli.waive:waive", "Waive one rule's finding on one ticket until a day."),
+        "waivers": Verb("capa_sync.cli.waivers:waivers", "List the waivers, and which of them end soon."),
     },
     "To stop writing": {
         "pause": Verb("capa_sync.cli.halts:pause", "Stop all writing on the trackers until `resume`."),

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from capa_sync.errors import Problem, UserError
+from capa_sync.errors import Problem, RegisterUnavailable, UserError
 from capa_sync.model.clock import Clock, FileClock, ShiftedClock, SystemClock
 from capa_sync.model.visible import escaped, one_line
 from capa_sync.redaction import redacted
@@ -139,6 +139,15 @@ def open_runtime(
             yield runtime
         finally:
             register.close()
+
+
+def is_held(path: Path) -> bool:
+    """Tell whether a daemon holds the register now."""
+    try:
+        with lock_register(path):
+            return False
+    except RegisterUnavailable:
+        return True
 
 
 @contextmanager

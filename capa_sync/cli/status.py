@@ -20,7 +20,7 @@ from capa_sync.cli.context import (
     say,
 )
 from capa_sync.cli.verbs import VerbCommand
-from capa_sync.cli.wording import cannot_tell_lines, older_wording_lines, quarantine_lines
+from capa_sync.cli.wording import cannot_tell_lines, older_wording_lines, quarantine_lines, waived_lines
 from capa_sync.daemon.health import health_of
 from capa_sync.model.amounts import ago, count_of
 from capa_sync.model.halt import Halt, HaltKind
@@ -86,7 +86,12 @@ def _lines(health: dict[str, Any]) -> list[str]:
     ):
         lines += _listed(title, len(rows), rows)
     lines += _listed("quarantined", len(health["quarantined"]), quarantine_lines(health["quarantined"], ""))
-    return [*lines, *older_wording_lines(health["older_wording"]), *cannot_tell_lines(health["cannot_tell"])]
+    return [
+        *lines,
+        *waived_lines(health["waived"]),
+        *older_wording_lines(health["older_wording"]),
+        *cannot_tell_lines(health["cannot_tell"]),
+    ]
 
 
 def _listed(title: str, number: int, rows: Sequence[str]) -> list[str]:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from capa_sync.cli.context import say
-from capa_sync.cli.wording import cannot_tell_lines, quarantine_lines
+from capa_sync.cli.wording import cannot_tell_lines, quarantine_lines, waived_lines
 from capa_sync.daemon.cycle import CycleResult
 from capa_sync.daemon.runtime import Runtime
 from capa_sync.model.amounts import count_of
@@ -42,6 +42,7 @@ def summary_of(runtime: Runtime, results: Sequence[CycleResult]) -> dict[str, An
             for result in results
         ],
         "findings": findings,
+        "waived": register.reports.waived(),
         "writes": register.reports.writes_by_state(),
         "records": register.reports.count_records(),
         "quarantined": register.reports.quarantined(),
@@ -77,7 +78,7 @@ def print_cycle(summary: Mapping[str, Any]) -> None:
     say(f"{count_of(len(findings), 'open finding')}:" if findings else _nothing_open(summary))
     for finding in findings:
         say(f"  {finding['severity']:<7}{finding['ticket_key']:<14}{finding['rule']:<28}{finding['message']}")
-    for line in cannot_tell_lines(summary["cannot_tell"]):
+    for line in [*waived_lines(summary["waived"]), *cannot_tell_lines(summary["cannot_tell"])]:
         say(line)
 
 

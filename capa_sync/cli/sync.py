@@ -13,8 +13,8 @@ from capa_sync.cli.context import (
     chosen_sources,
     clock_from,
     config_option,
+    is_held,
     json_option,
-    lock_register,
     open_runtime,
     print_json,
     read_configuration,
@@ -28,7 +28,7 @@ from capa_sync.daemon.log import configure_logs
 from capa_sync.daemon.requests import carry_out_requests, refresh, release
 from capa_sync.daemon.runtime import Runtime
 from capa_sync.daemon.shutdown import stop_on_signals
-from capa_sync.errors import Problem, RegisterUnavailable, UserError
+from capa_sync.errors import Problem, UserError
 from capa_sync.model.clock import Clock
 from capa_sync.model.finding import Severity
 from capa_sync.model.halt import HaltKind
@@ -80,7 +80,7 @@ def sync(
         for verb, text in ((RELEASE, released), (REFRESH, refreshed))
         if text is not None
     }
-    if requests and _is_held(configuration):
+    if requests and is_held(configuration.register_path):
         return _leave(configuration, clock, names, requests)
     stop = threading.Event()
     asked = stop_on_signals(stop, late_code=EXIT_STOPPED)
@@ -125,15 +125,6 @@ def _refuse_while_paused(runtime: Runtime, names: list[str]) -> None:
     ]
     if problems:
         raise UserError(problems)
-
-
-def _is_held(configuration: Configuration) -> bool:
-    """Tell whether a daemon holds the register now."""
-    try:
-        with lock_register(configuration.register_path):
-            return False
-    except RegisterUnavailable:
-        return True
 
 
 def _leave(configuration: Configuration, clock: Clock, names: list[str], requests: Mapping[str, int | None]) -> int:

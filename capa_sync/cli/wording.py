@@ -1,4 +1,4 @@
-"""Lines that `sync`, `plan` and `status` share: comments of older wording, unknown verdicts, quarantined tickets."""
+"""Lines that `sync`, `plan` and `status` share: older wording, waived findings, unknown verdicts, quarantine."""
 
 from __future__ import annotations
 
@@ -25,6 +25,11 @@ def older_wording_lines(older: Mapping[str, int]) -> list[str]:
 def cannot_tell_lines(unknown: Iterable[Mapping[str, Any]]) -> list[str]:
     """Return for each source how many verdicts cannot tell, and each reason with its number of tickets."""
     return [f"{row['source']}: {_cannot_tell(row['verdicts'], row['reasons'])}" for row in unknown]
+
+
+def waived_lines(findings: int) -> list[str]:
+    """Return how many findings are waived, and the command that lists them."""
+    return [f"{count_of(findings, 'finding')} waived; see `capa-sync waivers`"] if findings else []
 
 
 def quarantine_lines(

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from capa_sync.daemon.pipeline import explain
 from capa_sync.daemon.roles import records_with, role_notes
 from capa_sync.daemon.runtime import Runtime, SourceContext
+from capa_sync.daemon.waiving import waivers_on
 from capa_sync.model.finding import Verdict
 from capa_sync.model.record import CapaRecord, Unmapped, distinct_names
 from capa_sync.model.ticket import Presence
+from capa_sync.model.waiver import WaiverState
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,7 @@ def _explain(runtime: Runtime, context: SourceContext, ticket_id: str, now: date
     if not record.history_complete:
         notes.append("its history could not be read whole: rules over history cannot tell")
     notes += _gap_notes(record)
+    notes += _waiver_notes(runtime, context, record, verdicts, now)
     notes += [f"{name} is unknown: {reason}" for name, reason in record.undelivered.items()]
     headline = f"{context.name}:{key} {_title_of(record)}{record.ticket_url}"
     return Explanation(
@@ -111,6 +114,22 @@ def _why_unknown(runtime: Runtime, name: str) -> list[str]:
 
 def _at(instant: datetime | None) -> str:
     return f"{instant:%Y-%m-%d %H:%M:%S}Z" if instant else "never"
+
+
+def _waiver_notes(
+    runtime: Runtime, context: SourceContext, record: CapaRecord, verdicts: Sequence[Verdict], now: datetime
+) -> list[str]:
+    """Return what each waiver of the ticket does now."""
+    register, ticket_id = runtime.register, record.ticket_id
+    waivers = register.waivers.standing(context.name, [ticket_id]).get(ticket_id, [])
+    episodes = register.findings.latest(context.name, ticket_id)
+    found = waivers_on(runtime.inputs(context, now), waivers, record, episodes, verdicts, now)
+    return [
+        f"{waiver.rule} is waived until {waiver.until} by {waiver.asked_by}: {waiver.reason}"
+        if standing.state is WaiverState.ACTIVE
+        else f"a waiver of {waiver.rule} until {waiver.until} has no effect: {standing.why}"
+        for waiver, standing in found.decided
+    ]
 
 
 def _gap_notes(record: CapaRecord) -> list[str]:

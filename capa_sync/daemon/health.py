@@ -43,6 +43,7 @@ def health_of(register: Register, poll_every: Mapping[str, timedelta], now: date
             for name in poll_every
             for cause, tickets in _held_back(register, name).items()
         ],
+        "waived": register.reports.waived(),
         "older_wording": register.outbox.older_wording(),
         "cannot_tell": register.reports.cannot_tell(),
         "stuck_writes": [

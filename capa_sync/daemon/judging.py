@@ -17,6 +17,7 @@ from capa_sync.daemon.plan_cache import PickledPlan
 from capa_sync.daemon.roles import records_with, settle_all_roles
 from capa_sync.daemon.runtime import Runtime, SourceContext
 from capa_sync.findings import What
+from capa_sync.model.settings import UNWAIVABLE
 from capa_sync.model.ticket import Page, Role
 
 BATCH = 200
@@ -76,6 +77,8 @@ def judge_due_tickets(runtime: Runtime, context: SourceContext, now: datetime) -
         runtime.progress(context.name, "judging", done, len(due))
         if runtime.stop.is_set():
             break
+    late = runtime.register.waivers.recorded_after(context.name, now)  # a worker may not have read them
+    runtime.register.queue.want_judging(context.name, late, now)
     return dict(counts)
 
 
@@ -118,6 +121,8 @@ def _notice_new_rules(runtime: Runtime, context: SourceContext, now: datetime) -
     bound = context.bound.hash if context.bound is not None else ""
     duplicates = runtime.joins.named_by(context.name)
     fingerprint = f"{runtime.rules.hash}:{bound}" + (f":{duplicates}" if duplicates else "")
+    if runtime.options.unwaivable != UNWAIVABLE:
+        fingerprint += f":{','.join(sorted(runtime.options.unwaivable))}"
     if runtime.register.queue.judged_with(context.name) == fingerprint:
         return
     log(LogAction.RULES_CHANGED, source=context.name)
@@ -198,6 +203,9 @@ class _ResultWriter:
         found = {evaluated.ticket_id: evaluated.rows for evaluated in self._judged}
         register.findings.save_rows([row for rows in found.values() for row in rows.findings])
         register.findings.replace_verdicts(name, {key: rows.verdicts for key, rows in found.items()}, self._now)
+        register.waivers.replace_standings(name, {key: rows.standings for key, rows in found.items()})
+        for rows in found.values():
+            register.waivers.end(rows.ended_waivers, self._now)
         register.findings.next_dues(name, {key: rows.next_due_at for key, rows in found.items()})
         register.records.give_numbers(name, {key: rows.year for key, rows in found.items()})
         register.records.replace_register_rows(name, {key: rows.register_row for key, rows in found.items()})
@@ -281,6 +289,7 @@ def _take_out(runtime: Runtime, context: SourceContext, ticket_id: str, now: dat
     register.findings.save_verdicts(context.name, ticket_id, [], now)
     register.findings.next_due(context.name, ticket_id, None)
     register.records.remove_row(context.name, ticket_id)
+    register.waivers.replace_standings(context.name, {ticket_id: []})
     if context.write.mode != "off":
         _want_planning(runtime, context, [ticket_id], now)
     return {"judged": 1, "cleared": counts["cleared"]}

@@ -16,12 +16,14 @@ from capa_sync.daemon.mapped import map_alone, map_mirrored
 from capa_sync.daemon.outcome import Evaluated, LeftToPrimary, NotMirrored, Outcome, Quarantined
 from capa_sync.daemon.plan_cache import PickledPlan
 from capa_sync.daemon.targets import target_of, target_of_action, target_of_withdrawal
+from capa_sync.daemon.waiving import TicketWaivers, waivers_on
 from capa_sync.errors import CapaSyncError, own_error
 from capa_sync.findings import RULE_GONE, DiffResult, What, diff_findings
 from capa_sync.model.finding import Finding, Mode, Verdict
 from capa_sync.model.finding import Outcome as RuleOutcome
 from capa_sync.model.record import CapaRecord, Unmapped
 from capa_sync.model.ticket import Presence
+from capa_sync.model.waiver import Granted
 from capa_sync.model.write import Write, WriteKind
 from capa_sync.ports import Mirror
 from capa_sync.register import action_rows, birth_rows, register_row
@@ -41,6 +43,7 @@ class Pipeline:
         self._mirror: Mirror = self._register.batch(self._source.name, ids, self._source.parser)
         self._as_of = self._register.runs.as_of(self._source.name)
         self._findings = self._register.findings.latest_of(self._source.name, ids)
+        self._waivers = self._register.waivers.standing(self._source.name, ids)
         self._writes = self._read_writes() if self._source.write.mode != "off" else {}
         self._quarantined: Mapping[str, str] = {}
 
@@ -111,25 +114,37 @@ class Pipeline:
         inputs, options = self._inputs, self._inputs.options
         previous = [self._findings.get(record.ticket_id, []) for record in records]
         verdicts = [inputs.rules.evaluate(record, options, _judged_at(inputs, record)) for record in records]
-        compared = zip(records, previous, verdicts, strict=True)
-        diffs = [diff_of(inputs, record.ticket_id, before, after) for record, before, after in compared]
+        compared = list(zip(records, previous, verdicts, strict=True))
+        waivers = [self._decide(record, before, after) for record, before, after in compared]
+        diffs = [
+            diff_of(inputs, record.ticket_id, before, after, granted=on.granted)
+            for (record, before, after), on in zip(compared, waivers, strict=True)
+        ]
         findings = [_latest(before, diff) for before, diff in zip(previous, diffs, strict=True)]
         found = list(zip(records, findings, verdicts, strict=True))
         columns = [register_row(record, latest, judged, options) for record, latest, judged in found]
         plans = [self._plan_judged(record, latest, judged) for record, latest, judged in found]
-        for record, judged, diff, row, plan in zip(records, verdicts, diffs, columns, plans, strict=True):
+        for record, judged, on, diff, row, plan in zip(
+            records, verdicts, waivers, diffs, columns, plans, strict=True
+        ):
             rows = judged_rows(
                 self._source.name,
                 record.ticket_id,
                 record.created_at.year,
-                _next_due_at(record, judged),
+                _next_due_at(record, judged, on),
                 findings=diff.save,
                 verdicts=judged,
                 columns=row,
                 actions=action_rows(record),
                 timeline=birth_rows(record),
+                waivers=on.states,
             )
             yield Evaluated(record.ticket_id, rows, events_of(diff), plan)
+
+    def _decide(self, record: CapaRecord, findings: Sequence[Finding], verdicts: Sequence[Verdict]) -> TicketWaivers:
+        """Decide on the waivers of a record."""
+        own = self._waivers.get(record.ticket_id, ())
+        return waivers_on(self._inputs, own, record, findings, verdicts, _judged_at(self._inputs, record))
 
     def _plan_judged(
         self, record: CapaRecord, findings: Sequence[Finding], verdicts: Sequence[Verdict]
@@ -214,8 +229,9 @@ def diff_of(
     previous: Sequence[Finding],
     verdicts: Sequence[Verdict],
     why_gone: str = RULE_GONE,
+    granted: Mapping[str, Granted] | None = None,
 ) -> DiffResult:
-    """Compare a ticket's verdicts with its latest episodes."""
+    """Compare a ticket's verdicts with its latest episodes; `granted`: rule -> the waiver that counts for it."""
     return diff_findings(
         previous,
         verdicts,
@@ -224,6 +240,7 @@ def diff_of(
         now=inputs.now,
         rule_set=inputs.rules.hash,
         why_gone=why_gone,
+        granted=granted or {},
     )
 
 
@@ -258,8 +275,14 @@ def _latest(previous: Iterable[Finding], diff: DiffResult) -> list[Finding]:
     return sorted(found.values(), key=lambda finding: (finding.number, finding.rule))
 
 
-def _next_due_at(record: CapaRecord, verdicts: list[Verdict]) -> datetime | None:
-    """Return the earliest instant at which time alone may change a verdict; None for a ticket that vanished."""
+def _next_due_at(record: CapaRecord, verdicts: list[Verdict], waivers: TicketWaivers) -> datetime | None:
+    """Return the earliest instant at which time alone may change a verdict or end a waiver.
+
+    None for a ticket that vanished.
+    """
     if record.presence is not Presence.PRESENT:
         return None
-    return min((verdict.next_due for verdict in verdicts if verdict.next_due is not None), default=None)
+    instants = [verdict.next_due for verdict in verdicts if verdict.next_due is not None]
+    if waivers.next_end is not None:
+        instants.append(waivers.next_end)
+    return min(instants, default=None)

@@ -6,7 +6,18 @@ from collections.abc import Iterable
 
 from capa_sync.daemon.log import LogAction, log
 from capa_sync.daemon.runtime import Runtime
-from capa_sync.store import PAUSE, REFRESH, RELEASE, RESUME, RETRY, WITHDRAW, VerbRequest
+from capa_sync.daemon.waiver_requests import record_waiver
+from capa_sync.store import (
+    PAUSE,
+    REFRESH,
+    RELEASE,
+    RESUME,
+    RETRY,
+    WAIVE,
+    WITHDRAW,
+    VerbRequest,
+    waiver_from_json,
+)
 
 _HALTING = {
     PAUSE: LogAction.WRITING_PAUSED,
@@ -50,6 +61,8 @@ def _carry_out(runtime: Runtime, request: VerbRequest) -> list[str]:
             runtime.register.queue.want_planning_of_warned(name, runtime.clock.now())
     elif request.verb == REFRESH:
         refresh(runtime, sources, request.args.get("tickets"))
+    elif request.verb == WAIVE:
+        record_waiver(runtime.register, waiver_from_json(request.args), runtime.clock.now())
     elif request.verb == RETRY:
         ticket = request.args.get("ticket", "")
         runtime.register.outbox.retry((named, ticket) if ticket else None)

@@ -3,5 +3,16 @@
 from __future__ import annotations
 
 from capa_sync.findings.diff import RULE_GONE, DiffResult, Event, What, diff_findings
+from capa_sync.findings.waivers import Standing, WaiverCase, newest_first, standing_of
 
-__all__ = ["RULE_GONE", "DiffResult", "Event", "What", "diff_findings"]
+__all__ = [
+    "RULE_GONE",
+    "DiffResult",
+    "Event",
+    "Standing",
+    "WaiverCase",
+    "What",
+    "diff_findings",
+    "newest_first",
+    "standing_of",
+]

@@ -11,6 +11,7 @@ from typing import Any
 from capa_sync.findings.hiding import hidden_by
 from capa_sync.model.finding import SEVERITY_ORDER, Evidence, Finding, FindingState, Outcome, Verdict
 from capa_sync.model.light import light
+from capa_sync.model.waiver import Granted
 
 RULE_GONE = "cleared because the rule is no longer in the active rule set"
 _LIVE = frozenset({FindingState.OPEN, FindingState.WAIVED})
@@ -27,6 +28,7 @@ class What(StrEnum):
     CLEARED = "cleared"
     HISTORICAL = "historical"
     RULE_GONE = "rule_gone"
+    WAIVED = "waived"
     WAIVER_ENDED = "waiver_ended"
 
 
@@ -61,6 +63,7 @@ class DiffResult:
 
 
 _NOTHING = DiffResult((), (), ())
+_NONE: Mapping[str, Granted] = {}
 
 
 def diff_findings(
@@ -73,15 +76,17 @@ def diff_findings(
     rule_set: str,
     rules: Collection[str] | None = None,
     why_gone: str = RULE_GONE,
+    granted: Mapping[str, Granted] = _NONE,
 ) -> DiffResult:
     """Compare verdicts with the latest episode of each rule.
 
     A breach opens an episode or updates the open one; ok and not applicable clear it; a past breach that was
     repaired makes it historical; cannot tell opens and clears nothing (docs/contract.md 2). An episode whose rule has
-    no verdict is cleared with the reason `why_gone`, unless its rule is in `rules` (ids of the active rules).
+    no verdict is cleared with the reason `why_gone`, unless its rule is in `rules` (ids of the active rules). An
+    episode that is not cleared is waived while `granted` has a waiver for its rule, and open otherwise.
     """
     known = {finding.rule: finding for finding in previous}
-    evaluation = _Evaluation(source, ticket_id, now, rule_set, why_gone)
+    evaluation = _Evaluation(source, ticket_id, now, rule_set, why_gone, granted)
     steps: list[tuple[What | None, Finding | None]] = []
     for verdict in verdicts:
         old = known.get(verdict.rule)
@@ -106,6 +111,7 @@ class _Evaluation:
     now: datetime
     rule_set: str
     why_gone: str
+    granted: Mapping[str, Granted]
 
     def step(self, old: Finding | None, verdict: Verdict) -> tuple[What | None, Finding | None]:
         """Return what a verdict changes in a rule's latest episode, and the row after it."""
@@ -115,7 +121,7 @@ class _Evaluation:
             case Outcome.HISTORICAL:
                 return self._historical(old, verdict)
             case Outcome.CANNOT_TELL:
-                return None, self._unknown(old, verdict)
+                return self._unknown(old, verdict)
             case _:
                 return self._fine(old, verdict)
 
@@ -128,11 +134,9 @@ class _Evaluation:
 
     def _breach(self, old: Finding | None, verdict: Verdict) -> tuple[What | None, Finding]:
         if old is None or old.state not in _LIVE:
-            return What.OPENED, self._opened(old, verdict)
-        row = self._worded(old, verdict)
-        if old.state is FindingState.WAIVED and old.waived_until is not None and old.waived_until <= self.now:
-            return What.WAIVER_ENDED, replace(row, state=FindingState.OPEN, waived_until=None)
-        return _compared(old, row), row
+            return What.OPENED, self._waived(self._opened(old, verdict))
+        row = self._waived(self._worded(old, verdict))
+        return _turned(old, row) or _compared(old, row), row
 
     def _historical(self, old: Finding | None, verdict: Verdict) -> tuple[What | None, Finding]:
         if old is not None and old.state is FindingState.HISTORICAL:
@@ -148,12 +152,31 @@ class _Evaluation:
         why = {"what": "cleared", "text": verdict.reason or f"the rule is {verdict.outcome.replace('_', ' ')}"}
         return What.CLEARED, self._closed(old, FindingState.CLEARED, (why, *_inputs(verdict.evidence)))
 
-    def _unknown(self, old: Finding | None, verdict: Verdict) -> Finding:
-        if old is not None and old.state in (*_LIVE, FindingState.HISTORICAL):
-            return old
+    def _unknown(self, old: Finding | None, verdict: Verdict) -> tuple[What | None, Finding]:
+        if old is not None and old.state in _LIVE:
+            row = self._waived(old)
+            return _turned(old, row), row
+        if old is not None and old.state is FindingState.HISTORICAL:
+            return None, old
         if old is None:
             old = replace(self._opened(None, verdict), episode=0)
-        return replace(old, state=FindingState.CANNOT_TELL, message=verdict.reason)
+        return None, replace(old, state=FindingState.CANNOT_TELL, message=verdict.reason)
+
+    def _waived(self, row: Finding) -> Finding:
+        """Return a live episode as waived where a waiver counts for its rule, else as open."""
+        waiver = self.granted.get(row.rule)
+        if waiver is None:
+            if row.state is FindingState.OPEN:
+                return row
+            return replace(row, state=FindingState.OPEN, waived_until=None, waived_by="", waived_reason="")
+        return replace(
+            row,
+            state=FindingState.WAIVED,
+            hidden_by="",
+            waived_until=waiver.until,
+            waived_by=waiver.by,
+            waived_reason=waiver.reason,
+        )
 
     def _opened(self, old: Finding | None, verdict: Verdict) -> Finding:
         """Return the next episode; it never begins before the last one ended, even if the clock ran backwards."""
@@ -190,6 +213,13 @@ class _Evaluation:
         """Return an episode that has ended; of a historical one, `cleared_at` is when it became historical."""
         end = row.cleared_at or max(self.now, row.opened_at)
         return replace(row, state=state, cleared_at=end, hidden_by="", inputs=(*row.inputs, *why))
+
+
+def _turned(old: Finding, row: Finding) -> What | None:
+    """Return whether an episode became waived, or open again because its waiver ended."""
+    if row.state is old.state:
+        return None
+    return What.WAIVED if row.state is FindingState.WAIVED else What.WAIVER_ENDED
 
 
 def _compared(old: Finding, row: Finding) -> What | None:

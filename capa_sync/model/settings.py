@@ -28,6 +28,10 @@ DEFAULT_DEADLINES: Mapping[str, Mapping[str, Days]] = {
 }
 
 
+UNWAIVABLE = frozenset({"effectiveness-before-close", "edited-after-close"})
+"""Rules 27 and 34: nobody may waive them, unless the settings say otherwise (docs/clause10.md 5.1)."""
+
+
 @dataclass(frozen=True, slots=True)
 class JudgeOptions:
     """The settings that rules may read besides the record.
@@ -36,6 +40,7 @@ class JudgeOptions:
         timezone: IANA zone in which a date-only deadline ends at 24:00. holidays: dates that are no business days.
         deadlines: name -> grade -> length. profile: light, standard, strict, iso9001, iso13485.
         baseline: tickets closed before this date are judged and shown, never written to; None = no baseline.
+        unwaivable: ids of rules that nobody may waive.
     """
 
     timezone: str = "UTC"
@@ -43,6 +48,7 @@ class JudgeOptions:
     deadlines: Mapping[str, Mapping[str, Days]] = field(default_factory=lambda: DEFAULT_DEADLINES)
     profile: str = "standard"
     baseline: date | None = None
+    unwaivable: frozenset[str] = UNWAIVABLE
 
 
 @dataclass(frozen=True, slots=True)

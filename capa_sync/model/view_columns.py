@@ -182,6 +182,28 @@ _SOURCES = (
     Column("safety_stop", _TEXT, "Why a brake stops the writing; empty where none does.", masked=False),
 )
 
+_WAIVERS = (
+    _SOURCE,
+    _ID,
+    _KEY,
+    Column("rule", _TEXT, "The id of the waived rule.", masked=False),
+    Column("result", _TEXT, "The rule's verdict at present, as without a waiver; empty for none.", masked=False),
+    Column("severity", _TEXT, "The severity of that verdict; empty for none.", masked=False),
+    Column("state", _TEXT, "The state: active, inactive (it may count again) or ended.", masked=False),
+    Column("why", _TEXT, "Why it is inactive or ended; empty while it is active."),
+    Column("until", _TIME, "The last day of the waiver, in the time zone of the settings.", masked=False),
+    Column("reason", _TEXT, "The reason in the words of the person who asked."),
+    Column("asked_by", _TEXT, "The person who asked for it, by the id in the people file."),
+    Column("approved_by", _TEXT, "The second person, by the id in the people file; empty for none."),
+    Column("way", _TEXT, "How it was asked for: `command`.", masked=False),
+    Column("recorded_by", _TEXT, "The operating system's user who typed the command."),
+    Column("asked_at", _INSTANT, "When it was asked for.", masked=False),
+    Column("recorded_at", _INSTANT, "When the register recorded it.", masked=False),
+    Column("ended_at", _INSTANT, "When it was found to be over.", "until then", masked=False),
+    Column("id", _NUMBER, "The number of the waiver in the register.", masked=False),
+    _CONFIDENTIAL,
+)
+
 PUBLIC_VIEWS: tuple[PublicView, ...] = (
     PublicView("v_register", "A nonconformity or improvement, across all sources.", V_REGISTER),
     PublicView("v_findings", "A rule on a ticket: its latest episode, or that the rule cannot tell.", _FINDINGS),
@@ -190,5 +212,6 @@ PUBLIC_VIEWS: tuple[PublicView, ...] = (
     PublicView("v_tickets", "A ticket of the mirror, or one that could not be read.", _TICKETS),
     PublicView("v_writes", "One intended write on a ticket.", _WRITES),
     PublicView("v_sources", "A source.", _SOURCES),
+    PublicView("v_waivers", "A waiver of a rule's finding on a ticket.", _WAIVERS),
 )
 """In the order in which the page lists them."""

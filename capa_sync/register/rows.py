@@ -11,6 +11,7 @@ from capa_sync.model.record import Action, CapaRecord, FieldChange
 from capa_sync.model.settings import JudgeOptions
 from capa_sync.model.ticket import Origin
 from capa_sync.model.values import Value, ValueState
+from capa_sync.model.waiver import last_day
 from capa_sync.register.evidenced import evidenced_stage
 from capa_sync.register.life import closure, counted_actions, implemented_at, is_there, reopens, replans, spans
 
@@ -39,7 +40,7 @@ def register_row(
         **_cause(record, texts),
         **_actions(record, texts, options),
         **_outcome(record, texts, options),
-        **_findings(findings, verdicts),
+        **_findings(findings, verdicts, options.timezone),
         "changed_at": _changed_at(record),
     }
 
@@ -209,7 +210,7 @@ def _outcome(record: CapaRecord, texts: Mapping[str, str], options: JudgeOptions
     }
 
 
-def _findings(findings: Sequence[Finding], verdicts: Iterable[Verdict]) -> Mapping[str, Cell]:
+def _findings(findings: Sequence[Finding], verdicts: Iterable[Verdict], timezone: str) -> Mapping[str, Cell]:
     """Return the numbers of visible open findings by severity, and the lists of rules."""
     unsure = [verdict.rule for verdict in verdicts if verdict.outcome is Outcome.CANNOT_TELL]
     if not findings and not unsure:
@@ -224,7 +225,7 @@ def _findings(findings: Sequence[Finding], verdicts: Iterable[Verdict]) -> Mappi
         "warnings_medium": severities.count(Severity.MEDIUM),
         "warnings_low": severities.count(Severity.LOW),
         "rules": ", ".join([row.rule for row in shown]),
-        "waived": ", ".join(map(_waived, waived)),
+        "waived": ", ".join([_waived(row, timezone) for row in waived]),
         "cannot_tell": ", ".join(sorted(rule for rule in unsure if rule not in with_episode)),
     }
 
@@ -240,9 +241,9 @@ _NO_FINDINGS: Mapping[str, Cell] = {
 """The columns of a record without findings; most records have none."""
 
 
-def _waived(finding: Finding) -> str:
+def _waived(finding: Finding, timezone: str) -> str:
     until = finding.waived_until
-    return f"{finding.rule} until {until.date().isoformat()}" if until is not None else finding.rule
+    return f"{finding.rule} until {last_day(until, timezone)}" if until is not None else finding.rule
 
 
 def _changed_at(record: CapaRecord) -> datetime:

@@ -13,6 +13,7 @@ from capa_sync.rules.context import Terms
 from capa_sync.rules.derived import open_record
 from capa_sync.rules.evaluate import judge, next_due_at
 from capa_sync.rules.gates import Gates
+from capa_sync.rules.read_digests import read_digests
 from capa_sync.rules.rule import Rule
 
 
@@ -55,6 +56,15 @@ class RuleSet:
             return [judge(rule, context, explain=explain) for rule in self._active]
         gates = zip(self._active, ready.gates.of(context), strict=True)
         return [gate if isinstance(gate, Verdict) else judge(rule, context, scope=gate) for rule, gate in gates]
+
+    def read_digests(
+        self, rule_id: str, record: CapaRecord, options: JudgeOptions, now: datetime
+    ) -> Mapping[str, str]:
+        """Return subject -> digest of what an active rule requires of a record; {} for a rule that is not active."""
+        rule = next((rule for rule in self._active if rule.id == rule_id), None)
+        if rule is None:
+            return {}
+        return read_digests(rule, open_record(record, now, self._ready_for(options).terms))
 
     def _ready_for(self, options: JudgeOptions) -> _Ready:
         ready = self._ready

@@ -17,7 +17,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from capa_sync.model.settings import DEFAULT_DEADLINES, Days
+from capa_sync.model.settings import DEFAULT_DEADLINES, UNWAIVABLE, Days
 from capa_sync.settings.source_schema import SourceSettings, Strict, WriteBackSettings
 from capa_sync.settings.units import (
     listen_address,
@@ -38,6 +38,12 @@ class WebSettings(Strict):
     """The register's page."""
 
     listen: Listen = "127.0.0.1:8765"
+
+
+class WaiversSettings(Strict):
+    """What nobody may waive."""
+
+    unwaivable: tuple[str, ...] = Field(default=tuple(sorted(UNWAIVABLE)), max_length=500)
 
 
 class HintsSettings(Strict):
@@ -83,6 +89,7 @@ class Settings(BaseSettings):
     write_back: WriteBackSettings = WriteBackSettings()
     web: WebSettings = WebSettings()
     hints: HintsSettings = HintsSettings()
+    waivers: WaiversSettings = WaiversSettings()
     sources: dict[SourceName, SourceSettings] = Field(default_factory=dict, max_length=50)
 
     @field_validator("timezone")

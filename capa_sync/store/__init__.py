@@ -10,9 +10,10 @@ from capa_sync.store.judged_rows import JudgedRows, judged_rows
 from capa_sync.store.lock import RegisterLock
 from capa_sync.store.place import register_exists
 from capa_sync.store.register import Register, copy_register, open_register
-from capa_sync.store.requests import PAUSE, REFRESH, RELEASE, RESUME, RETRY, WITHDRAW, VerbRequest
+from capa_sync.store.requests import PAUSE, REFRESH, RELEASE, RESUME, RETRY, WAIVE, WITHDRAW, VerbRequest
 from capa_sync.store.roles import Naming, TicketPlace
 from capa_sync.store.runs import CENSUS, FULL, POLL, STAMPED_AHEAD
+from capa_sync.store.waivers import waiver_as_json, waiver_from_json
 
 __all__ = [
     "CENSUS",
@@ -24,6 +25,7 @@ __all__ = [
     "RESUME",
     "RETRY",
     "STAMPED_AHEAD",
+    "WAIVE",
     "WITHDRAW",
     "JudgedRows",
     "Naming",
@@ -35,4 +37,6 @@ __all__ = [
     "judged_rows",
     "open_register",
     "register_exists",
+    "waiver_as_json",
+    "waiver_from_json",
 ]

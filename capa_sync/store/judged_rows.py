@@ -12,6 +12,7 @@ from capa_sync.model.record import Action, FieldChange
 from capa_sync.model.register_columns import STORED
 from capa_sync.model.ticket import Origin
 from capa_sync.model.values import Value
+from capa_sync.model.waiver import Waiver, WaiverState
 from capa_sync.store.columns import day_or_instant_text, instant_text, json_text, optional_text
 from capa_sync.store.database import Params, Row
 
@@ -29,7 +30,8 @@ class JudgedRows(NamedTuple):
 
     Attributes:
         ticket_id: the ticket. year: of its register number. look_again: the next due instant as text, None for never.
-        findings: episodes to insert or update. verdicts, register_row, actions, births: all its rows in those tables.
+        findings: episodes to insert or update. verdicts, register_row, actions, births, standings: all its rows in
+            those tables. ended_waivers: id -> why, of the waivers that end now.
     """
 
     ticket_id: str
@@ -40,6 +42,8 @@ class JudgedRows(NamedTuple):
     register_row: Row
     actions: list[Params]
     births: list[Params]
+    standings: list[Params]
+    ended_waivers: dict[int, str]
 
 
 def judged_rows(
@@ -53,8 +57,14 @@ def judged_rows(
     columns: Mapping[str, Cell],
     actions: Iterable[Action],
     timeline: Iterable[FieldChange],
+    waivers: Sequence[tuple[Waiver, WaiverState, str]] = (),
 ) -> JudgedRows:
-    """Make the rows of one evaluated record; `columns` and ValueError as in `register_row_of`."""
+    """Make the rows of one evaluated record; `columns` and ValueError as in `register_row_of`.
+
+    `waivers`: those that had not ended, with what each does now, and why it has no effect.
+    """
+    standing = [(waiver, state, why) for waiver, state, why in waivers if state is not WaiverState.ENDED]
+    ended = {waiver.id: why for waiver, state, why in waivers if state is WaiverState.ENDED}
     return JudgedRows(
         ticket_id,
         year,
@@ -64,6 +74,8 @@ def judged_rows(
         register_row_of(source, ticket_id, columns),
         [action_row(source, ticket_id, action) for action in actions],
         birth_rows_of(source, ticket_id, timeline),
+        [standing_row(waiver, state, why) for waiver, state, why in standing],
+        ended,
     )
 
 
@@ -159,6 +171,11 @@ def verdict_row(source: str, ticket_id: str, verdict: Verdict) -> Row:
         verdict.reason,
         optional_text(verdict.next_due),
     )
+
+
+def standing_row(waiver: Waiver, state: WaiverState, why: str) -> Row:
+    """Return the row of what a waiver that has not ended does now."""
+    return (waiver.source, waiver.ticket_id, waiver.id, state.value, why)
 
 
 def finding_row(finding: Finding) -> Params:

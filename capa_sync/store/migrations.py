@@ -39,6 +39,7 @@ PRIMARY: tuple[str, ...] = (
     "register_number",
     "milestone",
     "halt",
+    "waiver",
 )
 DERIVED: tuple[str, ...] = (
     "ticket",
@@ -55,6 +56,7 @@ DERIVED: tuple[str, ...] = (
     "birth",
     "joined",
     "account",
+    "waiver_standing",
 )
 
 
@@ -395,5 +397,24 @@ def undelivered(db: Any) -> None:
             "ALTER TABLE ticket ADD COLUMN unknown TEXT NOT NULL DEFAULT ''",
             "ALTER TABLE ticket ADD COLUMN unasked TEXT NOT NULL DEFAULT ''",
             "CREATE INDEX ticket_unknown ON ticket (source, unasked) WHERE unknown <> ''",
+        ),
+    )
+
+
+@STEPS(name="0018_waivers")
+def waivers(db: Any) -> None:
+    """Store waivers, and what they do at present."""
+    _run_all(
+        db,
+        (
+            """CREATE TABLE waiver (
+                id INTEGER PRIMARY KEY AUTOINCREMENT, source TEXT NOT NULL, ticket_id TEXT NOT NULL,
+                rule TEXT NOT NULL, until TEXT NOT NULL, reason TEXT NOT NULL, asked_by TEXT NOT NULL,
+                asked_at TEXT NOT NULL, way TEXT NOT NULL, approved_by TEXT NOT NULL, recorded_by TEXT NOT NULL,
+                reads TEXT NOT NULL, recorded_at TEXT NOT NULL, ended_at TEXT, ended_why TEXT NOT NULL DEFAULT '')""",
+            "CREATE INDEX waiver_ticket ON waiver (source, ticket_id) WHERE ended_at IS NULL",
+            """CREATE TABLE waiver_standing (
+                source TEXT, ticket_id TEXT, waiver INTEGER, state TEXT NOT NULL, why TEXT NOT NULL,
+                PRIMARY KEY (source, ticket_id, waiver))""",
         ),
     )

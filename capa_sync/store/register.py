@@ -32,6 +32,7 @@ from capa_sync.store.roles import Roles
 from capa_sync.store.runs import Runs
 from capa_sync.store.tickets import Tickets
 from capa_sync.store.views import VIEWS
+from capa_sync.store.waivers import Waivers
 
 
 class Register:
@@ -42,8 +43,8 @@ class Register:
 
     Attributes:
         path: the file. id: random id given at creation, used in markers; a copy has the same id.
-        tickets, runs, facts, findings, outbox, requests, halts, records, queue, reports, roles: its parts, each for
-            a group of tables.
+        tickets, runs, facts, findings, outbox, requests, halts, records, queue, reports, roles, waivers: its parts,
+            each for a group of tables.
     """
 
     def __init__(self, db: Database) -> None:
@@ -61,6 +62,7 @@ class Register:
         self.queue = EvaluationQueue(db)
         self.reports = Reports(db)
         self.roles = Roles(db)
+        self.waivers = Waivers(db)
 
     def transaction(self) -> AbstractContextManager[None]:
         """Return a context whose changes are stored together or not at all; nested contexts join the outer one."""
@@ -248,7 +250,7 @@ def _no_other_version(path: Path, *, needed: bool) -> Iterator[None]:
         yield
 
 
-_JUDGED = ("verdict", "register_row", "action", "birth")
+_JUDGED = ("verdict", "register_row", "action", "birth", "waiver_standing")
 """Derived tables that only evaluation fills."""
 _IS_KNOWN = """WHERE (source, ticket_id) NOT IN (SELECT source, ticket_id FROM quarantine
     UNION SELECT source, ticket_id FROM mirror WHERE presence IN ('unobserved', 'access_lost'))"""

@@ -37,6 +37,10 @@ class Reports:
         )
         return [dict(zip(names, row, strict=True)) for row in rows]
 
+    def waived(self) -> int:
+        """Count findings that are waived now."""
+        return int(self._db.value("SELECT COUNT(*) FROM finding WHERE state = 'waived' AND cleared_at IS NULL"))
+
     def writes_by_state(self) -> dict[str, int]:
         """Return state -> number of writes, of all writes ever stored."""
         return dict(self._db.rows("SELECT state, COUNT(*) FROM write_out GROUP BY state ORDER BY state"))

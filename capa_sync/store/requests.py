@@ -12,6 +12,8 @@ from capa_sync.store.database import Database
 
 RELEASE, REFRESH, RETRY, PAUSE, RESUME, WITHDRAW = "release", "refresh", "retry", "pause", "resume", "withdraw"
 """Verbs of requests: release the brakes, update wording, resend stuck writes, stop writing, continue, withdraw."""
+WAIVE = "waive"
+"""The verb of a request to record a waiver."""
 
 
 @dataclass(frozen=True, slots=True)

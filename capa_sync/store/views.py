@@ -145,6 +145,20 @@ _SOURCES = f"""SELECT s.source, COALESCE(d.kind, '') AS kind, COALESCE(c.state, 
     LEFT JOIN hold h ON h.source = s.source LEFT JOIN safety_stop x ON x.source = s.source"""
 
 
+# Of a waiver that has not ended, what it did at the last evaluation of its ticket.
+_WAIVERS = f"""SELECT w.source, w.ticket_id, COALESCE(t.ticket_key, '') AS ticket_key, w.rule,
+    COALESCE(v.outcome, '') AS result, COALESCE(v.severity, '') AS severity,
+    CASE WHEN w.ended_at IS NULL THEN COALESCE(s.state, 'inactive') ELSE 'ended' END AS state,
+    CASE WHEN w.ended_at IS NOT NULL THEN w.ended_why
+        ELSE COALESCE(s.why, 'the ticket was not evaluated since') END AS why,
+    w.until, w.reason, w.asked_by, w.approved_by, w.way, w.recorded_by, {_at("w.asked_at")}, {_at("w.recorded_at")},
+    {_at("w.ended_at")}, w.id, COALESCE(r.confidential, '') AS confidential
+    FROM waiver w LEFT JOIN ticket t ON t.source = w.source AND t.ticket_id = w.ticket_id
+    LEFT JOIN verdict v ON v.source = w.source AND v.ticket_id = w.ticket_id AND v.rule = w.rule
+    LEFT JOIN waiver_standing s ON s.source = w.source AND s.ticket_id = w.ticket_id AND s.waiver = w.id
+    LEFT JOIN register_row r ON r.source = w.source AND r.ticket_id = w.ticket_id"""
+
+
 def _one_line(sql: str) -> str:
     return re.sub(r"\s+", " ", sql)
 
@@ -162,6 +176,7 @@ VIEWS: dict[str, str] = {
         ("v_actions", _ACTIONS),
         ("v_writes", _WRITES),
         ("v_sources", _SOURCES),
+        ("v_waivers", _WAIVERS),
     )
 }
 """View name -> query, in an order in which each view uses only earlier ones."""

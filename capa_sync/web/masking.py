@@ -25,7 +25,8 @@ _IS_CLEAR: Mapping[str, str] = {
     "v_register": _OPEN.format("x"),
     # A ticket in the mirror that is not in the register may be confidential: nothing says that it is not.
     **dict.fromkeys(
-        ("v_findings", "v_changes", "v_actions"), f"{_OPEN.format('x')} AND EXISTS ({_ROW}{_OPEN.format('r')})"
+        ("v_findings", "v_changes", "v_actions", "v_waivers"),
+        f"{_OPEN.format('x')} AND EXISTS ({_ROW}{_OPEN.format('r')})",
     ),
     # Why a ticket is not in the register, or a write is stuck, must be visible; it quotes settings, not tickets.
     **dict.fromkeys(("v_tickets", "v_writes"), f"NOT EXISTS ({_ROW}NOT ({_OPEN.format('r')}))"),

@@ -8,14 +8,15 @@ from datetime import datetime
 
 from capa_sync.model.finding import Finding
 from capa_sync.model.settings import WriteOptions
+from capa_sync.model.waiver import last_day
 from capa_sync.model.write import Paragraph, Span, WarningText
 from capa_sync.writeback import sentences as say
 from capa_sync.writeback.desired_state import Calm, DesiredState
-from capa_sync.writeback.wording import clean, day, minute, sentence
+from capa_sync.writeback.wording import clean, day, minute, sentence, written
 
 MAX_POINTS = 5
 MAX_CHARACTERS = 8_000
-_SENTENCE, _TITLE, _NAME, _REASON, _URL, _RULE = 400, 160, 60, 120, 300, 64
+_SENTENCE, _TITLE, _NAME, _NAMES, _REASON, _URL, _RULE = 400, 160, 60, 130, 120, 300, 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,10 +126,10 @@ def _waived_points(waived: Sequence[Finding], wording_context: WordingContext) -
 
 def _waived_point(finding: Finding, zone: str) -> str:
     reason = say.BECAUSE.format(reason=sentence(finding.waived_reason, _REASON)) if finding.waived_reason else "."
-    return say.SET_ASIDE.format(
+    return say.WAIVED.format(
         title=clean(finding.title or finding.rule, _TITLE).rstrip("."),
-        until=say.UNTIL.format(day=day(finding.waived_until, zone)) if finding.waived_until else "",
-        by=say.BY.format(name=clean(finding.waived_by, _NAME)) if finding.waived_by else "",
+        until=say.UNTIL.format(day=written(last_day(finding.waived_until, zone))) if finding.waived_until else "",
+        by=say.BY.format(name=clean(finding.waived_by, _NAMES)) if finding.waived_by else "",
         reason=reason,
     )
 

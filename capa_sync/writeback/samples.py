@@ -54,9 +54,9 @@ def sample_texts() -> Iterator[tuple[str, WarningText]]:
         render(desired_state_of([_POINT], {}), bare),
     )
     yield "seven points", render(desired_state_of(many, {}), full)
-    yield "one point, another one set aside", render(desired_state_of([many[0], _WAIVED], {}), full)
+    yield "one point, another one waived", render(desired_state_of([many[0], _WAIVED], {}), full)
     yield (
-        "what was open is set aside",
+        "what was open is waived",
         render(desired_state_of([_WAIVED], _REPORTED, {_POINT.rule: Outcome.BREACH}), full),
     )
     yield "joined to another ticket since", render_moved("CAPA-7", full)

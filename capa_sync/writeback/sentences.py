@@ -29,7 +29,7 @@ LAPSED = " {count} earlier points no longer apply."
 UNSURE = " These earlier points cannot be checked at present: {rules}."
 OTHERS_UNSURE = " Some other checks cannot be made on this ticket at present."
 
-SET_ASIDE = "{title} - set aside{until}{by}{reason}"
+WAIVED = "{title} - waived{until}{by}{reason}"
 UNTIL = " until {day}"
 BY = " by {name}"
 BECAUSE = ": {reason}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from capa_sync.model.patterns import OWN_MARKER
@@ -33,17 +33,18 @@ def sentence(text: str, limit: int) -> str:
 
 def day(at: datetime, zone: str) -> str:
     """Return the day of an instant in `zone` (an IANA name) as people write it: `4 June 2025`."""
-    return _day(at.astimezone(ZoneInfo(zone)))
+    return written(at.astimezone(ZoneInfo(zone)))
 
 
-def _day(local: datetime) -> str:
+def written(local: date) -> str:
+    """Return a day as people write it: `4 June 2025`."""
     return f"{local.day} {_MONTHS[local.month - 1]} {local.year}"
 
 
 def minute(at: datetime, zone: str) -> str:
     """Return an instant to the minute in `zone`, with its difference to UTC: `4 June 2025 10:15 UTC+1`."""
     local = at.astimezone(ZoneInfo(zone))
-    return f"{_day(local)} {local.hour:02}:{local.minute:02} UTC{_offset(local)}"
+    return f"{written(local)} {local.hour:02}:{local.minute:02} UTC{_offset(local)}"
 
 
 def _offset(local: datetime) -> str:

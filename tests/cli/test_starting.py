@@ -34,6 +34,7 @@ FORBIDDEN: dict[tuple[str, ...], set[str]] = {
     ("init", "new"): NOTHING_USED,
     ("status",): SERVING | TRACKERS | RUNNING | READING | SANDBOX,
     ("retry",): SERVING | TRACKERS | RUNNING | READING | SANDBOX,
+    ("waivers",): SERVING | TRACKERS | RUNNING | READING | SANDBOX,
     ("rules", "check", "rules"): SERVING | TRACKERS | RUNNING | REGISTER | SANDBOX,
     ("rules", "phrases"): SERVING | TRACKERS | RUNNING | REGISTER | SANDBOX,
     ("explain", "CAPA-1"): SERVING | {"pysnow"} | SANDBOX,

@@ -38,6 +38,8 @@ COLUMNS = {
     "v_tickets": "source, ticket_id, ticket_key, presence, updated_at, seen_at, history_complete, quarantine_reason",
     "v_actions": "source, ticket_key, action_key, origin, kind, text, owner, due_at, done_at",
     "v_writes": "source, ticket_id, ticket_key, kind, state, attempts, error, delivered_at, remote_id",
+    "v_waivers": "source, ticket_id, ticket_key, rule, result, severity, state, why, until, reason, asked_by, "
+    "approved_by, way, recorded_by, asked_at, recorded_at, ended_at, id",
     "v_sources": "source, kind, cursor, as_of, last_success_at, tickets, problem",
 }
 

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 from capa_sync.cli.context import open_runtime
@@ -15,6 +16,8 @@ from capa_sync.cli.trackers import default_trackers
 from capa_sync.daemon.cycle import run_round
 from capa_sync.daemon.log import configure_logs
 from capa_sync.daemon.requests import release
+from capa_sync.daemon.runtime import Runtime
+from capa_sync.daemon.waiver_requests import WaiverWish, record_waiver, waiver_of
 from capa_sync.model.clock import SystemClock
 
 
@@ -27,6 +30,22 @@ class DemoWorld:
     environ: dict[str, str]
 
 
+def waive_one(runtime: Runtime) -> None:
+    """Waive the first open finding of severity medium, as the command does."""
+    now = runtime.clock.now()
+    found = next(row for row in runtime.register.reports.open_findings() if row["severity"] == "medium")
+    wish = WaiverWish(
+        f"{found['source']}:{found['ticket_key']}",
+        found["rule"],
+        str(now.date() + timedelta(days=30)),
+        "Only one such system exists, and it is replaced soon",
+        "mara.roy",
+        approved_by="",
+        recorded_by="root",
+    )
+    record_waiver(runtime.register, waiver_of(runtime, wish, now), now)
+
+
 @contextmanager
 def demo_world_in(folder: Path) -> Iterator[DemoWorld]:
     """Run the demo's first cycle in a folder, with everything written; the trackers run until the block ends."""
@@ -36,6 +55,8 @@ def demo_world_in(folder: Path) -> Iterator[DemoWorld]:
         configuration = demo_configuration(folder, trackers)
         with open_runtime(configuration, SystemClock(), lock=True, stop=threading.Event()) as runtime:
             release(runtime, runtime.contexts, None)
+            run_round(runtime, list(runtime.contexts.values()))
+            waive_one(runtime)
             results = run_round(runtime, list(runtime.contexts.values()))
         assert [result.problem for result in results] == ["", "", ""]
         yield DemoWorld(configuration.file, configuration.register_path, {**os.environ, **SECRETS})

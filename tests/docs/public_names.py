@@ -178,6 +178,7 @@ UNPRINTED = frozenset(
         "plan": "older_wording.*",
         "sync": "sources[].undelivered sources[].stamped_ahead",
         "demo": "trackers trackers.* look_at",
+        "waive": "state source ticket rule until",
     }.items()
     for key in listed.split()
 ) | frozenset(
@@ -209,6 +210,7 @@ def json_keys(world: DemoWorld, folder: Path) -> set[str]:
 _ONE_RULE = "rules/root-cause-before-action.yaml"
 _JSON_VERBS: tuple[tuple[str, ...], ...] = (
     ("explain", "CAPA-1"),
+    ("waivers",),
     ("pause",),
     ("status",),
     ("resume",),

@@ -27,7 +27,7 @@ ABOVE_STAGES = [
     *sorted((ROOT / "capa_sync" / "cli").glob("*.py")),
     ROOT / "capa_sync" / "wiring.py",
 ]
-FROZEN = ["inputs.py", "joins.py", "mapped.py", "targets.py", "pipeline.py", "workers/speculation.py"]
+FROZEN = ["inputs.py", "joins.py", "mapped.py", "targets.py", "waiving.py", "pipeline.py", "workers/speculation.py"]
 
 
 def calls(path: Path) -> set[str]:

@@ -6,12 +6,14 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from capa_sync.findings.diff import DiffResult, What, diff_findings
 from capa_sync.findings.hiding import hidden_by
 from capa_sync.model.finding import Evidence, Finding, FindingState, Mode, Outcome, Severity, Verdict
+from capa_sync.model.waiver import Granted
 
 T0 = datetime(2025, 5, 7, 9, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -23,11 +25,27 @@ def verdict(rule: str = "extent-assessed", outcome: Outcome = Outcome.BREACH, **
     return Verdict(rule=rule, outcome=outcome, **(given_words | more))  # type: ignore[arg-type]
 
 
+GRANTED = Granted(T0 + 10 * DAY, "M. Roy", "only one such system exists")
+
+
 def judge(
-    previous: list[Finding], *verdicts: Verdict, now: datetime = T0, rules: set[str] | None = None
+    previous: list[Finding],
+    *verdicts: Verdict,
+    now: datetime = T0,
+    rules: set[str] | None = None,
+    waived: tuple[str, ...] = (),
 ) -> DiffResult:
-    """Judge one ticket."""
-    return diff_findings(previous, verdicts, source="jira", ticket_id="10001", now=now, rule_set="r1", rules=rules)
+    """Judge one ticket, with a waiver that counts for some of its rules."""
+    return diff_findings(
+        previous,
+        verdicts,
+        source="jira",
+        ticket_id="10001",
+        now=now,
+        rule_set="r1",
+        rules=rules,
+        granted=dict.fromkeys(waived, GRANTED),
+    )
 
 
 def test_a_breach_opens_an_episode_with_its_inputs() -> None:
@@ -158,16 +176,36 @@ def test_a_rule_that_left_the_set_clears_with_that_reason() -> None:
     assert gone.save[0].inputs[-1]["text"] == "cleared because the rule is no longer in the active rule set"
 
 
-def test_a_waiver_holds_while_it_lasts_and_ends_by_itself() -> None:
-    """A waived breach stays waived until its day, even if it gets worse; then the same episode is open again."""
-    opened = judge([], verdict()).save[0]
-    waived = replace(opened, state=FindingState.WAIVED, waived_until=T0 + 10 * DAY, waived_by="roy")
-    still = judge([waived], verdict(severity=Severity.HIGH), now=T0 + 9 * DAY)
-    ended = judge(list(still.current), verdict(severity=Severity.HIGH), now=T0 + 10 * DAY)
-    assert still.save[0].state is FindingState.WAIVED
-    assert [(e.what, e.finding.state, e.finding.episode) for e in ended.events] == [
-        (What.WAIVER_ENDED, FindingState.OPEN, 1)
+@pytest.mark.parametrize("now_says", [Outcome.BREACH, Outcome.CANNOT_TELL])
+def test_an_open_episode_is_waived_while_a_waiver_counts_and_open_after_it(now_says: Outcome) -> None:
+    """The episode stays the same, whether its rule finds it now or cannot tell; nothing is saved in between."""
+    rule = "extent-assessed"
+    front = verdict("a", hides=(rule,), severity=Severity.HIGH)
+    opened = judge([], front, verdict()).current
+    waived = judge(list(opened), front, verdict(outcome=now_says), now=T0 + DAY, waived=(rule,))
+    [event] = waived.events
+    assert (event.what, event.finding.state, event.finding.hidden_by) == (What.WAIVED, FindingState.WAIVED, "")
+    assert (event.finding.waived_until, event.finding.waived_by) == (GRANTED.until, "M. Roy")
+    again = judge(list(waived.current), front, verdict(outcome=now_says), now=T0 + 2 * DAY, waived=(rule,))
+    assert (again.save, again.current) == ((), waived.current)
+    ended = judge(list(waived.current), front, verdict(outcome=now_says), now=T0 + 3 * DAY)
+    assert [(e.what, e.finding) for e in ended.events] == [(What.WAIVER_ENDED, opened[1])]
+
+
+def test_a_breach_that_comes_back_under_a_waiver_is_a_new_waived_episode() -> None:
+    """A waived finding clears like another one; a waived one hides nothing and gets worse in its place."""
+    waived = judge([], verdict(hides=("b",)), verdict("b"), waived=("extent-assessed",))
+    assert [(f.rule, f.state, f.hidden_by) for f in waived.save] == [
+        ("extent-assessed", FindingState.WAIVED, ""),
+        ("b", FindingState.OPEN, ""),
     ]
+    rows = [waived.current[0]]
+    worse = judge(rows, verdict(severity=Severity.HIGH), waived=("extent-assessed",))
+    assert [(e.what, e.finding.state) for e in worse.events] == [(What.WORSE, FindingState.WAIVED)]
+    fine = judge(rows, verdict(outcome=Outcome.OK), now=T0 + DAY, waived=("extent-assessed",))
+    assert [(e.what, e.finding.state) for e in fine.events] == [(What.CLEARED, FindingState.CLEARED)]
+    back = judge(list(fine.current), verdict(), now=T0 + 2 * DAY, waived=("extent-assessed",))
+    assert [(f.episode, f.state) for f in back.save] == [(2, FindingState.WAIVED)]
 
 
 def test_open_findings_hide_others_and_stop_when_they_clear() -> None:

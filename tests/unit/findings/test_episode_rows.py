@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from capa_sync.findings.diff import What
 from capa_sync.model.finding import Evidence, FindingState, Outcome, Severity
 from tests.unit.findings.test_diff import DAY, T0, judge, verdict
@@ -28,19 +26,6 @@ def test_each_end_of_an_episode_gives_its_reason_in_one_form() -> None:
         ({"what": "cleared", "text": "repaired"},),
         ({"what": "rule_set", "text": "cleared because the rule is no longer in the active rule set"},),
     ]
-
-
-def test_a_waiver_that_ended_leaves_no_end_behind() -> None:
-    """The open finding has no date up to which it is waived."""
-    waived = replace(judge([], verdict()).save[0], state=FindingState.WAIVED, waived_until=T0 + DAY)
-    ended = judge([waived], verdict(), now=T0 + DAY)
-    assert (ended.save[0].state, ended.save[0].waived_until) == (FindingState.OPEN, None)
-
-
-def test_a_waiver_without_an_end_does_not_end() -> None:
-    """A person waived the finding for good; the same breach changes nothing."""
-    waived = replace(judge([], verdict()).save[0], state=FindingState.WAIVED)
-    assert judge([waived], verdict(), now=T0 + 900 * DAY).save == ()
 
 
 def test_a_state_that_was_only_shown_leaves_no_row_when_the_rule_is_fine() -> None:
@@ -82,14 +67,6 @@ def test_a_rule_that_hides_no_more_shows_what_it_hid() -> None:
     assert [(event.what, event.finding.rule, event.finding.hidden_by) for event in after.events] == [
         (What.REWORDED, "b", "")
     ]
-
-
-def test_a_waived_finding_keeps_what_hid_it() -> None:
-    """Only open findings are shown or hidden, so a waived row is not saved again for it."""
-    both = judge([], verdict("a", hides=("b",)), verdict("b"))
-    waived = replace(both.current[1], state=FindingState.WAIVED)
-    again = judge([both.current[0], waived], verdict("a", hides=("b",)), verdict("b"))
-    assert (again.save, again.current[1]) == ((), waived)
 
 
 def test_evidence_keeps_only_the_parts_that_it_has() -> None:

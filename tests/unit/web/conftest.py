@@ -14,6 +14,7 @@ from capa_sync.model.record import Action, ActionKind, ActionOrigin
 from capa_sync.model.register_columns import STORED
 from capa_sync.model.ticket import Role
 from capa_sync.model.values import EMPTY, Value, ValueState
+from capa_sync.model.waiver import Waiver, Way
 from capa_sync.store import Register, open_register
 from capa_sync.web import RegisterPage, serve_register
 from capa_sync.writeback import Target, plan_ticket
@@ -65,6 +66,8 @@ def fill(register: Register) -> None:
         number = replace(finding(), source=SOURCE, ticket_id=ticket, message=text, fix=text, title="Cause first")
         register.findings.save([replace(number, severity=Severity.HIGH)])
         register.records.save_actions(SOURCE, ticket, [_action(text)])
+        asked = Waiver(SOURCE, ticket, "action-planned", T0.date(), text, text, T0, Way.COMMAND, text, text)
+        register.waivers.add(asked, T0)
     target = Target(register.id, SOURCE, "2", "CAPA-2", read_at=T0)
     plan = plan_ticket(target, [finding(message=f"{SECRET} write")], [], now=T0, options=ON)
     register.outbox.put(replace(write, error=f"{SECRET} error") for write in plan.writes)

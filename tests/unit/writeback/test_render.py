@@ -92,7 +92,7 @@ def test_all_clear_counts_what_was_fixed_and_claims_nothing_more() -> None:
 def test_a_waived_point_says_who_until_and_why() -> None:
     """A waiver stands below, whether or not points are open."""
     line = (
-        "Somebody looked for similar nonconformities - set aside until 31 March 2026 by M. Roy: "
+        "Somebody looked for similar nonconformities - waived until 31 March 2026 by M. Roy: "
         "only one such system exists."
     )
     assert text([WAIVED], {WAIVED.rule: "medium"}).plain() == (

@@ -1,0 +1,95 @@
+"""`waivers`: lists the waivers with the verdicts of their rules, and which of them end soon."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import click
+
+from capa_sync.cli.context import (
+    clock_from,
+    config_option,
+    json_option,
+    open_for_reading,
+    print_json,
+    read_settings,
+    register_path,
+    say,
+)
+from capa_sync.cli.verbs import VerbCommand
+from capa_sync.model.amounts import count_of
+from capa_sync.model.waiver import WaiverState
+from capa_sync.store import Register
+
+SOON = timedelta(days=14)
+"""How long before its last day a waiver is listed as ending soon (docs/clause10.md 5.1)."""
+
+
+@click.command(
+    cls=VerbCommand,
+    examples=(
+        ("capa-sync waivers", "those that have not ended"),
+        ("capa-sync waivers --all --json", "all that were ever recorded, for programs"),
+    ),
+)
+@click.option("--all", "with_ended", is_flag=True, help="Also list those that have ended.")
+@config_option
+@json_option
+def waivers(with_ended: bool, config: Path, test_clock: str | None, as_json: bool) -> None:
+    """List the waivers, and which of them end soon.
+
+    Each with the verdict of its rule as it is without the waiver. It asks no tracker and needs no secret.
+    """
+    settings, clock = read_settings(config), clock_from(test_clock)
+    today = clock.now().astimezone(ZoneInfo(settings.timezone)).date()
+    with open_for_reading(register_path(config, settings), clock) as register:
+        listed = waiver_rows(register, today)
+    listed = [row for row in listed if with_ended or row["state"] != WaiverState.ENDED]
+    if as_json:
+        print_json(listed)
+        return
+    for row in listed:
+        for line in _lines(row):
+            say(line)
+    soon = sum(row["ends_soon"] for row in listed)
+    say(f"{count_of(len(listed), 'waiver')}; {soon} within {SOON.days} days of the end")
+
+
+def waiver_rows(register: Register, today: date) -> list[dict[str, Any]]:
+    """Return every waiver as values for JSON, the next to end first; one whose last day has passed has ended."""
+    rows = sorted(register.view("v_waivers"), key=lambda row: (str(row["until"]), str(row["source"]), row["id"]))
+    return [_as_dict(row, today) for row in rows]
+
+
+def _as_dict(row: Mapping[str, Any], today: date) -> dict[str, Any]:
+    until = date.fromisoformat(row["until"])
+    is_over = row["state"] != WaiverState.ENDED and until < today
+    state, why = (WaiverState.ENDED.value, f"its last day was {until}") if is_over else (row["state"], row["why"])
+    shown = {
+        name: row[name]
+        for name in ("source", "rule", "result", "severity", "until", "reason", "asked_by", "approved_by", "way")
+    }
+    return {
+        "ticket": row["ticket_key"],
+        **shown,
+        "recorded_by": row["recorded_by"],
+        "asked_at": row["asked_at"],
+        "ended_at": row["ended_at"],
+        "state": state,
+        "why": why,
+        "ends_soon": state != WaiverState.ENDED and until - today < SOON,
+    }
+
+
+def _lines(row: Mapping[str, Any]) -> list[str]:
+    """Return one waiver as lines for a person."""
+    people = row["asked_by"] + (f", approved by {row['approved_by']}" if row["approved_by"] else "")
+    result = f" ({row['result'].replace('_', ' ')}, {row['severity']})" if row["result"] else ""
+    state = "" if row["state"] == WaiverState.ACTIVE else f"  {row['state']}: {row['why']}"
+    soon = ", ends soon" if row["ends_soon"] else ""
+    head = f"{row['source']}:{row['ticket']} {row['rule']}{result} until {row['until']}{soon}"
+    return [head, f"  by {people}: {row['reason']}", *([state] if state else [])]

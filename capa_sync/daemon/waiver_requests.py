@@ -1,0 +1,158 @@
+"""A request for a waiver: checked completely before anything is recorded, by the function that decides later too."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+from capa_sync.daemon.pipeline import explain
+from capa_sync.daemon.runtime import Runtime
+from capa_sync.daemon.waiving import case_of, severity_of
+from capa_sync.errors import Problem, UserError
+from capa_sync.findings import standing_of
+from capa_sync.mapping import People
+from capa_sync.model.finding import Finding, FindingState, Outcome, Verdict
+from capa_sync.model.near import day_hint, near_or_all
+from capa_sync.model.record import CapaRecord
+from capa_sync.model.ticket import Presence
+from capa_sync.model.values import ValueState
+from capa_sync.model.waiver import Waiver, WaiverState, Way
+from capa_sync.store import Register
+
+LONGEST_REASON = 1_000
+"""Characters of a reason, at most; the ticket shows the first 120."""
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
+_LIVE = frozenset({FindingState.OPEN, FindingState.WAIVED})
+
+
+@dataclass(frozen=True, slots=True)
+class WaiverWish:
+    """What a person typed: the words of the command line, unchecked."""
+
+    ticket: str
+    rule: str
+    until: str
+    reason: str
+    by: str
+    approved_by: str
+    recorded_by: str
+
+
+def waiver_of(runtime: Runtime, wish: WaiverWish, now: datetime) -> Waiver:
+    """Return the waiver that a person wishes. Raises UserError with one problem when it would not count."""
+    source, ticket_id = _ticket(runtime, wish.ticket)
+    rule = _rule(runtime, wish.rule)
+    until = _day(wish.until, now.astimezone(ZoneInfo(runtime.options.timezone)).date())
+    people = runtime.contexts[source].mapping.people
+    for person in filter(None, (wish.by, wish.approved_by)):
+        _check_person(people, person)
+    record, verdict, latest = _finding(runtime, source, ticket_id, wish.ticket, rule, now)
+    case = case_of(runtime.inputs(runtime.contexts[source], now), record, rule, severity_of(verdict, latest), now)
+    waiver = Waiver(
+        source=source,
+        ticket_id=ticket_id,
+        rule=rule,
+        until=until,
+        reason=" ".join(wish.reason.split()),
+        asked_by=wish.by,
+        asked_at=now,
+        way=Way.COMMAND,
+        approved_by=wish.approved_by,
+        recorded_by=wish.recorded_by,
+        reads=case.reads,
+    )
+    if len(waiver.reason) > LONGEST_REASON:
+        raise _refused(f"the reason has {len(waiver.reason)} characters; write at most {LONGEST_REASON}")
+    standing = standing_of(waiver, case)
+    if standing.state is not WaiverState.ACTIVE:
+        raise _refused(standing.why)
+    return waiver
+
+
+def record_waiver(register: Register, waiver: Waiver, now: datetime) -> None:
+    """Record a waiver, and make its ticket due for evaluation."""
+    with register.transaction():
+        register.waivers.add(waiver, now)
+        register.queue.want_judging(waiver.source, [waiver.ticket_id], now)
+
+
+def _refused(what: str, hint: str = "") -> UserError:
+    return UserError([Problem("", 0, what, hint)])
+
+
+def _ticket(runtime: Runtime, name: str) -> tuple[str, str]:
+    """Return source and id of the ticket whose finding is meant; of a joined record, of the primary."""
+    found = [ticket for ticket in runtime.register.tickets.find(name) if ticket[0] in runtime.contexts]
+    if not found:
+        raise _refused(f"there is no ticket '{name}' in the register", "see capa-sync status")
+    primaries = sorted({runtime.joins.primary(*ticket) for ticket in found})
+    if len(primaries) > 1:
+        names = " or ".join(f"{source}:{runtime.register.tickets.key(source, id_)}" for source, id_ in primaries)
+        raise _refused(f"several tickets are named '{name}'", f"write {names}")
+    return primaries[0]
+
+
+def _rule(runtime: Runtime, name: str) -> str:
+    known = [rule.id for rule in runtime.rules.rules]
+    if name not in known:
+        raise _refused(f"there is no rule '{name}'", near_or_all(name, known, see="see capa-sync explain TICKET"))
+    return name
+
+
+def _day(text: str, today: date) -> date:
+    """Return the last day of the waiver, which is today or later."""
+    try:
+        day = date.fromisoformat(text) if _DAY.fullmatch(text) else None
+    except ValueError:
+        day = None
+    if day is None:
+        raise _refused(f"'{text}' is no day", day_hint(text, "write a day such as 2026-03-31"))
+    if day < today:
+        raise _refused(f"{day} has passed", f"write a day from {today} on")
+    return day
+
+
+def _check_person(people: People, person: str) -> None:
+    """Raise UserError unless a person may waive: listed, active, and a member of the waiver group."""
+    group = people.waiver_group
+    members = people.groups.get(group, ())
+    if not group:
+        raise _refused("the people file names no waiver group", "write `waiver_group: …` into it")
+    if person not in people.names:
+        raise _refused(f"there is no person '{person}' in the people file", near_or_all(person, members))
+    if person not in members:
+        raise _refused(f"'{person}' is no member of the waiver group '{group}'", _one_of(members))
+    if person in people.gone:
+        raise _refused(f"'{person}' has left: the people file says `active: no`", _one_of(members))
+
+
+def _one_of(members: Iterable[str]) -> str:
+    return f"its members are {', '.join(members)}"
+
+
+def _finding(
+    runtime: Runtime, source: str, ticket_id: str, name: str, rule: str, now: datetime
+) -> tuple[CapaRecord, Verdict | None, Finding | None]:
+    """Return the record, the rule's verdict and its latest episode. Raises UserError when there is none to waive."""
+    context = runtime.contexts[source]
+    explained = explain(runtime.inputs(context, now), ticket_id)
+    if runtime.register.tickets.is_action(source, ticket_id) or not isinstance(explained, tuple):
+        raise _refused(f"'{name}' is not judged, so there is nothing to waive", f"see capa-sync explain {name}")
+    record, verdicts = explained
+    if record.presence is not Presence.PRESENT:
+        raise _refused(f"'{name}' is {record.presence.replace('_', ' ')}, so there is nothing to waive")
+    verdict = next((verdict for verdict in verdicts if verdict.rule == rule), None)
+    episodes = runtime.register.findings.latest(source, ticket_id)
+    latest = next((finding for finding in episodes if finding.rule == rule), None)
+    is_live = latest is not None and latest.state in _LIVE
+    if not is_live and (verdict is None or verdict.outcome is not Outcome.BREACH):
+        raise _refused(f"{rule} finds nothing on '{name}', so there is nothing to waive")
+    if record.fields["owner"].state in {ValueState.ERROR, ValueState.UNREADABLE}:
+        raise _refused(
+            f"the owner of '{name}' cannot be read, so nobody knows whether the owner asks",
+            "see capa-sync explain",
+        )
+    return record, verdict, latest

@@ -1,0 +1,97 @@
+"""The waivers of a ticket at one evaluation: which count, which ended, and until when they hold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from capa_sync.daemon.inputs import PipelineInputs
+from capa_sync.findings import Standing, WaiverCase, newest_first, standing_of
+from capa_sync.mapping import People
+from capa_sync.model.finding import Finding, Outcome, Severity, Verdict
+from capa_sync.model.light import light
+from capa_sync.model.record import CapaRecord
+from capa_sync.model.waiver import Granted, Waiver, WaiverState
+
+
+@light
+class TicketWaivers:
+    """The waivers of one ticket that had not ended, each with what it does now.
+
+    Attributes:
+        decided: the newest first. granted: rule -> the waiver that counts for its finding.
+    """
+
+    decided: tuple[tuple[Waiver, Standing], ...]
+    granted: Mapping[str, Granted]
+
+    @property
+    def next_end(self) -> datetime | None:
+        """Return when the first of them ends by time, None when none does."""
+        return min((standing.until for _, standing in self.decided if standing.until is not None), default=None)
+
+    @property
+    def states(self) -> list[tuple[Waiver, WaiverState, str]]:
+        """Return each waiver with its state, and why it has no effect."""
+        return [(waiver, standing.state, standing.why) for waiver, standing in self.decided]
+
+
+NO_WAIVERS = TicketWaivers((), {})
+
+
+def waivers_on(
+    inputs: PipelineInputs,
+    waivers: Sequence[Waiver],
+    record: CapaRecord,
+    previous: Sequence[Finding],
+    verdicts: Sequence[Verdict],
+    now: datetime,
+) -> TicketWaivers:
+    """Decide on the waivers of a record at an instant, by its verdicts and the latest episode of each rule."""
+    if not waivers:
+        return NO_WAIVERS
+    judged = {verdict.rule: verdict for verdict in verdicts}
+    known = {finding.rule: finding for finding in previous}
+    decided, granted = [], dict[str, Granted]()
+    for waiver in newest_first(waivers):
+        verdict = judged.get(waiver.rule)
+        severity = severity_of(verdict, known.get(waiver.rule))
+        standing = standing_of(waiver, case_of(inputs, record, waiver.rule, severity, now))
+        if verdict is None and standing.state is WaiverState.ACTIVE:
+            standing = replace(standing, state=WaiverState.INACTIVE, why=f"no active rule is named {waiver.rule}")
+        decided.append((waiver, standing))
+        if standing.state is WaiverState.ACTIVE and standing.until is not None:
+            granted.setdefault(waiver.rule, _granted(waiver, standing.until, inputs.source.mapping.people))
+    return TicketWaivers(tuple(decided), granted)
+
+
+def severity_of(verdict: Verdict | None, latest: Finding | None) -> Severity:
+    """Return the severity of a finding now; while its rule cannot tell, that of the episode that stays open."""
+    if verdict is None or (verdict.outcome is Outcome.CANNOT_TELL and latest is not None and latest.episode):
+        return latest.severity if latest is not None else Severity.LOW
+    return verdict.severity
+
+
+def case_of(inputs: PipelineInputs, record: CapaRecord, rule: str, severity: Severity, now: datetime) -> WaiverCase:
+    """Return what the decision on a waiver of a rule reads besides the waiver.
+
+    While a joined ticket is unread, nobody knows what the rule would read.
+    """
+    owner = record.fields["owner"]
+    reads = {} if record.unread_join else inputs.rules.read_digests(rule, record, inputs.options, now)
+    return WaiverCase(
+        severity=severity,
+        owner=str(owner.data) if owner.is_filled else "",
+        reads=reads,
+        now=now,
+        unwaivable=inputs.options.unwaivable,
+        timezone=inputs.options.timezone,
+    )
+
+
+def _granted(waiver: Waiver, until: datetime, people: People) -> Granted:
+    by = people.names.get(waiver.asked_by, waiver.asked_by)
+    if waiver.approved_by:
+        by += f", approved by {people.names.get(waiver.approved_by, waiver.approved_by)}"
+    return Granted(until, by, waiver.reason)

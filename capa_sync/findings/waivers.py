@@ -1,0 +1,110 @@
+"""Whether a waiver counts: one pure function for the daemon, the commands, previews, tests and the register."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from capa_sync.model.finding import Severity
+from capa_sync.model.light import light
+from capa_sync.model.waiver import Waiver, WaiverState, end_of
+
+MOST_DAYS: Mapping[Severity, int] = {
+    Severity.INFO: 365,
+    Severity.LOW: 365,
+    Severity.MEDIUM: 180,
+    Severity.HIGH: 90,
+}
+"""Days for which a finding of a severity may be waived at most (docs/clause10.md 5.1)."""
+SHORTEST_REASON = 20
+"""Characters of a reason, at least."""
+
+
+@light
+class WaiverCase:
+    """What the decision reads besides the waiver.
+
+    Attributes:
+        severity: of the finding now. owner: person id of the ticket's owner, "" where nobody is named.
+        reads: subject -> digest of what the rule reads now; a subject that cannot be read now is left out.
+        now: the instant of the decision. unwaivable: ids of rules that nobody may waive. timezone: IANA name; a
+            waiver's last day ends there at 24:00.
+    """
+
+    severity: Severity
+    owner: str
+    reads: Mapping[str, str]
+    now: datetime
+    unwaivable: frozenset[str]
+    timezone: str
+
+
+@light
+class Standing:
+    """What a waiver does now, why it has no effect ("" when it has), and when it ends by time."""
+
+    state: WaiverState
+    why: str
+    until: datetime | None
+
+
+def standing_of(waiver: Waiver, case: WaiverCase) -> Standing:
+    """Decide whether a recorded or wanted waiver counts now.
+
+    It ends for good when its last day is over or what the rule read has changed. It is inactive while a condition of
+    docs/clause10.md 5.1 does not hold, for example while the finding is high and nobody else approved the waiver.
+    """
+    until = _ends_at(waiver, case)
+    if why := next(_over(waiver, case, until), ""):
+        return Standing(WaiverState.ENDED, why, None)
+    why = next(_obstacles(waiver, case), "")
+    return Standing(WaiverState.INACTIVE if why else WaiverState.ACTIVE, why, until)
+
+
+def latest_day(asked_on: date, severity: Severity) -> date:
+    """Return the last day until which a finding of a severity may be waived on a day."""
+    return asked_on + timedelta(days=MOST_DAYS[severity])
+
+
+def asked_on(waiver: Waiver, timezone: str) -> date:
+    """Return the day on which a waiver was asked for, in a time zone."""
+    return waiver.asked_at.astimezone(ZoneInfo(timezone)).date()
+
+
+def newest_first(waivers: Sequence[Waiver]) -> list[Waiver]:
+    """Return waivers in the order in which they are asked: of several that count for a rule, the newest decides."""
+    return sorted(waivers, key=lambda waiver: (waiver.asked_at, waiver.id), reverse=True)
+
+
+def _ends_at(waiver: Waiver, case: WaiverCase) -> datetime:
+    """Return the end of its last day; of a day beyond every limit, the end of the longest time."""
+    return end_of(min(waiver.until, latest_day(asked_on(waiver, case.timezone), Severity.LOW)), case.timezone)
+
+
+def _over(waiver: Waiver, case: WaiverCase, until: datetime) -> Iterator[str]:
+    if case.now >= until:
+        yield f"its last day was {waiver.until}"
+    changed = sorted(name for name, digest in waiver.reads.items() if case.reads.get(name, digest) != digest)
+    if changed:
+        yield f"what the rule reads has changed since: {', '.join(changed)}"
+
+
+def _obstacles(waiver: Waiver, case: WaiverCase) -> Iterator[str]:
+    """Yield why a waiver that is not over does not count, each with what to do."""
+    if waiver.rule in case.unwaivable:
+        yield f"the rule {waiver.rule} cannot be waived: `[waivers] unwaivable` of the settings names it"
+    if len(waiver.reason) < SHORTEST_REASON:
+        yield f"the reason has {len(waiver.reason)} characters; write at least {SHORTEST_REASON}"
+    if case.owner and waiver.asked_by == case.owner:
+        yield f"{waiver.asked_by} owns the ticket: an owner cannot waive a finding on it"
+    if case.owner and waiver.approved_by == case.owner:
+        yield f"{waiver.approved_by} owns the ticket: an owner cannot approve a waiver on it"
+    if waiver.approved_by and waiver.approved_by == waiver.asked_by:
+        yield f"{waiver.asked_by} cannot approve the own waiver"
+    if case.severity is Severity.HIGH and not waiver.approved_by:
+        yield "the finding is high: a second person must approve the waiver"
+    latest = latest_day(asked_on(waiver, case.timezone), case.severity)
+    if waiver.until > latest:
+        most = f"a finding of severity {case.severity} is waived for {MOST_DAYS[case.severity]} days at most"
+        yield f"{most}, here until {latest}"

@@ -1,0 +1,101 @@
+"""Waivers as they were recorded and ended, and what they do at present."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+
+from capa_sync.model.waiver import Waiver, Way
+from capa_sync.store.columns import instant, instant_text, json_text, json_value
+from capa_sync.store.database import Database, Params, Row
+from capa_sync.store.replacing import replace_rows
+
+_FIELDS = (
+    "source", "ticket_id", "rule", "until", "reason", "asked_by", "asked_at", "way", "approved_by", "recorded_by",
+    "reads", "id",
+)  # fmt: skip
+_SELECT = f"SELECT {', '.join(_FIELDS)} FROM waiver WHERE ended_at IS NULL"
+_END = "UPDATE waiver SET ended_at = ?, ended_why = ? WHERE ended_at IS NULL"
+REPLACED = "replaced by a newer waiver"
+
+
+class Waivers:
+    """The primary table `waiver`, whose rows are added and ended, and the derived table `waiver_standing`."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    def add(self, waiver: Waiver, at: datetime) -> None:
+        """Record a waiver; earlier waivers of the same finding end."""
+        with self._db.transaction():
+            self._db.execute(
+                f"{_END} AND source = ? AND ticket_id = ? AND rule = ?",
+                (instant_text(at), REPLACED, waiver.source, waiver.ticket_id, waiver.rule),
+            )
+            self._db.execute(
+                f"""INSERT INTO waiver ({", ".join(_FIELDS[:-1])}, recorded_at)
+                VALUES ({",".join("?" * len(_FIELDS))})""",
+                (*_row(waiver), instant_text(at)),
+            )
+
+    def standing(self, source: str, ticket_ids: Sequence[str]) -> dict[str, list[Waiver]]:
+        """Return ticket id -> its waivers that have not ended; only tickets that have one."""
+        found: dict[str, list[Waiver]] = {}
+        for row in self._db.rows_in(f"{_SELECT} AND source = ? AND ticket_id IN (?)", (source,), ticket_ids):
+            found.setdefault(row[1], []).append(_waiver(row))
+        return found
+
+    def end(self, ended: Mapping[int, str], at: datetime) -> None:
+        """End waivers: id -> why."""
+        text = instant_text(at)
+        self._db.execute_many(f"{_END} AND id = ?", [(text, why, number) for number, why in ended.items()])
+
+    def replace_standings(self, source: str, wanted: Mapping[str, Sequence[Params]]) -> None:
+        """Replace what the waivers of these tickets do now: ticket id -> rows."""
+        replace_rows(self._db, "waiver_standing", source, wanted)
+
+    def recorded_after(self, source: str, at: datetime) -> list[str]:
+        """Return ids of tickets with a waiver that has not ended and was recorded after an instant."""
+        return self._db.column(
+            "SELECT DISTINCT ticket_id FROM waiver WHERE ended_at IS NULL AND source = ? AND recorded_at > ?",
+            (source, instant_text(at)),
+        )
+
+
+def waiver_as_json(waiver: Waiver) -> dict[str, object]:
+    """Return a waiver as values for JSON, for a request in the register."""
+    return dict(zip(_FIELDS[:-1], _row(waiver), strict=True))
+
+
+def waiver_from_json(values: Mapping[str, str]) -> Waiver:
+    """Return the waiver of a `waiver_as_json`."""
+    return _waiver((*(values[name] for name in _FIELDS[:-1]), 0))
+
+
+def _row(waiver: Waiver) -> Row:
+    return (
+        waiver.source,
+        waiver.ticket_id,
+        waiver.rule,
+        waiver.until.isoformat(),
+        waiver.reason,
+        waiver.asked_by,
+        instant_text(waiver.asked_at),
+        waiver.way.value,
+        waiver.approved_by,
+        waiver.recorded_by,
+        json_text(dict(waiver.reads)),
+    )
+
+
+def _waiver(row: Row) -> Waiver:
+    stored = dict(zip(_FIELDS, row, strict=True))
+    return Waiver(
+        **stored
+        | {
+            "until": date.fromisoformat(stored["until"]),
+            "asked_at": instant(stored["asked_at"]),
+            "way": Way(stored["way"]),
+            "reads": json_value(stored["reads"]),
+        }
+    )
