@@ -74,5 +74,5 @@ release: $(VENV)/.development ## set version and changelog, build wheel, sdist a
 	BIN=$(BIN) bash deploy/release.sh $(VERSION)
 
 lock: ## make both locks anew (needs uv on the PATH or in .venv)
-	PATH="$(CURDIR)/$(BIN):$$PATH" uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" pyproject.toml -o requirements.lock
+	PATH="$(CURDIR)/$(BIN):$$PATH" uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --extra export pyproject.toml -o requirements.lock
 	PATH="$(CURDIR)/$(BIN):$$PATH" uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --all-extras -c requirements.lock pyproject.toml -o tests/requirements.lock

@@ -17,6 +17,7 @@ from typing import Any
 
 from capa_sync.errors import Problem, UserError
 from capa_sync.model.address import check_address
+from capa_sync.model.attachment import Attachment
 from capa_sync.model.clock import Clock
 from capa_sync.model.record import ActionOrigin
 from capa_sync.model.settings import ChildSpec
@@ -143,6 +144,7 @@ class SourceKind:
         channels: what is written on a ticket, in the order of delivery.
         labels_field: the field that has the tickets' labels, for the channel LABELS.
         children: how tickets contain actions. hints: the form of webhooks; None for a kind without.
+        attachments: yields the attached files that a record part names; None where the mirror holds none of them.
     """
 
     name: str
@@ -156,6 +158,7 @@ class SourceKind:
     labels_field: str = ""
     children: ChildTickets = ChildTickets()
     hints: HintFormat | None = None
+    attachments: Callable[[Mapping[str, Any]], Iterator[Attachment]] | None = None
 
 
 class UnknownKind(LookupError):

@@ -43,6 +43,7 @@ SECTIONS = {
     },
     "Rules and register": {
         "rules": Verb("capa_sync.cli.rules:rules", "Check, test and describe rule files."),
+        "register": Verb("capa_sync.cli.register:register", "Take away the register: export, pack, backup, restore."),
         "serve": Verb("capa_sync.cli.serve:serve", "Serve the register's page alone."),
         "rebuild": Verb("capa_sync.cli.rebuild:rebuild", "Make the derived tables again, without a tracker."),
     },

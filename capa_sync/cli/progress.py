@@ -5,12 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from capa_sync.daemon.runtime import Progress as Listener
+if TYPE_CHECKING:
+    from capa_sync.daemon.runtime import Progress as Listener
 
 PLAIN_EVERY = 500
 """Without a terminal, one line is printed per this number of tickets of a step."""

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+RESTRICTED = "restricted"
+"""What is shown instead of a text of a confidential ticket, to those who may not read it."""
+
 
 class ColumnType(StrEnum):
     """The form of a column's values."""

@@ -6,13 +6,16 @@ row, and that no primary data is ever deleted. `open_register` opens it; `Regist
 
 from __future__ import annotations
 
+from capa_sync.store.backup import back_up, own_files, restore
 from capa_sync.store.judged_rows import JudgedRows, judged_rows
 from capa_sync.store.lock import RegisterLock
+from capa_sync.store.parts import Stored, newest_parts
 from capa_sync.store.place import register_exists
 from capa_sync.store.register import Register, copy_register, open_register
 from capa_sync.store.requests import PAUSE, REFRESH, RELEASE, RESUME, RETRY, WAIVE, WITHDRAW, VerbRequest
 from capa_sync.store.roles import Naming, TicketPlace
 from capa_sync.store.runs import CENSUS, FULL, POLL, STAMPED_AHEAD
+from capa_sync.store.snapshot import Snapshot
 from capa_sync.store.waivers import waiver_as_json, waiver_from_json
 
 __all__ = [
@@ -31,12 +34,18 @@ __all__ = [
     "Naming",
     "Register",
     "RegisterLock",
+    "Snapshot",
+    "Stored",
     "TicketPlace",
     "VerbRequest",
+    "back_up",
     "copy_register",
     "judged_rows",
+    "newest_parts",
     "open_register",
+    "own_files",
     "register_exists",
+    "restore",
     "waiver_as_json",
     "waiver_from_json",
 ]

@@ -6,7 +6,7 @@ import os
 import re
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import lru_cache
 from itertools import chain
@@ -26,10 +26,13 @@ _PAGE = 16_384
 _CHECKPOINT = 16 * 1024 * 1024
 """Size of the write-ahead log, in bytes, at which SQLite copies it into the file."""
 _PLACES = 500
+_STEP = 2_000
+"""Pages that a copy takes in one step, between two reports of its progress."""
 _BLOCKS = (256, 32)
 """Numbers of rows that one statement inserts; only two, because each is a separate statement that SQLite caches."""
 _VALUES = re.compile(r"(.*\bVALUES )(\([?,]+\))(.*)", re.DOTALL)
 
+Copied = Callable[[int, int], None]
 Row = tuple[Any, ...]
 Params = Sequence[Any]
 
@@ -232,6 +235,19 @@ class Database:
             self._readers.append(reader)
         return reader
 
+    @contextmanager
+    def moment(self) -> Iterator[sqlite3.Connection]:
+        """Open a connection whose queries all see the last commit of now, whatever is written meanwhile."""
+        with in_words(self.path):
+            connection = self._connect(read_only=True)
+        try:
+            with in_words(self.path):
+                connection.execute("BEGIN")
+                connection.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()
+            yield connection
+        finally:
+            connection.close()
+
     def words(self) -> AbstractContextManager[None]:
         """Return a context in which SQLite's errors about this file become RegisterUnavailable."""
         return in_words(self.path)
@@ -266,25 +282,30 @@ class Database:
         if found != "ok":
             raise RegisterUnavailable(f"{self.path}: {DAMAGED} ({' '.join(found.split())[:120]})")
 
-    def copy_to(self, target: Path) -> None:
-        """Write a consistent copy, mode 0600, with SQLite's own backup. Raises RegisterUnavailable."""
+    def copy_to(self, target: Path, *, shown: Path | None = None, copied: Copied | None = None) -> None:
+        """Write a consistent copy, mode 0600, with SQLite's own backup. Raises RegisterUnavailable.
+
+        `shown` is the target's name in messages; `copied` is called with the pages copied so far, and all of them.
+        """
         try:
             os.close(os.open(target, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600))
         except OSError as error:
-            raise RegisterUnavailable(f"{target}: cannot be written: {error.strerror}") from error
-        with in_words(target):
+            raise RegisterUnavailable(f"{shown or target}: cannot be written: {error.strerror}") from error
+        with in_words(shown or target):
             copy = sqlite3.connect(target)
             try:
-                self._connect_and_back_up(copy)
+                self._connect_and_back_up(copy, copied)
             finally:
                 copy.close()
 
-    def _connect_and_back_up(self, copy: sqlite3.Connection) -> None:
-        origin = self._connect(read_only=True)
-        try:
-            origin.backup(copy)
-        finally:
-            origin.close()
+    def _connect_and_back_up(self, copy: sqlite3.Connection, copied: Copied | None) -> None:
+        """Copy in steps inside one read transaction: without it, SQLite begins again at each commit of a daemon."""
+        with self.moment() as origin:
+            origin.backup(
+                copy,
+                pages=_STEP,
+                progress=lambda _state, left, total: copied(total - left, total) if copied else None,
+            )
 
     def close(self) -> None:
         """Close every connection."""

@@ -14,7 +14,7 @@ from pathlib import Path
 from capa_sync.errors import RegisterUnavailable
 from capa_sync.store.columns import instant_text
 
-_COMPANIONS = ("", "-wal", "-shm")
+COMPANIONS = ("", "-wal", "-shm")
 """Name suffixes of an open register's files; commits since the last checkpoint are only in `-wal`."""
 _WAY_BACK = (
     "put the last backup in its place, without -wal and -shm files (docs/operating.md, Restore), and start again"
@@ -109,6 +109,15 @@ def mark(path: Path, register_id: str, made_at: datetime | str) -> None:
         raise RegisterUnavailable(f"{marker}: cannot be written: {error.strerror}") from error
 
 
+def marked_id(path: Path) -> str:
+    """Return the id of the register that was created at `path`, "" where nothing says so."""
+    try:
+        lines = marker_of(path).read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return ""
+    return lines[1].removeprefix("register ")[:80] if len(lines) > 1 else ""
+
+
 class RegisterFiles:
     """The files of an open register, known by device and inode."""
 
@@ -120,7 +129,7 @@ class RegisterFiles:
 
     def check(self) -> None:
         """Raise RegisterUnavailable when a file of the register was deleted or replaced while it is open."""
-        for ending in _COMPANIONS:
+        for ending in COMPANIONS:
             self._check(ending)
 
     def _has_grown(self, size: int) -> bool:

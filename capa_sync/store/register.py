@@ -11,11 +11,12 @@ from types import TracebackType
 from typing import Self
 
 from capa_sync.errors import RegisterUnavailable
+from capa_sync.model.selection import Selection
 from capa_sync.ports import Parser
 from capa_sync.store.ahead import take_back_future
 from capa_sync.store.batch import TicketBatch
 from capa_sync.store.columns import instant_text
-from capa_sync.store.database import Database, Row
+from capa_sync.store.database import Copied, Database, Row
 from capa_sync.store.digests import digests_of
 from capa_sync.store.facts import Facts
 from capa_sync.store.findings import Findings
@@ -30,6 +31,7 @@ from capa_sync.store.reports import Reports
 from capa_sync.store.requests import Requests
 from capa_sync.store.roles import Roles
 from capa_sync.store.runs import Runs
+from capa_sync.store.snapshot import Snapshot
 from capa_sync.store.tickets import Tickets
 from capa_sync.store.views import VIEWS
 from capa_sync.store.waivers import Waivers
@@ -131,6 +133,12 @@ class Register:
         for row in self._db.rows(f"SELECT * FROM {name}"):
             yield dict(zip(columns, row, strict=True))
 
+    @contextmanager
+    def snapshot(self, selection: Selection) -> Iterator[Snapshot]:
+        """Open one moment of the register, for reading much of it while a daemon goes on writing."""
+        with self._db.moment() as connection:
+            yield Snapshot(connection, self.path, selection)
+
     @property
     def changed_rows(self) -> int:
         """Return how many rows this process has changed since it opened the register."""
@@ -171,22 +179,23 @@ def open_register(
         raise
 
 
-def copy_register(path: Path, target: Path) -> None:
+def copy_register(path: Path, target: Path, *, shown: Path | None = None, copied: Copied | None = None) -> None:
     """Write a consistent private copy (mode 0600) of a register of this or an earlier version, which stays as it is.
 
+    `shown` is the target's name in messages; `copied` is called with the pages copied so far, and all of them.
     Raises RegisterUnavailable as `open_register` does, but not for an outdated file: opening the copy migrates it.
     """
     ensure_file(path, create=False)
     db = Database(path, read_only=True)
     try:
         db.check_damage()
-        _refuse_newer(db)
-        db.copy_to(target)
+        refuse_newer(db)
+        db.copy_to(target, shown=shown, copied=copied)
     finally:
         db.close()
 
 
-def _refuse_newer(db: Database) -> set[str]:
+def refuse_newer(db: Database) -> set[str]:
     """Return the names of the steps that a file has. Raises RegisterUnavailable for a step of a later version."""
     with db.words():
         applied = {step.name for step in STEPS.applied(db.writer)}
@@ -199,7 +208,7 @@ def _refuse_newer(db: Database) -> set[str]:
 
 
 def _bring_up_to_date(db: Database, now: datetime) -> None:
-    applied = _refuse_newer(db)
+    applied = refuse_newer(db)
     with db.words():
         pending = STEPS.pending(db.writer)
     if not applied:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from capa_sync.model.columns import RESTRICTED
 from capa_sync.model.view_columns import PUBLIC_VIEWS
 
-RESTRICTED = "restricted"
 REGISTER = "register"
 """The name of the one database that the page shows."""
 

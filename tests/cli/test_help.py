@@ -45,13 +45,13 @@ def _verbs(group: click.Command = cli, path: str = "capa-sync") -> dict[str, cli
 VERBS = _verbs()
 
 
-@pytest.mark.parametrize("path", [(), ("rules",)], ids=["capa-sync", "rules"])
+@pytest.mark.parametrize("path", [(), ("rules",), ("register",)], ids=["capa-sync", "rules", "register"])
 def test_a_bare_group_prints_its_help_with_every_verb_and_no_summary_cut(path: tuple[str, ...]) -> None:
     """A bare name is a question, not a mistake."""
     asked, bare = _capa_sync(*path, "--help"), _capa_sync(*path)
     assert (bare.returncode, bare.stderr) == (0, "")
     assert bare.stdout == asked.stdout
-    group = VERBS and (cli if not path else cli.verbs["rules"].load())  # type: ignore[attr-defined]
+    group = VERBS and (cli if not path else cli.verbs[path[0]].load())  # type: ignore[attr-defined]
     words = " ".join(bare.stdout.split())
     for name, verb in group.verbs.items():  # type: ignore[union-attr]
         assert f"{name} {verb.summary}" in words
@@ -61,7 +61,7 @@ def test_a_bare_group_prints_its_help_with_every_verb_and_no_summary_cut(path: t
 
 def test_each_summary_is_the_first_line_of_the_verbs_own_help() -> None:
     """The list of verbs and the help of the verb have the same words."""
-    for group in (cli, cli.verbs["rules"].load()):  # type: ignore[attr-defined]
+    for group in (cli, cli.verbs["rules"].load(), cli.verbs["register"].load()):  # type: ignore[attr-defined]
         for name, verb in group.verbs.items():
             assert str(verb.load().help).partition("\n")[0] == verb.summary, name
 

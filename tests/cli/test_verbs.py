@@ -1,9 +1,13 @@
-"""What `explain`, `status`, `sync` and `retry` print for people, and for programs with --json."""
+"""What `explain`, `status`, `register pack`, `sync` and `retry` give to people, and to programs with --json."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from zipfile import ZipFile
 
 import pytest
 
@@ -165,6 +169,90 @@ def test_status_of_an_old_copy_says_so(harness: Harness) -> None:
     """A source without a poll for a day is stale."""
     result = json.loads(harness.run("status", "--json", CAPA_SYNC_TEST_CLOCK="2026-06-18T10:00:00+00:00").out)
     assert all(source["is_stale"] and source["age_s"] > 170_000 for source in result["sources"])
+
+
+# --- register pack and sample --------------------------------------------------------------------------------------
+def _pack(harness: Harness, key: str, name: str) -> Path:
+    done = harness.run("register", "pack", key, "--output", name, JIRA_TOKEN="", SERVICENOW_PASSWORD="")
+    assert (done.code, done.err) == (0, "")
+    return harness.folder / name
+
+
+def _read_pack(file: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """Return the evidence and the files of a pack, after comparing each file with its checksum."""
+    with ZipFile(file) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    sums = dict(reversed(line.split("  ")) for line in files.pop("SHA256SUMS").decode().splitlines())
+    assert sums == {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+    return json.loads(files["evidence.json"]), files
+
+
+def test_a_pack_has_the_whole_life_of_a_ticket(harness: Harness) -> None:
+    """Findings with their inputs, verdicts with their history entries, our comment, raw payloads, one timeline."""
+    key = harness.key("jira", "broken")
+    file = _pack(harness, key, "a.zip")
+    evidence, files = _read_pack(file)
+    assert evidence["register"]["title"] == FACTS["title"]
+    assert [finding["rule"] for finding in evidence["findings"]] == ["root-cause-before-action"]
+    assert evidence["findings"][0]["inputs"]
+    verdict = next(v for v in evidence["verdicts"] if v["rule"] == "root-cause-before-action")
+    assert any(fact["entry"] == "10001" for fact in verdict["evidence"])
+    (comment,) = [write["text"] for write in evidence["writes"] if write["kind"] == "comment"]
+    assert evidence["findings"][0]["message"] in comment
+    kinds = {event["kind"] for event in evidence["timeline"]}
+    assert {"created", "change", "comment", "finding opened", "written: comment"} <= kinds | {"internal comment"}
+    assert [event["at"] for event in evidence["timeline"]] == sorted(event["at"] for event in evidence["timeline"])
+    assert json.loads(files[f"raw/jira-{key}/record.json"])["key"] == key
+    assert f"raw/jira-{key}/versions/record-0001.json" in files
+    page = files["index.html"].decode()
+    assert key in page
+    assert "<script" not in page
+    assert _pack(harness, key, "b.zip").read_bytes() == file.read_bytes(), "equal registers give equal bytes"
+
+
+@pytest.mark.parametrize(
+    ("source", "story", "roles", "missing"),
+    [
+        ("jira", "gone", ["record"], ""),
+        ("jira", "odd", ["record"], "the present verdicts: "),
+        ("jira", "parent", ["record", "action"], ""),
+        ("servicenow", "duplicate", ["record", "joined"], "attachments: capa-sync does not read those of ServiceNow"),
+    ],
+)
+def test_a_pack_of_any_ticket_names_what_is_missing(
+    harness: Harness, source: str, story: str, roles: list[str], missing: str
+) -> None:
+    """A vanished, a quarantined and a joined ticket, and one with actions; each is named with its role."""
+    evidence, _files = _read_pack(_pack(harness, harness.key(source, story), f"{story}.zip"))
+    assert [ticket["role"] for ticket in evidence["tickets"]] == roles
+    assert any(missing in what for what in evidence["missing"]) or not missing
+    if story == "gone":
+        assert evidence["timeline"][-1]["kind"] == "presence"
+        assert evidence["timeline"][-1]["what"].startswith("deleted_or_hidden: ")
+
+
+def test_a_pack_that_cannot_be_made_is_one_line(harness: Harness) -> None:
+    """An unknown ticket and an action have no pack, and no file is left."""
+    for name, why in (
+        ("CAPA-999", "no source has a ticket 'CAPA-999' in the register; `capa-sync explain CAPA-999` says more"),
+        (harness.players["jira"].actions["parent"], "is an action and no record of its own"),
+    ):
+        done = harness.run("register", "pack", name, "--output", "none.zip")
+        assert (done.code, len(done.err.splitlines())) == (2, 1)
+        assert why in done.err
+    assert not (harness.folder / "none.zip").exists()
+
+
+def test_a_sample_is_a_folder_of_packs_that_says_how_it_was_chosen(harness: Harness) -> None:
+    """sample.json holds seed, groups and the checksum of each pack; a folder that exists is refused."""
+    done = harness.run("register", "sample", "audit", "--seed", "2026")
+    assert (done.code, "packs of " in done.out) == (0, True)
+    described = json.loads((harness.folder / "audit" / "sample.json").read_bytes())
+    packs = {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in harness.folder.glob("audit/*.zip")}
+    assert described["packs"] == packs
+    assert sum(group["chosen"] for group in described["groups"]) == len(packs) == len(described["records"])
+    again = harness.run("register", "sample", "audit", "--seed", "2026")
+    assert (again.code, again.err) == (2, "audit: there is such a file or folder already; name a new folder\n")
 
 
 # --- sync ----------------------------------------------------------------------------------------------------------

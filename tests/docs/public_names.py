@@ -161,7 +161,7 @@ def _is_key(part: ast.AST | None) -> bool:
 
 # --- keys of --json ------------------------------------------------------------------------------------------------
 NAMED_BY_DATA = re.compile(
-    r"(older_wording|records|writes|trackers|checks(\.\*)?)"
+    r"(older_wording|records|writes|trackers|rows|filters|packs|checks(\.\*)?)"
     r"|sources\[\]\.(vanished|endpoints_not_before|verdicts|census_drift)"
 )
 """Paths below which the keys are names of sources, states or presences, which the data decide."""
@@ -197,12 +197,13 @@ def json_keys(world: DemoWorld, folder: Path) -> set[str]:
     found: set[str] = set()
     for words in _JSON_VERBS:
         with_settings = [] if words[0] == "rules" else ["--config", str(settings)]
-        command = [sys.executable, "-m", "capa_sync", *words, "--json", *with_settings]
+        placed = [word.replace("@", f"{folder}/") for word in words]
+        command = [sys.executable, "-m", "capa_sync", *placed, "--json", *with_settings]
         done = subprocess.run(
             command, cwd=ROOT, env=world.environ, capture_output=True, text=True, check=False, timeout=300
         )
         assert done.returncode in (0, 4), (words, done.stderr)
-        name = " ".join(words[:2] if words[0] == "rules" else words[:1])
+        name = " ".join(words[:2] if words[0] in {"rules", "register"} else words[:1])
         found |= {f"{name}: {path}" for path in _paths(json.loads(done.stdout), "")}
     return found
 
@@ -223,7 +224,13 @@ _JSON_VERBS: tuple[tuple[str, ...], ...] = (
     ("rules", "check", _ONE_RULE),
     ("rules", "test", _ONE_RULE),
     ("rules", "wording", _ONE_RULE),
+    ("register", "export", "@register.csv"),
+    ("register", "pack", "CAPA-1", "--output", "@pack.zip"),
+    ("register", "sample", "@sample", "--seed", "1", "--size", "1"),
+    ("register", "backup", "@copy.db"),
+    ("register", "restore", "@copy.db"),
 )
+"""Verb with its arguments; `@` stands for the folder of the register's copy."""
 
 
 def _paths(value: object, path: str) -> Iterator[str]:

@@ -15,9 +15,10 @@ import pytest
 
 import capa_sync
 from capa_sync.daemon.log import LogAction, configure_logs, log
+from capa_sync.model.inert import inert
 from capa_sync.model.visible import escaped, lines, one_line
 from capa_sync.sources.servicenow.writer import plain_text
-from capa_sync.web.inert import inert, inert_csv
+from capa_sync.web.inert import inert_csv
 from capa_sync.writeback.wording import clean
 
 PACKAGE = Path(capa_sync.__file__).parent

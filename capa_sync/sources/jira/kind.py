@@ -11,6 +11,7 @@ from capa_sync.model.record import ActionOrigin
 from capa_sync.model.signature import is_signed
 from capa_sync.model.write import WriteKind
 from capa_sync.ports import Source, TicketWriter
+from capa_sync.sources.jira.attached import attachments_of
 
 _ID = re.compile(r"[1-9][0-9]{0,17}", re.ASCII)
 _COMMENT = re.compile(r"/rest/api/[0-9a-z]{1,10}/issue/([1-9][0-9]{0,17})/comment/", re.ASCII)
@@ -75,5 +76,6 @@ JIRA = SourceKind(
         has_categories=True,
         parent_relation=ActionOrigin.SUBTASK,
     ),
+    attachments=attachments_of,
     hints=HintFormat(_is_genuine, _ids, identifier="X-Atlassian-Webhook-Identifier"),
 )

@@ -15,9 +15,10 @@ import pytest
 import requests
 
 from capa_sync.errors import RegisterUnavailable, SettingsError
+from capa_sync.model.inert import inert
 from capa_sync.model.view_columns import PUBLIC_VIEWS, PublicView
 from capa_sync.web import RegisterPage, serve_register
-from capa_sync.web.inert import inert, inert_csv
+from capa_sync.web.inert import inert_csv
 from capa_sync.web.masking import HARMLESS
 from tests.patience import PATIENCE
 from tests.unit.web.conftest import FORMULA, HOSTILE, SECRET

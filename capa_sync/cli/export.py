@@ -1,0 +1,125 @@
+"""`register export`: the register as a spreadsheet, a table for programs, one HTML page, or an OSCAL plan."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from capa_sync.cli.context import (
+    clock_from,
+    config_option,
+    json_option,
+    open_for_reading,
+    print_json,
+    read_settings,
+    register_path,
+    say,
+)
+from capa_sync.cli.progress import progress_listener
+from capa_sync.cli.verbs import VerbCommand
+from capa_sync.errors import Problem, UserError
+from capa_sync.exports import FORMATS, SHEETS, Export, export_register, format_of
+from capa_sync.model.amounts import count_of
+from capa_sync.model.record import Stage
+from capa_sync.model.selection import Selection
+from capa_sync.settings import Settings
+from capa_sync.store import own_files
+
+ROLES = ("auditor", "reader")
+
+
+@click.command(
+    cls=VerbCommand,
+    examples=(
+        ("capa-sync register export register.xlsx", "six sheets, with filters and links"),
+        ("capa-sync register export open.html --open --grade major", "one page of what is open"),
+        ("capa-sync register export changes.csv --table changes", "one table for programs"),
+    ),
+)
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--format", "wanted", type=click.Choice(list(FORMATS.values())), help="By the end of FILE's name.")
+@click.option(
+    "--table",
+    type=click.Choice(list(SHEETS)),
+    default="register",
+    show_default=True,
+    help="The table of csv, jsonl and parquet; the others have all.",
+)
+@click.option("--source", "sources", multiple=True, metavar="NAME", help="Only this source; may be repeated.")
+@click.option("--grade", "grades", multiple=True, metavar="GRADE", help="Only this grade; may be repeated.")
+@click.option("--track", "tracks", multiple=True, metavar="TRACK", help="Only this track; may be repeated.")
+@click.option(
+    "--stage",
+    "stages",
+    multiple=True,
+    type=click.Choice([stage.value for stage in Stage]),
+    help="Only this claimed stage; may be repeated.",
+)
+@click.option("--open", "only_open", is_flag=True, help="Only what is not closed, rejected, cancelled or duplicate.")
+@click.option(
+    "--as-role",
+    type=click.Choice(ROLES),
+    default=ROLES[0],
+    show_default=True,
+    help="A reader's export hides the texts of confidential tickets.",
+)
+@click.option("--bom", is_flag=True, help="Begin CSV with a byte order mark, for spreadsheets.")
+@config_option
+@json_option
+def export(
+    file: Path,
+    wanted: str | None,
+    table: str,
+    sources: tuple[str, ...],
+    grades: tuple[str, ...],
+    tracks: tuple[str, ...],
+    stages: tuple[str, ...],
+    only_open: bool,
+    as_role: str,
+    bom: bool,
+    config: Path,
+    test_clock: str | None,
+    as_json: bool,
+) -> None:
+    """Write the register as XLSX, CSV, JSON lines, Parquet, HTML or OSCAL.
+
+    FILE is complete under its name, or not there. The same register and options give the same bytes. CSV, JSON lines
+    and Parquet hold one table. Filters, versions, as-of times and coverage are inside of the file, or beside it in
+    FILE.meta.json. XLSX needs the extra `capa-sync[export]`, Parquet `capa-sync[parquet]`.
+    """
+    settings = read_settings(config)
+    path = register_path(config, settings)
+    refuse_register_file(file, path)
+    _check_sources(sources, settings)
+    selection = Selection(sources, grades, stages, tracks, only_open, is_masked=as_role == "reader")
+    asked = Export(file, format_of(file, wanted), table, selection, settings.timezone, bom)
+    with (
+        open_for_reading(path, clock_from(test_clock)) as register,
+        register.snapshot(selection) as snapshot,
+        progress_listener() as listener,
+    ):
+        result = export_register(snapshot, asked, lambda name, done: listener(file.name, name, done, None))
+    if as_json:
+        print_json(result)
+        return
+    rows = ", ".join(f"{name} {count}" for name, count in result["rows"].items())
+    say(f"{file}: rows of {rows}")
+    for source in result["sources"]:
+        say(
+            f"  {source['source']}: {count_of(source['records'], 'record')}, {source['checked']} checked, as of "
+            f"{source['as_of'] or 'never'}"
+        )
+
+
+def refuse_register_file(file: Path, register: Path) -> None:
+    """Raise UserError when a file to write is one of the register's own."""
+    if file.absolute() in own_files(register):
+        raise UserError([Problem(str(file), 0, "a file of the register itself", "name another file")])
+
+
+def _check_sources(sources: tuple[str, ...], settings: Settings) -> None:
+    """Raise UserError for a source that the settings do not name."""
+    names = list(settings.sources)
+    for unknown in (name for name in sources if name not in names):
+        raise UserError([Problem("", 0, f"there is no source '{unknown}'", f"the settings name: {', '.join(names)}")])

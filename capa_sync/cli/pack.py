@@ -1,0 +1,165 @@
+"""`register pack` and `register sample`: the evidence of one record, or of a sample of records."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+import orjson
+
+from capa_sync.cli.context import (
+    clock_from,
+    config_option,
+    json_option,
+    print_json,
+    read_configuration,
+    say,
+)
+from capa_sync.cli.export import ROLES, refuse_register_file
+from capa_sync.cli.progress import progress_listener
+from capa_sync.cli.verbs import VerbCommand
+from capa_sync.daemon.evidence import collect_evidence, find_record
+from capa_sync.daemon.runtime import Runtime
+from capa_sync.errors import Problem, UserError
+from capa_sync.exports import SIZES, Candidate, RecordEvidence
+from capa_sync.exports import sample as choose
+from capa_sync.exports.pack import pack_name, write_pack
+from capa_sync.model.amounts import count_of
+from capa_sync.model.selection import Selection
+from capa_sync.output_files import whole_folder
+from capa_sync.store import open_register
+from capa_sync.wiring import build_runtime_for_reading
+
+_role = click.option(
+    "--as-role",
+    type=click.Choice(ROLES),
+    default=ROLES[0],
+    show_default=True,
+    help="A reader gets no pack of a confidential ticket.",
+)
+
+
+@click.command(
+    cls=VerbCommand,
+    examples=(
+        ("capa-sync register pack CAPA-12", "into evidence-SOURCE-CAPA-12.zip in this folder"),
+        ("capa-sync register pack jira:CAPA-12 --output audit.zip", "where two sources share the key"),
+    ),
+)
+@click.argument("ticket")
+@click.option("--output", type=click.Path(path_type=Path), help="The file; by the ticket's name by default.")
+@_role
+@config_option
+@json_option
+def pack(ticket: str, output: Path | None, as_role: str, config: Path, test_clock: str | None, as_json: bool) -> None:
+    """Write the whole evidence of one ticket into one zip.
+
+    TICKET is a key, or SOURCE:KEY. The zip has a page that reads on its own, JSON, the raw payloads in every version,
+    the timeline, every finding ever, the present verdicts with their facts, actions, what capa-sync wrote, names,
+    sizes and dates of attachments, and SHA256SUMS; what is missing is named. For open, closed and vanished tickets.
+    The same register gives the same bytes. It asks no tracker and needs no secret.
+    """
+    with _reading(config, test_clock) as runtime:
+        evidence = collect_evidence(runtime, *find_record(runtime, ticket))
+        _check_role(evidence, as_role)
+        file = output or Path(pack_name(evidence.name))
+        refuse_register_file(file, runtime.register.path)
+        result = write_pack(file, evidence)
+    if as_json:
+        print_json(result)
+        return
+    say(f"{file}: {count_of(result['files'], 'file')}, {count_of(result['findings'], 'finding')} ever raised")
+    for what in result["missing"]:
+        say(f"  missing: {what}")
+
+
+@click.command(
+    cls=VerbCommand,
+    examples=(("capa-sync register sample audit-2026 --seed 2026", "the same seed chooses the same records"),),
+)
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--seed", required=True, help="Any text, best one that the auditor names.")
+@click.option(
+    "--size", type=click.IntRange(min=1), help="How many records; by a table of docs/evidence.md by default."
+)
+@_role
+@config_option
+@json_option
+def sample(
+    folder: Path,
+    seed: str,
+    size: int | None,
+    as_role: str,
+    config: Path,
+    test_clock: str | None,
+    as_json: bool,
+) -> None:
+    """Write the packs of a sample of records, for an audit.
+
+    FOLDER is made new, with one pack a record and sample.json, which says how the records were chosen: by source and
+    grade in proportion, at least one of each, in an order that the seed decides and that anybody can compute again.
+    """
+    with _reading(config, test_clock) as runtime, progress_listener() as listener, whole_folder(folder) as fresh:
+        candidates = _candidates(runtime, is_reader=as_role == "reader")
+        chosen = choose(candidates, seed, size)
+        for done, candidate in enumerate(chosen, 1):
+            evidence = collect_evidence(runtime, candidate.source, candidate.ticket_id)
+            write_pack(fresh / pack_name(evidence.name), evidence)
+            listener("sample", "packs", done, len(chosen))
+        result = _described(seed, candidates, chosen, fresh)
+        (fresh / "sample.json").write_bytes(orjson.dumps(result, option=orjson.OPT_INDENT_2))
+    if as_json:
+        print_json(result)
+    else:
+        say(f"{folder}: packs of {len(chosen)} of {count_of(len(candidates), 'record')}, by seed {seed}")
+
+
+@contextmanager
+def _reading(config: Path, test_clock: str | None) -> Iterator[Runtime]:
+    """Open the register and what its rules rest on, for reading alone."""
+    configuration, clock = read_configuration(config, with_secrets=False), clock_from(test_clock)
+    register = open_register(configuration.register_path, clock_now=clock.now(), create=False, read_only=True)
+    try:
+        yield build_runtime_for_reading(configuration, register, clock)
+    finally:
+        register.close()
+
+
+def _check_role(evidence: RecordEvidence, role: str) -> None:
+    if role == "reader" and evidence.is_confidential:
+        raise UserError([Problem("", 0, f"{evidence.name} is confidential", "an auditor may take its pack")])
+
+
+def _candidates(runtime: Runtime, *, is_reader: bool) -> list[Candidate]:
+    """Return the records to choose from. Raises UserError when there is none."""
+    with runtime.register.snapshot(Selection()) as snapshot:
+        rows = snapshot.rows("v_register", ("source", "ticket_id", "grade", "confidential"))
+        found = [
+            Candidate(*row[:3]) for row in rows if row[0] in runtime.contexts and not (is_reader and row[3] != "no")
+        ]
+    if not found:
+        raise UserError([Problem("", 0, "the register has no record to choose", "nothing was written")])
+    return found
+
+
+def _described(seed: str, candidates: list[Candidate], chosen: list[Candidate], folder: Path) -> dict[str, Any]:
+    """Return how the sample was chosen, and what is in the folder."""
+    population, taken = Counter(record.group for record in candidates), Counter(record.group for record in chosen)
+    return {
+        "seed": seed,
+        "order": "SHA-256 of SEED:SOURCE:TICKET_ID, ascending, within each source and grade",
+        "sizes": [{"up_to": most, "sample": number} for most, number in SIZES],
+        "groups": [
+            {"source": source, "grade": grade, "records": number, "chosen": taken[source, grade]}
+            for (source, grade), number in sorted(population.items())
+        ],
+        "records": [
+            {"source": source, "ticket_id": ticket_id, "grade": grade} for source, ticket_id, grade in chosen
+        ],
+        "packs": {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in sorted(folder.glob("*.zip"))},
+    }

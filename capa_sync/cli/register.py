@@ -1,0 +1,30 @@
+"""`register`: the verbs that take away what the register holds, and bring it back."""
+
+from __future__ import annotations
+
+import click
+
+from capa_sync.cli.verbs import Verb, VerbGroup
+
+SECTIONS = {
+    "What people take away": {
+        "export": Verb(
+            "capa_sync.cli.export:export", "Write the register as XLSX, CSV, JSON lines, Parquet, HTML or OSCAL."
+        ),
+        "pack": Verb("capa_sync.cli.pack:pack", "Write the whole evidence of one ticket into one zip."),
+        "sample": Verb("capa_sync.cli.pack:sample", "Write the packs of a sample of records, for an audit."),
+    },
+    "Copies of the file": {
+        "backup": Verb("capa_sync.cli.backup:backup", "Write a consistent copy of the register's file."),
+        "restore": Verb("capa_sync.cli.backup:restore", "Put a backup in the register's place."),
+    },
+}
+
+
+@click.group(cls=VerbGroup, sections=SECTIONS)
+def register() -> None:
+    """Take away the register: export, pack, backup, restore.
+
+    Each file is complete under its name, or it is not there. What is taken away holds texts of tickets: guard it as
+    you guard the tickets.
+    """

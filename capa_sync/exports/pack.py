@@ -1,0 +1,105 @@
+"""The evidence pack of one record: a zip that reads on its own, with raw payloads and checksums."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from capa_sync import __version__
+from capa_sync.exports.archive import write_archive
+from capa_sync.exports.evidence import RecordEvidence, Row, TicketEvidence
+from capa_sync.exports.html import environment
+from capa_sync.exports.sheets import SHEETS
+from capa_sync.exports.timeline import timeline_of
+from capa_sync.model.visible import escaped
+from capa_sync.output_files import whole_file
+from capa_sync.redaction import redacted
+
+_UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
+
+
+def pack_name(name: str) -> str:
+    """Return the file name of the pack of SOURCE:KEY."""
+    return f"evidence-{_safe(name)}.zip"
+
+
+def write_pack(file: Path, evidence: RecordEvidence) -> dict[str, Any]:
+    """Write a record's pack, whole or not at all; return what is in it. Equal evidence gives equal bytes.
+
+    Raises UserError when the file system refuses the file.
+    """
+    content = _content(evidence)
+    files = {"evidence.json": _json(content), "timeline.json": _json(content["timeline"])}
+    files["index.html"] = _page(evidence, content).encode("utf-8")
+    for ticket in evidence.tickets:
+        files |= _raw(ticket)
+    with whole_file(file) as fresh:
+        write_archive(fresh, files)
+    return {
+        "file": str(file),
+        "record": evidence.name,
+        "files": len(files) + 1,
+        "findings": len(evidence.findings),
+        "missing": content["missing"],
+    }
+
+
+def _content(evidence: RecordEvidence) -> Row:
+    """Return the evidence as plain data, without raw bodies."""
+    return {
+        "capa_sync": __version__,
+        "record": evidence.name,
+        "as_of": evidence.as_of,
+        "missing": [*evidence.missing, *(f"{t.name}: {what}" for t in evidence.tickets for what in t.missing)],
+        "register": evidence.register,
+        "verdicts": evidence.verdicts,
+        "findings": evidence.findings,
+        "actions": evidence.actions,
+        "waivers": evidence.waivers,
+        "writes": evidence.writes,
+        "tickets": [_ticket(ticket) for ticket in evidence.tickets],
+        "timeline": timeline_of(evidence),
+        "about": evidence.about,
+    }
+
+
+def _ticket(ticket: TicketEvidence) -> Row:
+    plain = asdict(ticket)
+    plain["raw"] = sorted(_raw(ticket))
+    plain["versions"] = [
+        {name: value for name, value in version._asdict().items() if name != "body"} for version in ticket.versions
+    ]
+    return plain
+
+
+def _raw(ticket: TicketEvidence) -> dict[str, bytes]:
+    """Return the raw payloads by file name: the newest whole parts, and each version as it was stored."""
+    folder = f"raw/{_safe(ticket.name)}"
+    files = {f"{folder}/{_safe(kind)}.json": _payload(body) for kind, body in ticket.raw.items()}
+    for version in ticket.versions:
+        name = f"{folder}/versions/{_safe(version.kind)}-{version.version:04d}.json"
+        files[name] = _payload(version.body)
+    return files
+
+
+def _payload(body: bytes) -> bytes:
+    return escaped(redacted(body.decode("utf-8", "replace"))).encode("utf-8")
+
+
+def _json(content: Any) -> bytes:
+    text = orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z, default=str).decode()
+    return escaped(redacted(f"{text}\n")).encode("utf-8")
+
+
+def _page(evidence: RecordEvidence, content: Row) -> str:
+    labels = {column.name: column.heading for column in SHEETS["register"].columns}
+    page = environment().get_template("pack.html")
+    return redacted(page.render(evidence=evidence, content=content, labels=labels))
+
+
+def _safe(name: str) -> str:
+    return _UNSAFE.sub("-", name).strip(".") or "ticket"

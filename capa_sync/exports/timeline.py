@@ -1,0 +1,75 @@
+"""The life of a record as one list in time: changes, comments, findings, waivers, actions, and what we wrote."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from capa_sync.exports.evidence import RecordEvidence, Row, TicketEvidence
+
+_BIRTH = "birth"
+
+
+def timeline_of(evidence: RecordEvidence) -> list[Row]:
+    """Return the events of a record, the oldest first: `at` (UTC), `ticket`, `kind`, `who`, `what`."""
+    events = [event for ticket in evidence.tickets for event in _of_ticket(ticket)]
+    events += [*_of_findings(evidence), *_of_waivers(evidence), *_of_actions(evidence), *_of_writes(evidence)]
+    return sorted(events, key=lambda event: str(event["at"]))
+
+
+def _of_ticket(ticket: TicketEvidence) -> Iterator[Row]:
+    if created := ticket.ticket.get("created_at"):
+        yield _event(created, ticket.name, "created", "", "the ticket was created")
+    for change in ticket.changes:
+        if change["origin"] != _BIRTH:
+            what = f"{change['field']}: “{change['from_value']}” → “{change['to_value']}”"
+            yield _event(change["changed_at"], ticket.name, "change", change["changed_by"], what)
+    for comment in ticket.comments:
+        kind = "internal comment" if comment["internal"] else "comment"
+        yield _event(comment["at"], ticket.name, kind, comment["by"], comment["text"])
+    if ticket.ticket.get("presence") != "present" and ticket.ticket.get("presence_at"):
+        what = f"{ticket.ticket['presence']}: {ticket.ticket['presence_proof']}"
+        yield _event(ticket.ticket["presence_at"], ticket.name, "presence", "", what)
+
+
+def _of_findings(evidence: RecordEvidence) -> Iterator[Row]:
+    for finding in evidence.findings:
+        what = f"{finding['rule']} ({finding['severity']}): {finding['message']}"
+        yield _event(finding["opened_at"], evidence.name, "finding opened", "", what)
+        if finding["cleared_at"] is not None:
+            yield _event(finding["cleared_at"], evidence.name, "finding cleared", "", finding["rule"])
+
+
+def _of_waivers(evidence: RecordEvidence) -> Iterator[Row]:
+    for waiver in evidence.waivers:
+        what = f"{waiver['rule']} until {waiver['until']}: {waiver['reason']}"
+        yield _event(waiver["recorded_at"], evidence.name, "waived", waiver["asked_by"], what)
+        if waiver["ended_at"]:
+            yield _event(waiver["ended_at"], evidence.name, "waiver ended", "", f"{waiver['rule']}: {waiver['why']}")
+
+
+def _of_actions(evidence: RecordEvidence) -> Iterator[Row]:
+    for action in evidence.actions:
+        if action["done_at"]:
+            yield _event(action["done_at"], evidence.name, "action done", action["owner"], action["text"])
+
+
+def _of_writes(evidence: RecordEvidence) -> Iterator[Row]:
+    for write in evidence.writes:
+        if write["delivered_at"]:
+            what = write.get("text") or ", ".join(
+                [f"+{label}" for label in write.get("labels_add", ())]
+                + [f"-{label}" for label in write.get("labels_remove", ())]
+            )
+            yield _event(write["delivered_at"], evidence.name, f"written: {write['kind']}", "capa-sync", what)
+
+
+def _event(at: Any, ticket: str, kind: str, who: Any, what: str) -> Row:
+    return {"at": instant(at), "ticket": ticket, "kind": kind, "who": who or "", "what": what}
+
+
+def instant(at: Any) -> str:
+    """Return an instant as ISO 8601 UTC with `Z`; microseconds always, so that the texts sort like the instants."""
+    moment = at if isinstance(at, datetime) else datetime.fromisoformat(str(at))
+    return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"

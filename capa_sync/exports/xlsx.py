@@ -1,0 +1,221 @@
+"""The register as a spreadsheet with native dates, links, filters and traffic lights; the only user of XlsxWriter."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from capa_sync.errors import Problem, UserError
+from capa_sync.exports.cells import local_time, text_cell
+from capa_sync.exports.extract import Extract
+from capa_sync.exports.sheets import SHEETS, Sheet
+from capa_sync.model.columns import ColumnType
+
+ROWS_OF_A_SHEET = 1_000_000
+"""Rows of one sheet; a spreadsheet takes 1,048,576, and the rest goes to the next sheet."""
+_MOST_LINKS = 65_000  # a spreadsheet takes 65,530 in one sheet
+_LONGEST_LINK = 2_000
+_TIMES = frozenset({ColumnType.INSTANT, ColumnType.TIME})
+_MADE_AT = datetime(2000, 1, 1)  # noqa: DTZ001 - a property of the file, which has no zone; the same in every export
+_HEAD = {"bold": True, "bg_color": "#1F3864", "font_color": "#FFFFFF", "valign": "top", "text_wrap": True}
+_LIGHTS = {
+    "red": {"bg_color": "#F8CBAD", "font_color": "#7F1D1D"},
+    "amber": {"bg_color": "#FFE699", "font_color": "#5F4B00"},
+    "green": {"bg_color": "#C6E0B4", "font_color": "#1E4620"},
+    "grey": {"bg_color": "#D9D9D9", "font_color": "#404040"},
+}
+
+Advance = Callable[[str, int], None]
+"""Is called with a table's name and the number of its rows written so far."""
+
+
+def write_xlsx(
+    path: Path, extract: Extract, about: Mapping[str, Any], zone: ZoneInfo, advance: Advance
+) -> dict[str, int]:
+    """Write the six sheets; return table -> number of rows. Temporary files lie beside `path`.
+
+    Raises UserError when XlsxWriter is not installed, and OSError of the file system.
+    """
+    try:
+        import xlsxwriter
+        from xlsxwriter.exceptions import FileCreateError
+    except ImportError:
+        hint = "install it with `python -m pip install 'capa-sync[export]'`, or export csv, jsonl or html"
+        raise UserError([Problem("", 0, "XLSX needs the library XlsxWriter, which is absent", hint)]) from None
+    book = xlsxwriter.Workbook(str(path), {"constant_memory": True, "tmpdir": str(path.parent)})
+    book.set_properties({"title": "capa-sync register", "created": _MADE_AT})
+    writer = _Writer(book, zone, advance)
+    counts = {
+        name: writer.write(name, sheet, extract.rows(sheet.view, sheet.names)) for name, sheet in SHEETS.items()
+    }
+    writer.write_readme(about, counts)
+    try:
+        book.close()
+    except FileCreateError as error:
+        raise error.args[0] if error.args and isinstance(error.args[0], OSError) else OSError(str(error)) from error
+    return counts
+
+
+class _Writer:
+    """Writes the sheets of one workbook, row after row."""
+
+    def __init__(self, book: Any, zone: ZoneInfo, advance: Advance) -> None:
+        self._book, self._zone, self._advance = book, zone, advance
+        top = {"valign": "top"}
+        self._head = book.add_format(_HEAD)
+        self._text = book.add_format(top | {"text_wrap": True})
+        self._number = book.add_format(top | {"num_format": "0"})
+        self._day = book.add_format(top | {"num_format": "yyyy-mm-dd", "align": "left"})
+        self._instant = book.add_format(top | {"num_format": "yyyy-mm-dd hh:mm", "align": "left"})
+        self._link = book.add_format(top | {"font_color": "#0563C1", "underline": 1})
+        self._lights = {name: book.add_format(light) for name, light in _LIGHTS.items()}
+        self._stages: Counter[str] = Counter()
+
+    def write(self, name: str, sheet: Sheet, rows: Iterator[Sequence[Any]]) -> int:
+        """Write one table into as many sheets as it needs; return the number of its rows."""
+        total = 0
+        page = self._begin(sheet, sheet.title)
+        write = _RowWriter(self, sheet)
+        number = 0
+        for row in rows:
+            if number == ROWS_OF_A_SHEET:
+                self._end(page, sheet, number)
+                page = self._begin(sheet, f"{sheet.title} {total // ROWS_OF_A_SHEET + 1}")
+                number = 0
+            number, total = number + 1, total + 1
+            write.row(page, number, row)
+            self._advance(name, total)
+            if name == "register":
+                self._stages[row[sheet.place("claimed_stage")] or "unknown"] += 1
+        self._end(page, sheet, number)
+        return total
+
+    def _begin(self, sheet: Sheet, title: str) -> Any:
+        page = self._book.add_worksheet(title)
+        page.freeze_panes(1, sheet.frozen)
+        page.set_default_row(30)
+        for at, column in enumerate(sheet.columns):
+            page.set_column(at, at, column.width)
+        page.set_row(0, 32)
+        page.write_row(0, 0, [column.heading for column in sheet.columns], self._head)
+        return page
+
+    def _end(self, page: Any, sheet: Sheet, rows: int) -> None:
+        page.autofilter(0, 0, max(rows, 1), len(sheet.columns) - 1)
+        page.set_landscape()
+        page.repeat_rows(0)
+        if sheet.view == "v_register" and rows:
+            self._light_records(page, sheet, rows)
+        elif "severity" in sheet.names and rows:
+            severity = sheet.place("severity")
+            for word, light in (("high", "red"), ("medium", "amber")):
+                page.conditional_format(
+                    1, severity, rows, severity,
+                    {"type": "cell", "criteria": "==", "value": f'"{word}"', "format": self._lights[light]},
+                )  # fmt: skip
+
+    def _light_records(self, page: Any, sheet: Sheet, rows: int) -> None:
+        """Colour the counts of warnings and the days late, and each number by the worst of its record."""
+        high, medium, low, made = (
+            _letters(sheet.place(name))
+            for name in ("warnings_high", "warnings_medium", "warnings_low", "checks_made")
+        )
+        for name, light in (("warnings_high", "red"), ("warnings_medium", "amber"), ("days_late", "red")):
+            at = sheet.place(name)
+            rule = {"type": "cell", "criteria": ">", "value": 0, "format": self._lights[light]}
+            page.conditional_format(1, at, rows, at, rule)
+        for formula, light in (
+            (f"=${high}2>0", "red"),
+            (f"=${medium}2+${low}2>0", "amber"),
+            (f"=${made}2=0", "grey"),
+            (f"=${made}2>0", "green"),
+        ):
+            rule = {"type": "formula", "criteria": formula, "format": self._lights[light], "stop_if_true": True}
+            page.conditional_format(1, 0, rows, 0, rule)
+
+    def write_readme(self, about: Mapping[str, Any], counts: Mapping[str, int]) -> None:
+        """Write what was exported: filters, as-of times, versions, counts, coverage, and a chart of the stages."""
+        page = self._book.add_worksheet("Read-me")
+        page.set_column(0, 0, 34, self._text)
+        page.set_column(1, 1, 90, self._text)
+        lines = [*_flat(about), *((f"rows of {SHEETS[name].title}", count) for name, count in counts.items())]
+        lines += [("", ""), ("Records by claimed stage", "")]
+        for at, (name, value) in enumerate(lines):
+            page.write_string(at, 0, text_cell(name))
+            page.write(at, 1, value if isinstance(value, int) else text_cell(str(value)), self._text)
+        first = len(lines)
+        for at, (stage, count) in enumerate(sorted(self._stages.items()), first):
+            page.write_string(at, 0, text_cell(stage))
+            page.write_number(at, 1, count, self._number)
+        self._draw_stages(page, first, first + len(self._stages) - 1)
+
+    def _draw_stages(self, page: Any, first: int, last: int) -> None:
+        if last < first:
+            return
+        chart = self._book.add_chart({"type": "bar"})
+        places = ("Read-me", first, 0, last, 0), ("Read-me", first, 1, last, 1)
+        chart.add_series({"name": "Records", "categories": list(places[0]), "values": list(places[1])})
+        chart.set_title({"name": "Records by claimed stage"})
+        chart.set_legend({"none": True})
+        page.insert_chart(last + 2, 0, chart)
+
+    def write_cell(self, page: Any, at: tuple[int, int], kind: ColumnType, value: Any) -> None:
+        """Write one value of a view in its own type; an empty one leaves the cell empty."""
+        if value is None or value == "":
+            return
+        if kind in _TIMES and (when := local_time(str(value), self._zone)) is not None:
+            page.write_datetime(*at, when, self._day if len(str(value)) == len("YYYY-MM-DD") else self._instant)
+        elif isinstance(value, int):
+            page.write_number(*at, value, self._number)
+        else:
+            page.write_string(*at, text_cell(str(value)), self._text)
+
+    def write_link(self, page: Any, at: tuple[int, int], address: str, text: str) -> None:
+        """Write a text that opens an address."""
+        page.write_url(*at, address, self._link, text_cell(text))
+
+
+class _RowWriter:
+    """Writes the rows of one sheet; a ticket's key opens the ticket while the sheet takes more links."""
+
+    def __init__(self, writer: _Writer, sheet: Sheet) -> None:
+        self._writer = writer
+        self._types = [column.type for column in sheet.columns]
+        is_linked = "ticket_url" in sheet.names
+        self._key = sheet.place("ticket_key") if is_linked else -1
+        self._address = sheet.place("ticket_url") if is_linked else -1
+
+    def row(self, page: Any, number: int, row: Sequence[Any]) -> None:
+        """Write one row."""
+        address = str(row[self._address]) if self._key >= 0 and number <= _MOST_LINKS else ""
+        is_link = address.startswith(("https://", "http://")) and len(address) <= _LONGEST_LINK and address.isascii()
+        for at, (kind, value) in enumerate(zip(self._types, row, strict=True)):
+            if is_link and at == self._key:
+                self._writer.write_link(page, (number, at), address, str(value))
+            else:
+                self._writer.write_cell(page, (number, at), kind, value)
+
+
+def _letters(place: int) -> str:
+    """Return a column's name in a formula: A, B, …, Z, AA."""
+    name, place = "", place + 1
+    while place:
+        place, letter = divmod(place - 1, 26)
+        name = chr(ord("A") + letter) + name
+    return name
+
+
+def _flat(about: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield what stands in nested mappings and lists as (name, value)."""
+    for name, value in about.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{before}{name}: ")
+        elif isinstance(value, list) and value and isinstance(value[0], Mapping):
+            for member in value:
+                yield from _flat(member, f"{before}{member.get('source', name)}: ")
+        else:
+            yield f"{before}{name}", ", ".join(map(str, value)) if isinstance(value, list | tuple) else value

@@ -1,0 +1,90 @@
+"""Backup and restore of the register file: whole copies, checked for damage, never half in place."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import datetime
+from pathlib import Path
+
+from capa_sync.errors import RegisterUnavailable
+from capa_sync.output_files import whole_file
+from capa_sync.store.database import Copied, Database
+from capa_sync.store.lock import RegisterLock
+from capa_sync.store.place import COMPANIONS, marked_id, marker_of
+from capa_sync.store.register import copy_register, refuse_newer
+
+
+def back_up(path: Path, target: Path, copied: Copied | None = None) -> None:
+    """Write a consistent copy of a register as `target`, mode 0600, also while a daemon runs.
+
+    An earlier file of that name is replaced when the copy is complete. Raises RegisterUnavailable, also when damage
+    is found, and UserError when the target cannot be written.
+    """
+    if target.absolute() in own_files(path):
+        raise RegisterUnavailable(f"{target}: a file of the register itself; name another file for the backup")
+    with whole_file(target) as fresh:
+        copy_register(path, fresh, shown=target, copied=copied)
+
+
+def restore(path: Path, backup: Path, now: datetime) -> Path | None:
+    """Put a backup in the place of a register; return where the former register is now, None where there was none.
+
+    The backup stays, and so does the former register with its log, as `<register>.before-restore-<instant>`.
+
+    Raises RegisterUnavailable: a daemon holds the register, or the backup is damaged, of a newer capa-sync, no
+    register, or a copy of another register than the one that was made here.
+    """
+    if not backup.is_file():
+        raise RegisterUnavailable(f"{backup}: there is no such file; name a file that `register backup` wrote")
+    if backup.absolute() in own_files(path):
+        raise RegisterUnavailable(f"{backup}: a file of the register itself; name the backup to restore")
+    with RegisterLock(path), whole_file(path) as fresh:
+        _fetch(backup, fresh)
+        _check(path, backup, fresh)
+        return _put_aside(path, now)
+
+
+def own_files(path: Path) -> set[Path]:
+    """Return the files of a register, none of which may be overwritten by a copy or an export."""
+    absolute = path.absolute()
+    names = [f"{absolute.name}{ending}" for ending in (*COMPANIONS, ".lock")]
+    return {absolute.with_name(name) for name in names} | {marker_of(absolute)}
+
+
+def _fetch(backup: Path, fresh: Path) -> None:
+    """Copy a backup; where a log stands beside it, with the commits of that log."""
+    if backup.with_name(f"{backup.name}-wal").exists():
+        copy_register(backup, fresh)
+    else:
+        shutil.copyfile(backup, fresh)
+
+
+def _check(path: Path, backup: Path, fresh: Path) -> None:
+    """Check the copy of a backup. Raises RegisterUnavailable, in words about the backup itself."""
+    try:
+        db = Database(fresh)
+        try:
+            db.check_damage()
+            found = str(db.value("SELECT value FROM meta WHERE name = 'register_id'")) if refuse_newer(db) else ""
+        finally:
+            db.close()
+    except RegisterUnavailable as error:
+        raise RegisterUnavailable(str(error).replace(str(fresh), str(backup))) from error
+    if not found:
+        raise RegisterUnavailable(f"{backup}: not a register; name a file that `register backup` wrote")
+    if (here := marked_id(path)) not in ("", found):
+        raise RegisterUnavailable(
+            f"{backup}: a copy of another register ({found[:8]}, here is {here[:8]}); to put it here on purpose, "
+            f"remove {marker_of(path)} first"
+        )
+
+
+def _put_aside(path: Path, now: datetime) -> Path | None:
+    """Rename a register and then its log: a log that is left alone does no harm, a register without its log would."""
+    aside = path.with_name(f"{path.name}.before-restore-{now:%Y%m%dT%H%M%SZ}")
+    was_there = path.exists()
+    for ending in COMPANIONS:
+        file = path.with_name(f"{path.name}{ending}")
+        if file.exists():
+            file.rename(aside.with_name(f"{aside.name}{ending}"))
+    return aside if was_there else None
