@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 
 from benchmarks.hostile_texts import hostile_texts
 from benchmarks.jira_large import long_edits
+from benchmarks.page_times import page_times
 from benchmarks.resume import broken_backfill
 from benchmarks.running import Result, TableLine, check_whole, measure
 from benchmarks.starting import starts
@@ -158,11 +159,13 @@ def run(sizes: Sizes, parts: list[str]) -> Iterator[TableLine]:
     if "memory" in parts:
         yield from _endless(sizes)
         yield from _large(sizes)
+    if "page" in parts:
+        yield from page_times()
     if "patterns" in parts:
         yield from hostile_texts()
 
 
-PARTS = ("start", "jira", "servicenow", "poll", "latency", "resume", "memory", "patterns")
+PARTS = ("start", "jira", "servicenow", "poll", "latency", "resume", "memory", "page", "patterns")
 
 
 def main() -> None:

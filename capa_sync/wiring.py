@@ -17,11 +17,12 @@ from capa_sync.daemon.runtime import Runtime, SourceContext
 from capa_sync.errors import Problem, UserError
 from capa_sync.kinds import BuildRequest
 from capa_sync.mapping import MappingFile, bind, load_mapping, unknown_sources
-from capa_sync.model.clock import Clock
+from capa_sync.model.clock import Clock, SystemClock
 from capa_sync.model.near import did_you_mean
+from capa_sync.model.page import PageOptions
 from capa_sync.model.settings import UNWAIVABLE, JudgeOptions, WriteOptions
 from capa_sync.redaction import conceal
-from capa_sync.rules import RuleSet, failed_tests, load_rules
+from capa_sync.rules import RuleSet, failed_tests, load_rules, rules_in_words
 from capa_sync.settings import Settings, SourceSettings
 from capa_sync.settings.secrets import hint_secret_of, secret_of
 from capa_sync.settings.units import parse_holidays
@@ -158,6 +159,17 @@ def build_runtime(
         for name in configuration.settings.sources
     }
     return runtime
+
+
+def page_options(settings: Settings, folder: Path, clock: Clock | None = None) -> PageOptions:
+    """Return what the page needs of the settings; it reads no mapping and no secret, and rules when it shows them."""
+    return PageOptions(
+        rules=lambda: rules_in_words(load_rules(rule_paths(settings, folder), judge_options(settings))),
+        timezone=settings.timezone,
+        clock=clock or SystemClock(),
+        poll_every={name: source.poll_every for name, source in settings.sources.items()},
+        public_url=settings.public_url,
+    )
 
 
 def build_hints(configuration: Configuration) -> tuple[HintReceiver, HintBox] | None:

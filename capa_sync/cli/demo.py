@@ -31,7 +31,7 @@ from capa_sync.sandbox.servicenow import INTEGRATION_USER, PASSWORD
 from capa_sync.settings import load_settings
 from capa_sync.starter import starter_path
 from capa_sync.web import serve_register
-from capa_sync.wiring import Configuration, configure
+from capa_sync.wiring import Configuration, configure, page_options
 
 SETTINGS = """# The settings that `capa-sync demo` runs with.
 register = "register.db"
@@ -165,7 +165,8 @@ def _print_result(summary: dict[str, Any], trackers: Trackers, *, as_json: bool)
 
 def _stay(runtime: Runtime, configuration: Configuration, trackers: Trackers, listen: str) -> None:
     """Serve the register and run the daemon until stopped."""
-    page = serve_register(configuration.register_path, listen)
+    options = page_options(configuration.settings, configuration.folder)
+    page = serve_register(configuration.register_path, listen, options)
     urls = {name: server.url for name, server in trackers.servers.items()}
     click.echo(f"\nThe register:  {page.url}")
     click.echo("Three tickets worth opening in the sandbox:")

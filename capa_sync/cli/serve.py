@@ -7,10 +7,11 @@ from pathlib import Path
 
 import click
 
-from capa_sync.cli.context import config_option, read_settings, register_path
+from capa_sync.cli.context import clock_from, config_option, read_settings, register_path
 from capa_sync.cli.verbs import VerbCommand
 from capa_sync.daemon.shutdown import stop_on_signals
 from capa_sync.web import serve_register
+from capa_sync.wiring import page_options
 
 
 @click.command(
@@ -27,11 +28,11 @@ def serve(config: Path, test_clock: str | None, listen: str | None) -> None:
 
     It answers on loopback until stopped, and has no sign-in; deploy/README.md shows a proxy for others.
     """
-    del test_clock
     settings = read_settings(config)
     stop = threading.Event()
     stop_on_signals(stop)
-    page = serve_register(register_path(config, settings), listen or settings.web.listen, settings.public_url)
+    options = page_options(settings, config.resolve().parent, clock_from(test_clock))
+    page = serve_register(register_path(config, settings), listen or settings.web.listen, options)
     click.echo(f"the register is at {page.url}")
     stop.wait()
     page.stop()

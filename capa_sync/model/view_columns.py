@@ -159,6 +159,8 @@ _WRITES = (
     Column("created_at", _INSTANT, "When it was planned.", masked=False),
     Column("not_before", _INSTANT, "Before when it is not sent again.", "without a wait", masked=False),
     Column("marked_at", _INSTANT, "When its state last changed.", "before the first attempt", masked=False),
+    Column("text", _TEXT, "The text that it puts on the ticket, as JSON of paragraphs and spans; empty for none."),
+    _CONFIDENTIAL,
 )
 
 _SOURCES = (
@@ -204,6 +206,72 @@ _WAIVERS = (
     _CONFIDENTIAL,
 )
 
+_TODAY = (
+    Column(
+        "matter",
+        _TEXT,
+        "Why it needs somebody: `overdue`, `due` (within a week), `review_due` (late, or within a week), `warned` "
+        "(in the last week), `waiver_ends` (within two weeks), `stuck_write` or `quarantined`.",
+        masked=False,
+    ),
+    _SOURCE,
+    _ID,
+    _KEY,
+    Column("register_no", _TEXT, "The register number; empty for a ticket without one.", masked=False),
+    Column("title", _TEXT, "The record's title; empty for a ticket without a row in `v_register`."),
+    Column("owner", _TEXT, "The name of the record's owner; empty for none."),
+    Column("since", _INSTANT, "Since when it is late, open or stuck.", "where nothing tells it", masked=False),
+    Column("due_at", _TIME, "When the record, its review or its waiver is due.", "for other matters", masked=False),
+    Column("rule", _TEXT, "The rule of the finding; empty for other matters.", masked=False),
+    Column("severity", _TEXT, "The severity of the finding; empty for other matters.", masked=False),
+    Column("reason", _TEXT, "The finding's message, the write's error or why it is quarantined; else empty."),
+    Column("fix", _TEXT, "What to do about the finding, as the rule says it; else empty."),
+    _CONFIDENTIAL,
+)
+
+_EPISODES = (
+    _SOURCE,
+    _ID,
+    _KEY,
+    Column("rule", _TEXT, "The id of the rule.", masked=False),
+    Column("episode", _NUMBER, "1, 2, … for each time that the rule opened on the ticket.", masked=False),
+    Column("number", _NUMBER, "The number of the shipped rule (docs/contract.md 7); 0 for others.", masked=False),
+    Column("clause", _TEXT, "The clause of the active profile's standard.", masked=False),
+    Column("severity", _TEXT, "The severity when it was last evaluated.", masked=False),
+    Column("state", _TEXT, "The state: open, historical, waived or cleared.", masked=False),
+    Column("mode", _TEXT, "The rule's mode: `quiet` or `warn`.", masked=False),
+    Column("title", _TEXT, "The title of the rule.", masked=False),
+    Column("message", _TEXT, "The rule's message for this ticket."),
+    Column("fix", _TEXT, "What to do about it, as the rule says it."),
+    Column("opened_at", _INSTANT, "When the episode opened.", masked=False),
+    Column("cleared_at", _INSTANT, "When it was cleared.", "while it is not cleared", masked=False),
+    Column("hidden_by", _TEXT, "The rule whose open finding hides this one; empty for none.", masked=False),
+    Column("waived_until", _INSTANT, "Until when it is waived.", "without a waiver", masked=False),
+    Column("waived_by", _TEXT, "Who waived it; empty for none."),
+    Column("waived_reason", _TEXT, "Why it was waived; empty for none."),
+    Column("rule_set", _TEXT, "The digest of the rule set by which it was last judged.", masked=False),
+    Column("evidence", _TEXT, "The facts behind it, as a JSON list: what, text, at, by, entry, phrase, truth."),
+    _CONFIDENTIAL,
+)
+
+_JOINED = (
+    _SOURCE,
+    _ID,
+    _KEY,
+    Column("other_source", _TEXT, "The source of the other ticket.", masked=False),
+    Column("other_ticket_id", _TEXT, "The tracker's immutable id of the other ticket.", masked=False),
+    Column("other_ticket_key", _TEXT, "The other ticket's present key or number.", masked=False),
+    Column("relation", _TEXT, "Which ticket holds the reference: `names` or `named_by`.", masked=False),
+)
+
+_CANNOT_TELL = (
+    _SOURCE,
+    Column("reason", _TEXT, "Why rules cannot tell."),
+    Column("tickets", _NUMBER, "On how many present tickets.", masked=False),
+    Column("verdicts", _NUMBER, "How many verdicts of rules.", masked=False),
+    Column("confidential", _TEXT, "`yes` where the row counts confidential tickets, else `no`.", masked=False),
+)
+
 PUBLIC_VIEWS: tuple[PublicView, ...] = (
     PublicView("v_register", "A nonconformity or improvement, across all sources.", V_REGISTER),
     PublicView("v_findings", "A rule on a ticket: its latest episode, or that the rule cannot tell.", _FINDINGS),
@@ -213,5 +281,9 @@ PUBLIC_VIEWS: tuple[PublicView, ...] = (
     PublicView("v_writes", "One intended write on a ticket.", _WRITES),
     PublicView("v_sources", "A source.", _SOURCES),
     PublicView("v_waivers", "A waiver of a rule's finding on a ticket.", _WAIVERS),
+    PublicView("v_today", "One matter that needs somebody now, at the source's `as_of`.", _TODAY),
+    PublicView("v_episodes", "One episode of a finding, past ones too, with the facts behind it.", _EPISODES),
+    PublicView("v_joined", "Two tickets that are the same nonconformity, seen from one of them.", _JOINED),
+    PublicView("v_cannot_tell", "A reason for which rules cannot tell.", _CANNOT_TELL),
 )
 """In the order in which the page lists them."""

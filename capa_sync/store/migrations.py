@@ -418,3 +418,20 @@ def waivers(db: Any) -> None:
                 PRIMARY KEY (source, ticket_id, waiver))""",
         ),
     )
+
+
+@STEPS(name="0019_today")
+def today(db: Any) -> None:
+    """Add the indexes from which the page reads what is late, due, newly found, waived or confidential."""
+    _run_all(
+        db,
+        (
+            """CREATE INDEX register_late ON register_row (source, late_from)
+                WHERE late_until IS NULL AND late_from IS NOT NULL""",
+            """CREATE INDEX register_review ON register_row (source, effectiveness_due)
+                WHERE reviewed_at IS NULL AND effectiveness_due IS NOT NULL""",
+            "CREATE INDEX register_restricted ON register_row (source, ticket_id) WHERE confidential <> 'no'",
+            "CREATE INDEX finding_open ON finding (source, opened_at) WHERE state = 'open'",
+            "CREATE INDEX finding_waived ON finding (source, waived_until) WHERE state = 'waived'",
+        ),
+    )

@@ -10,13 +10,8 @@ import re
 
 from capa_sync.model.columns import ColumnType, RegisterColumn
 from capa_sync.model.register_columns import V_REGISTER
-
-# Instants are stored with microseconds so that their texts sort; a whole second is shown without them.
-_FRACTION = "'.000000Z', 'Z'"
-
-
-def _at(column: str, name: str = "") -> str:
-    return f"replace({column}, {_FRACTION}) AS {name or column.rpartition('.')[2]}"
+from capa_sync.store.page_views import CANNOT_TELL, EPISODES, JOINED, TODAY
+from capa_sync.store.page_views import at as _at
 
 
 def _days(start: str, end: str) -> str:
@@ -133,7 +128,9 @@ _ACTIONS = f"""SELECT a.source, COALESCE(t.ticket_key, '') AS ticket_key, a.acti
 
 _WRITES = f"""SELECT w.source, w.ticket_id, w.ticket_key, w.kind, w.state, w.attempts, w.error,
     {_at("w.delivered_at")}, w.remote_id, w.id, w.seq, w.hash, w.notifies, {_at("w.created_at")},
-    {_at("w.not_before")}, {_at("w.marked_at")} FROM write_out w"""
+    {_at("w.not_before")}, {_at("w.marked_at")}, COALESCE(w.text, '') AS text,
+    COALESCE(r.confidential, '') AS confidential
+    FROM write_out w LEFT JOIN register_row r ON r.source = w.source AND r.ticket_id = w.ticket_id"""
 
 _SOURCES = f"""SELECT s.source, COALESCE(d.kind, '') AS kind, COALESCE(c.state, '{{}}') AS cursor, {_at("f.as_of")},
     {_at("f.last_success_at")}, (SELECT COUNT(*) FROM mirror m WHERE m.source = s.source) AS tickets,
@@ -177,6 +174,10 @@ VIEWS: dict[str, str] = {
         ("v_writes", _WRITES),
         ("v_sources", _SOURCES),
         ("v_waivers", _WAIVERS),
+        ("v_today", TODAY),
+        ("v_episodes", EPISODES),
+        ("v_joined", JOINED),
+        ("v_cannot_tell", CANNOT_TELL),
     )
 }
 """View name -> query, in an order in which each view uses only earlier ones."""

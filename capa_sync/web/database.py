@@ -5,7 +5,6 @@ from __future__ import annotations
 import secrets
 import sqlite3
 from pathlib import Path
-from typing import Any
 
 from datasette.app import Datasette
 from datasette.database import Database
@@ -21,6 +20,7 @@ _PRAGMAS = frozenset(
     }
 )  # fmt: skip
 _KINDS = ("table", "view")
+_OLDER = "it is of another version of capa-sync; `capa-sync sync` or `run` of this version brings it up to date"
 _TABLE_FUNCTIONS = frozenset({"json_each", "json_tree"})
 
 
@@ -45,6 +45,9 @@ class PageDatabase(Database):  # type: ignore[misc]  # datasette is untyped
         connection = sqlite3.connect(":memory:", uri=True, check_same_thread=False)
         try:
             self._attach(connection)
+        except RegisterUnavailable:
+            connection.close()
+            raise
         except sqlite3.Error as error:
             connection.close()
             raise RegisterUnavailable(f"{self.file}: cannot be served: {error}") from error
@@ -57,6 +60,8 @@ class PageDatabase(Database):  # type: ignore[misc]  # datasette is untyped
         connection.execute(f"ATTACH DATABASE ? AS {schema}", (f"{self.file.absolute().as_uri()}?mode=ro",))
         for view in HARMLESS:
             columns = [row[1] for row in connection.execute(f"PRAGMA {schema}.table_info({view})")]
+            if not columns:
+                raise RegisterUnavailable(f"{self.file}: cannot be served: {_OLDER}")
             connection.execute(masked_view(view, columns, schema))
         master = f"SELECT name FROM {schema}.sqlite_master WHERE type IN (?, ?)"  # noqa: S608 - a name of ours
         for (name,) in connection.execute(master, _KINDS).fetchall():
@@ -128,10 +133,3 @@ class _Reads:
         is_inside = database == self._schema and first in self._tables and source in self._sources
         allowed = is_page or is_empty_schema or is_function or is_counted or is_inside
         return sqlite3.SQLITE_OK if allowed else sqlite3.SQLITE_DENY
-
-
-def rows(connection: sqlite3.Connection, sql: str) -> list[dict[str, Any]]:
-    """Run one of our own statements and return its rows as dicts."""
-    cursor = connection.execute(sql)
-    names = [column[0] for column in cursor.description]
-    return [dict(zip(names, row, strict=True)) for row in cursor]

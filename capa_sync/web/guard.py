@@ -22,7 +22,7 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _PATHS = re.compile(
-    rf"/|/favicon\.ico|/{REGISTER}(\.json)?|/{REGISTER}/({'|'.join(HARMLESS)})(\.json|\.csv)?"
+    rf"/|/records?|/rules|/trends|/sync|/page/[a-z]+\.css|/favicon\.ico|/{REGISTER}(\.json)?|/{REGISTER}/({'|'.join(HARMLESS)})(\.json|\.csv)?"
     r"|/-/static/[\w-][\w.-]*\.(css|js|svg|png)"
 )
 _OPTIONS = re.compile(
@@ -31,19 +31,24 @@ _OPTIONS = re.compile(
 )
 """Datasette's parameters that only page, sort, shape or filter; all others that begin with `_` are refused."""
 
+_POLICY = b"default-src 'none'; img-src 'self'; style-src 'self'; form-action 'self'; base-uri 'none'; "
+_DATASETTE_POLICY = (
+    b"default-src 'none'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; script-src 'self'; "
+    b"connect-src 'self'; form-action 'self'; base-uri 'none'; "
+)
+"""Datasette's own pages of the views have styles in their markup and a script of its package; ours have neither."""
 _HEADERS = (
-    (
-        b"content-security-policy",
-        (
-            b"default-src 'none'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; script-src 'self'; "
-            b"connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-        ),
-    ),
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
     (b"cache-control", b"no-store"),
     (b"cross-origin-resource-policy", b"same-origin"),
 )
+
+
+def _headers_of(path: str) -> list[tuple[bytes, bytes]]:
+    """Return the headers of every answer to a path."""
+    policy = _DATASETTE_POLICY if path.startswith(f"/{REGISTER}") else _POLICY
+    return [(b"content-security-policy", policy + b"frame-ancestors 'none'"), *_HEADERS]
 
 
 class ViewGuard:
@@ -70,11 +75,11 @@ class ViewGuard:
             return
         refusal = self._refusal(scope)
         if refusal is not None:
-            await _refuse(send, *refusal)
+            await _refuse(send, scope["path"], *refusal)
             return
         if _host_of(scope) == self._public:
             scope = {**scope, "scheme": self._scheme}
-        outgoing = _Outgoing(send, is_csv=scope["path"].endswith(".csv"))
+        outgoing = _Outgoing(send, scope["path"])
         try:
             await self._app(scope, receive, outgoing)
         except Exception as error:  # noqa: BLE001 - the outermost handler: the log gets the error, made safe
@@ -86,7 +91,7 @@ class ViewGuard:
             if outgoing.status >= 500:
                 _log_error(scope["path"], f"status {outgoing.status}")
         if outgoing.status >= 500:
-            await _refuse(send, 500, "the register cannot be shown now; capa-sync's log says why")
+            await _refuse(send, scope["path"], 500, "the register cannot be shown now; capa-sync's log says why")
 
     def _refusal(self, scope: Scope) -> tuple[int, str] | None:
         """Return status and reason if a request is not allowed, None if it is."""
@@ -115,10 +120,11 @@ class _Outgoing:
         status: status of the answer, 0 before it begins.
     """
 
-    def __init__(self, send: Send, *, is_csv: bool) -> None:
+    def __init__(self, send: Send, path: str) -> None:
         self.status = 0
         self._send = send
-        self._is_csv = is_csv
+        self._ours = _headers_of(path)
+        self._is_csv = path.endswith(".csv")
         self._is_html = False
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._rest = b""
@@ -136,14 +142,14 @@ class _Outgoing:
         await self._send(message)
 
     def _headers(self, headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-        ours = {name for name, _ in _HEADERS}
+        ours = {name for name, _ in self._ours}
         kept = [(name, value) for name, value in headers if name.lower() not in ours]
         kind = next((value for name, value in kept if name.lower() == b"content-type"), b"")
         self._is_html = kind.startswith(b"text/html")
         self._is_csv = self._is_csv and self.status == 200
         if self._is_csv or self._is_html:
             kept = [(name, value) for name, value in kept if name.lower() != b"content-length"]
-        return [*kept, *_HEADERS]
+        return [*kept, *self._ours]
 
     def _inert(self, body: bytes, more: bool) -> bytes:
         """Return what is complete; a row or character that is cut between two messages waits for the rest."""
@@ -166,8 +172,8 @@ def _log_error(path: str, kind: str) -> None:
     logging.getLogger("capa_sync.web").error("action=page_error path=%s error=%r", path, kind)
 
 
-async def _refuse(send: Send, status: int, reason: str) -> None:
+async def _refuse(send: Send, path: str, status: int, reason: str) -> None:
     """Answer in one plain line that repeats nothing of the request."""
-    headers = [(b"content-type", b"text/plain; charset=utf-8"), *_HEADERS]
+    headers = [(b"content-type", b"text/plain; charset=utf-8"), *_headers_of(path)]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": f"{reason}\n".encode()})

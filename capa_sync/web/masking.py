@@ -24,13 +24,12 @@ _ROW = f"SELECT 1 FROM {_SCHEMA}.v_register r WHERE r.source = x.source AND r.ti
 _IS_CLEAR: Mapping[str, str] = {
     "v_register": _OPEN.format("x"),
     # A ticket in the mirror that is not in the register may be confidential: nothing says that it is not.
-    **dict.fromkeys(
-        ("v_findings", "v_changes", "v_actions", "v_waivers"),
-        f"{_OPEN.format('x')} AND EXISTS ({_ROW}{_OPEN.format('r')})",
-    ),
+    **dict.fromkeys(("v_findings", "v_changes", "v_actions", "v_episodes", "v_waivers"), "x.confidential = 'no'"),
     # Why a ticket is not in the register, or a write is stuck, must be visible; it quotes settings, not tickets.
-    **dict.fromkeys(("v_tickets", "v_writes"), f"NOT EXISTS ({_ROW}NOT ({_OPEN.format('r')}))"),
+    **dict.fromkeys(("v_writes", "v_today", "v_cannot_tell"), _OPEN.format("x")),
+    "v_tickets": f"NOT EXISTS ({_ROW}NOT ({_OPEN.format('r')}))",
     "v_sources": "1",
+    "v_joined": "1",
 }
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import uvicorn
 
 from capa_sync.errors import Problem, RegisterUnavailable, SettingsError
+from capa_sync.model.page import PageOptions
 from capa_sync.web.guard import ViewGuard
 from capa_sync.web.site import RegisterSite
 
@@ -40,10 +41,10 @@ class RegisterPage:
         self._site.page.close()
 
 
-def serve_register(path: Path, listen: str, public_url: str = "") -> RegisterPage:
+def serve_register(path: Path, listen: str, options: PageOptions | None = None) -> RegisterPage:
     """Serve a register file's public views on `listen` (`ADDRESS:PORT` on loopback, port 0 for any free one).
 
-    `public_url` is where a proxy shows the page: its host is accepted too, and links use it.
+    `options` tell the zone of its dates and where a proxy shows it; without them it shows UTC.
 
     Raises:
         SettingsError: the address is not on loopback, malformed, or in use.
@@ -56,7 +57,8 @@ def serve_register(path: Path, listen: str, public_url: str = "") -> RegisterPag
         raise RegisterUnavailable(f"{path}: not a regular file; name a file as `register` in the settings")
     if not path.is_file():
         raise RegisterUnavailable(f"{path}: there is no register yet; `capa-sync sync` makes it")
-    site = RegisterSite(path)
+    options = options or PageOptions()
+    site = RegisterSite(path, options)
     with _closing_on_error(site):
         site.page.connect()
         bound = _bind(host, port, listen)
@@ -64,7 +66,10 @@ def serve_register(path: Path, listen: str, public_url: str = "") -> RegisterPag
         shown = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
         hosts = frozenset({shown, f"localhost:{port}"} | ({address, "localhost"} if port == 80 else set()))
         config = uvicorn.Config(
-            ViewGuard(site.app(), hosts, public_url), log_level="warning", access_log=False, server_header=False
+            ViewGuard(site.app(), hosts, options.public_url),
+            log_level="warning",
+            access_log=False,
+            server_header=False,
         )
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, args=([bound],), name="register-page", daemon=True)

@@ -1,8 +1,7 @@
-"""Datasette with one database, one kind of reader and our first page."""
+"""Datasette with one database, one kind of reader and our own pages."""
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,17 +10,19 @@ import datasette.handle_exception
 from datasette.app import Datasette
 from datasette.plugins import pm
 
+from capa_sync.model.page import PageOptions
 from capa_sync.model.view_columns import PUBLIC_VIEWS
-from capa_sync.web import faults
-from capa_sync.web.database import PageDatabase, rows
+from capa_sync.web import faults, pages
+from capa_sync.web.database import PageDatabase
 from capa_sync.web.masking import HARMLESS, REGISTER
 
 # With rich installed, Datasette prints every error with all local variables: the log would contain ticket texts.
 datasette.handle_exception.rich = None
 
 
-if not pm.has_plugin(faults.__name__):
-    pm.register(faults, name=faults.__name__)
+for plugin in (faults, pages):
+    if not pm.has_plugin(plugin.__name__):
+        pm.register(plugin, name=plugin.__name__)
 
 _SETTINGS = {
     "default_allow_sql": False,
@@ -51,16 +52,6 @@ _METADATA: Mapping[str, Any] = {
     },
 }
 """What the page says of each view and column; from the table that the documentation is made from."""
-_WORST = """SELECT register_no, ticket_key, ticket_url, title, owner, claimed_stage, evidenced_stage, due_at,
-    days_late, warnings_high, warnings_medium, warnings_low FROM v_register
-    ORDER BY COALESCE(warnings_high, 0) DESC, COALESCE(warnings_medium, 0) DESC, COALESCE(warnings_low, 0) DESC,
-    register_no LIMIT 100"""
-_WARNED = "COALESCE(warnings_high, 0) + COALESCE(warnings_medium, 0) + COALESCE(warnings_low, 0) > 0"
-_COUNTS = f"""SELECT COUNT(*) AS records, COUNT(CASE WHEN {_WARNED} THEN 1 END) AS warned,
-    COUNT(CASE WHEN NOT ({_WARNED}) AND checks_made > 0 THEN 1 END) AS calm,
-    COALESCE(SUM(warnings_high), 0) AS high, COALESCE(SUM(warnings_medium), 0) AS medium,
-    COALESCE(SUM(warnings_low), 0) AS low FROM v_register"""  # noqa: S608 - a condition of ours
-_SOURCES = "SELECT source, kind, as_of, last_success_at, tickets, problem FROM v_sources ORDER BY source"
 _PERMISSIONS: Mapping[str, frozenset[Any]] = {
     "view-instance": frozenset({None}),
     "view-database": frozenset({REGISTER}),
@@ -69,15 +60,22 @@ _PERMISSIONS: Mapping[str, frozenset[Any]] = {
 
 
 class RegisterSite(Datasette):  # type: ignore[misc]  # datasette is untyped
-    """Datasette over one register file."""
+    """Datasette over one register file.
 
-    def __init__(self, file: Path) -> None:
+    Attributes:
+        page: the only database. options: what our pages need besides the register.
+    """
+
+    def __init__(self, file: Path, options: PageOptions | None = None) -> None:
+        self.options = options or PageOptions()
+        here = Path(__file__).parent
         super().__init__(
             [],
             memory=False,
             settings=_SETTINGS,
             metadata=_METADATA,
-            template_dir=str(Path(__file__).parent / "templates"),
+            template_dir=str(here / "templates"),
+            static_mounts=[("page", str(here / "static"))],
         )
         self.page = PageDatabase(self, file)
         self.add_database(self.page, name=REGISTER)
@@ -91,21 +89,3 @@ class RegisterSite(Datasette):  # type: ignore[misc]  # datasette is untyped
     ) -> bool:
         """Allow everybody to read the public views, and nothing else."""
         return resource in _PERMISSIONS.get(action, ())
-
-    async def render_template(
-        self, templates: Any, context: Any = None, request: Any = None, view_name: str | None = None
-    ) -> str:
-        """Render a page; the first page also gets its content from the register."""
-        if view_name == "index":
-            context = {**(context or {}), **await self.page.execute_fn(overview)}
-        return str(await super().render_template(templates, context, request=request, view_name=view_name))
-
-
-def overview(connection: sqlite3.Connection) -> dict[str, Any]:
-    """Return the content of the first page: sources with their freshness, counts, and records, the worst first."""
-    worst = rows(connection, _WORST)
-    for row in worst:
-        # A tracker's URL is data, too: only an http or https URL becomes a link.
-        row["link"] = row["ticket_url"] if str(row["ticket_url"]).startswith(("https://", "http://")) else ""
-    (counts,) = rows(connection, _COUNTS)
-    return {"sources": rows(connection, _SOURCES), "counts": counts, "records": worst, "views": list(HARMLESS)}

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 
+from capa_sync.model.page import PageOptions
 from capa_sync.store import open_register
 from capa_sync.web import serve_register
 from tests.patience import PATIENCE
@@ -127,7 +128,7 @@ def proxied(tmp_path: Path) -> Iterator[str]:
         f" http {{ access_log off; {temporary} {text} }}",
         encoding="utf-8",
     )
-    page = serve_register(tmp_path / "register.db", f"127.0.0.1:{inner}", f"https://{HOST}/")
+    page = serve_register(tmp_path / "register.db", f"127.0.0.1:{inner}", PageOptions(public_url=f"https://{HOST}/"))
     program = shutil.which("nginx") or "/usr/sbin/nginx"
     with subprocess.Popen([program, "-c", str(whole)], stderr=subprocess.PIPE, text=True) as nginx:
         try:

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from selenium import webdriver
 from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
-from capa_sync.store import open_register
+from capa_sync.model.page import PageOptions
 from capa_sync.web import RegisterPage, serve_register
 from tests.unit.store.fake_parser import T0
-from tests.unit.web.conftest import HOSTILE, SECRET, fill
+from tests.unit.web.conftest import HOSTILE, SECRET
+from tests.unit.web.world import build_world
+from tests.unit.writeback.harness import ManualClock
 
 BROWSER, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 
@@ -26,11 +30,10 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RegisterPage]:
-    """Serve a filled register."""
+    """Serve a register with a ticket for each matter."""
     path = tmp_path_factory.mktemp("page") / "register.db"
-    with open_register(path, clock_now=T0) as register:
-        fill(register)
-    running = serve_register(path, "127.0.0.1:0")
+    build_world(path)
+    running = serve_register(path, "127.0.0.1:0", PageOptions(clock=ManualClock(T0 + timedelta(minutes=1))))
     yield running
     running.stop()
 
@@ -52,40 +55,59 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chro
 def cells(browser: webdriver.Chrome, table: str) -> list[list[str]]:
     """Return the texts of a table's body as a person sees them."""
     rows = browser.find_elements(By.CSS_SELECTOR, f"{table} tbody tr")
-    return [[cell.text for cell in row.find_elements(By.TAG_NAME, "td")] for row in rows]
+    return [[cell.text for cell in row.find_elements(By.CSS_SELECTOR, "td, th")] for row in rows]
 
 
-def test_the_register_is_what_one_sees_first(site: RegisterPage, browser: webdriver.Chrome) -> None:
-    """Three records, the warned one on top, the confidential one restricted, the as-of instant below."""
-    browser.get(site.url)
-    seen = cells(browser, "#records")
-    assert [row[1] for row in seen] == ["CAPA-1", "CAPA-2", "CAPA-3"]
-    assert seen[0][2] == "Access review missed"
-    assert seen[1][2:4] == ["restricted", "restricted"]
-    assert cells(browser, "#sources")[0][3] == "2026-03-02T09:00:00Z"
-    assert "no open warnings from these checks" in browser.find_element(By.ID, "counts").text
-    assert SECRET not in browser.page_source
-
-
-def test_hostile_text_is_text(site: RegisterPage, browser: webdriver.Chrome) -> None:
-    """Markup in a title is shown letter by letter and runs nowhere, on the first page and in the view."""
-    browser.get(site.url)
-    assert cells(browser, "#records")[2][2] == HOSTILE
-    assert not browser.find_elements(By.CSS_SELECTOR, "#records img, #records script")
-    assert browser.title == "capa-sync register"
-    browser.get(site.url + "register/v_register")
-    assert HOSTILE in browser.find_element(By.TAG_NAME, "body").text
-    assert browser.title != "owned"
-
-
-def test_one_clicks_from_the_first_page_to_a_view_and_filters_it(
+def test_one_goes_from_today_to_a_record_and_from_its_evidence_to_the_history(
     site: RegisterPage, browser: webdriver.Chrome
 ) -> None:
-    """The link to the findings works, and Datasette's filter form narrows them down."""
+    """The first page names what is overdue; its link opens the record; the keyboard opens what a finding rests on."""
     browser.get(site.url)
-    browser.find_element(By.LINK_TEXT, "v_findings").click()
-    WebDriverWait(browser, 30).until(lambda seen: "register/v_findings" in seen.current_url)
-    assert len(cells(browser, "table.rows-and-columns")) == 5
-    browser.get(site.url + "register/v_findings?_filter_column=ticket_key&_filter_op=exact&_filter_value=CAPA-1")
-    assert browser.current_url.endswith("register/v_findings?ticket_key__exact=CAPA-1")
+    assert browser.title == "Today · capa-sync register"
+    browser.find_element(By.CSS_SELECTOR, "#overdue .matters a").click()
+    WebDriverWait(browser, 30).until(lambda seen: "/record?" in seen.current_url)
+    assert browser.find_element(By.TAG_NAME, "h1").text == "Access review missed"
+    browser.find_element(By.CSS_SELECTOR, ".finding summary").send_keys(Keys.ENTER)
+    browser.find_element(By.LINK_TEXT, "history entry").click()
+    assert "Planned" in browser.find_element(By.CSS_SELECTOR, ".timeline li:target").text
+
+
+def test_filters_make_the_link(site: RegisterPage, browser: webdriver.Chrome) -> None:
+    """What is chosen and searched stands in the address, and a reload shows the same rows."""
+    browser.get(site.url + "records")
+    browser.find_element(By.NAME, "q").send_keys("review" + Keys.ENTER)
+    WebDriverWait(browser, 30).until(lambda seen: "q=review" in seen.current_url)
+    assert [row[1] for row in cells(browser, "#records")] == ["CAPA-1"]
+    browser.refresh()
+    assert [row[1] for row in cells(browser, "#records")] == ["CAPA-1"]
+
+
+@pytest.mark.parametrize("path", ["", "records", "record?source=paper&ticket=3", "rules", "trends", "sync"])
+def test_a_page_fits_a_phone_and_breaks_no_policy(site: RegisterPage, browser: webdriver.Chrome, path: str) -> None:
+    """At 375 pixels nothing is wider than the screen; hostile text runs nowhere, and the browser has no complaint."""
+    browser.get_log("browser")
+    browser.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride",
+        {"width": 375, "height": 800, "deviceScaleFactor": 1, "mobile": True},
+    )
+    browser.get(site.url + path)
+    width = browser.execute_script("return document.documentElement.scrollWidth")
+    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    assert width <= 375
+    assert browser.title.endswith("· capa-sync register")
+    assert [entry for entry in browser.get_log("browser") if "favicon" not in entry["message"]] == []
+    assert SECRET not in browser.page_source
+    assert not browser.find_elements(By.CSS_SELECTOR, "main img, main script")
+
+
+def test_hostile_text_is_text_in_datasettes_pages_too(site: RegisterPage, browser: webdriver.Chrome) -> None:
+    """Markup in a title is shown letter by letter; the filter form narrows the rows."""
+    browser.get(site.url)
+    browser.find_element(By.LINK_TEXT, "Data").click()
+    browser.find_element(By.LINK_TEXT, "v_register").click()
+    WebDriverWait(browser, 30).until(lambda seen: "register/v_register" in seen.current_url)
+    assert HOSTILE in browser.find_element(By.TAG_NAME, "body").text
+    assert browser.title != "owned"
+    browser.get(site.url + "register/v_findings?_filter_column=ticket_key&_filter_op=exact&_filter_value=CAPA-5")
+    assert browser.current_url.endswith("register/v_findings?ticket_key__exact=CAPA-5")
     assert len(cells(browser, "table.rows-and-columns")) == 1

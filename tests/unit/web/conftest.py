@@ -49,7 +49,9 @@ def fill(register: Register) -> None:
     register.tickets.commit_page(SOURCE, page(*readings), T0, run, PARSER)
     register.runs.finish(run, T0 + timedelta(minutes=1), ok=True, as_of=T0)
     plain = {"ticket_url": "https://paper.example/x", "confidential": "no", "warnings_high": 1, "owner": "A. Lee"}
-    register.records.save_row(SOURCE, "1", plain | {"ticket_key": "CAPA-1", "title": "Access review missed"})
+    first = {"ticket_key": "CAPA-1", "title": "Access review missed", "late_from": T0 - timedelta(days=1)}
+    register.records.save_row(SOURCE, "1", plain | first)
+    register.records.save_join(SOURCE, "1", SOURCE, "CAPA-3")
     texts = {name: f"{SECRET} {name}" for name in STORED if name not in _HARMLESS}
     harmless = {"ticket_key": "CAPA-2", "ticket_url": "https://paper.example/CAPA-2", "confidential": "yes"}
     register.records.save_row(SOURCE, "2", texts | harmless)

@@ -1,0 +1,54 @@
+"""What the register's page needs besides the public views: time, zone, how often sources are read, rules."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from capa_sync.model.clock import Clock, SystemClock
+
+
+@dataclass(frozen=True, slots=True)
+class RuleWords:
+    """What one rule says, in words.
+
+    Attributes:
+        id, number, title, clause: as in verdicts. mode: draft, quiet or warn. severity: word or ladder, in words.
+        applies, requires: the lines of its conditions with their depth; a line that ends with a colon introduces the
+            deeper lines after it. tests: how many tests its file has.
+    """
+
+    id: str
+    number: int
+    title: str
+    clause: str
+    mode: str
+    severity: str
+    applies: Sequence[tuple[int, str]]
+    requires: Sequence[tuple[int, str]]
+    tests: int
+
+
+def no_rules() -> Sequence[RuleWords]:
+    """Return no rule: what a page shows that was given none."""
+    return ()
+
+
+@dataclass(frozen=True, slots=True)
+class PageOptions:
+    """How the page shows the register.
+
+    Attributes:
+        timezone: the zone of the organisation, in which dates and times are shown.
+        clock: tells the present instant, from which the page counts the age of a source.
+        poll_every: source -> how often it is read; a source that is read much later than that is stale.
+        rules: reads the rules of the settings in words; raises UserError when a file is wrong.
+        public_url: where a proxy shows the page: its host is accepted too, and links use its scheme; "" for none.
+    """
+
+    timezone: str = "UTC"
+    clock: Clock = field(default_factory=SystemClock)
+    poll_every: Mapping[str, timedelta] = field(default_factory=dict)
+    rules: Callable[[], Sequence[RuleWords]] = no_rules
+    public_url: str = ""

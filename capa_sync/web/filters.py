@@ -1,0 +1,162 @@
+"""The filters of the register: each parameter of the link with its SQL condition, and the words that describe it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from capa_sync.web.times import PageTimes, month_of
+from capa_sync.web.words import SEVERITIES, STAGES, STATES
+
+_IN = "(source, ticket_id) IN (SELECT source, ticket_id FROM {0})"
+_TODAY = _IN.format("v_today WHERE matter = '{0}'")
+_WARNED = "COALESCE(warnings_high, 0) + COALESCE(warnings_medium, 0) + COALESCE(warnings_low, 0)"
+_ENDED = "claimed_stage IN ('closed', 'rejected', 'cancelled', 'duplicate')"
+IN_WORK = f"NOT ({_ENDED})"
+BEGUN = "COALESCE(NULLIF(open_from, ''), NULLIF(detected_at, ''))"
+ENDED_AT = "COALESCE(NULLIF(open_until, ''), NULLIF(closed_at, ''))"
+IS_DATED = f"{BEGUN} IS NOT NULL AND ({IN_WORK} OR {ENDED_AT} IS NOT NULL)"
+"""The record began, and if it has ended, it is known when: others are in no trend."""
+AGES: Mapping[str, tuple[int, int]] = {
+    "0-30": (0, 30),
+    "31-60": (31, 60),
+    "61-90": (61, 90),
+    "91-180": (91, 180),
+    "over-180": (181, 10**9),
+}
+_FOUND = _IN.format("v_findings WHERE {0} = ? AND state = ? AND hidden_by = ''")
+_SEARCHED = ("title", "ticket_key", "register_no", "owner", "root_cause", "correction", "action_text", "requirement")
+
+
+def rank(column: str) -> str:
+    """Return the SQL for the place of a stage in its order; 0 for none and for stages outside the order."""
+    places = " ".join(f"WHEN '{stage}' THEN {place}" for place, stage in enumerate(tuple(STAGES)[:7], 1))
+    return f"CASE {column} {places} ELSE 0 END"
+
+
+GAP = f"{rank('claimed_stage')} > {rank('evidenced_stage')}"
+"""The claimed stage is further than what the filled fields prove."""
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A condition in SQL with its values; `says` describes it for the heading of the list."""
+
+    sql: str
+    values: tuple[object, ...] = ()
+    says: str = ""
+
+
+Maker = Callable[[str, Mapping[str, str], PageTimes], Condition | None]
+
+
+def _equal(column: str, says: str, words: Mapping[str, str] | None = None) -> Maker:
+    """Return a filter on a column; `none` finds records that have nothing there."""
+
+    def made(value: str, _all: Mapping[str, str], _times: PageTimes) -> Condition | None:
+        if words is not None and value not in words and value != "none":
+            return None
+        shown = "none" if value == "none" else value
+        return Condition(f"COALESCE({column}, '') = ?", ("" if value == "none" else value,), f"{says} {shown}")
+
+    return made
+
+
+def _choice(choices: Mapping[str, Condition]) -> Maker:
+    return lambda value, _all, _times: choices.get(value)
+
+
+def _finding(column: str) -> Maker:
+    """Return a filter on findings of a rule or clause; `finding` names their state, open by default."""
+
+    def made(value: str, given: Mapping[str, str], _times: PageTimes) -> Condition:
+        state = given.get("finding", "open")
+        state = state if state in STATES else "open"
+        says = f"{column} {value}" + ("" if state == "open" else f" ({STATES[state]})")
+        return Condition(_FOUND.format(column), (value, state), says)
+
+    return made
+
+
+def _month(sql: str, says: str) -> Maker:
+    """Return a filter on a month; its SQL takes the first instant and the first one after the month."""
+
+    def made(value: str, _all: Mapping[str, str], times: PageTimes) -> Condition | None:
+        month = month_of(value)
+        if month is None:
+            return None
+        start, end = map(times.start, month)
+        return Condition(f"{IS_DATED} AND {sql}", (start, end), f"{says} {month[0]:%B %Y}")
+
+    return made
+
+
+def _open_at(value: str, _all: Mapping[str, str], times: PageTimes) -> Condition | None:
+    """Return a filter on records that were open at the end of a month."""
+    month = month_of(value)
+    if month is None:
+        return None
+    end = times.start(month[1])
+    sql = f"{IS_DATED} AND {BEGUN} < ? AND COALESCE({ENDED_AT}, 'none') >= ?"
+    return Condition(sql, (end, end), f"open at the end of {month[0]:%B %Y}")
+
+
+def _search(value: str, _all: Mapping[str, str], _times: PageTimes) -> Condition:
+    escaped = value.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    sql = " OR ".join(f"{column} LIKE ? ESCAPE '\\'" for column in _SEARCHED)
+    return Condition(f"({sql})", (f"%{escaped}%",) * len(_SEARCHED), f"“{value}”")
+
+
+FILTERS: Mapping[str, Maker] = {
+    "q": _search,
+    "stage": _equal("claimed_stage", "claimed stage", STAGES),
+    "evidenced": _equal("evidenced_stage", "evidenced stage", STAGES),
+    "owner": _equal("owner", "owner"),
+    "source": _equal("source", "source"),
+    "grade": _equal("grade", "grade"),
+    "rule": _finding("rule"),
+    "clause": _finding("clause"),
+    "warning": _choice(
+        {
+            "any": Condition(f"{_WARNED} > 0", says="with open warnings"),
+            "none": Condition(f"{_WARNED} = 0", says="without open warnings"),
+            "new": Condition(_TODAY.format("warned"), says="newly warned"),
+            **{
+                level: Condition(f"COALESCE(warnings_{level}, 0) > 0", says=f"with {level} warnings")
+                for level in SEVERITIES[:3]
+            },
+        }
+    ),
+    "due": _choice(
+        {
+            "overdue": Condition(_TODAY.format("overdue"), says="overdue"),
+            "week": Condition(_TODAY.format("due"), says="due this week"),
+            "review": Condition(_TODAY.format("review_due"), says="effectiveness review due"),
+            "none": Condition("due_at IS NULL", says="without a due date"),
+        }
+    ),
+    "gap": _choice({"yes": Condition(GAP, says="claimed further than evidenced")}),
+    "state": _choice({"open": Condition(IN_WORK, says="open"), "ended": Condition(_ENDED, says="closed or ended")}),
+    "age": _choice(
+        {
+            name: Condition(f"{IN_WORK} AND days_open BETWEEN ? AND ?", days, f"open for {name} days")
+            for name, days in AGES.items()
+        }
+    ),
+    "opened": _month(f"{BEGUN} >= ? AND {BEGUN} < ?", "opened in"),
+    "ended": _month(f"{ENDED_AT} >= ? AND {ENDED_AT} < ?", "ended in"),
+    "open_at": _open_at,
+}
+"""Parameter -> its condition; a parameter or value that is not known filters nothing."""
+
+
+def conditions(given: Mapping[str, str], times: PageTimes) -> list[Condition]:
+    """Return the conditions of a link's parameters."""
+    found = [FILTERS[name](value, given, times) for name, value in given.items() if name in FILTERS and value]
+    return [condition for condition in found if condition is not None]
+
+
+def where(wanted: Sequence[Condition]) -> tuple[str, list[object]]:
+    """Return the WHERE clause of conditions, and its values in order."""
+    sql = " AND ".join(f"({condition.sql})" for condition in wanted)
+    return (f"WHERE {sql}" if sql else ""), [value for condition in wanted for value in condition.values]

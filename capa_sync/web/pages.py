@@ -1,0 +1,61 @@
+"""A plugin of Datasette: our own pages, each made by one function over the masked views and one template."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from datasette import hookimpl
+from datasette.utils.asgi import Request, Response
+
+from capa_sync.web.asked import Asked
+from capa_sync.web.record import record
+from capa_sync.web.records import records
+from capa_sync.web.rules import rules
+from capa_sync.web.sync import sync
+from capa_sync.web.times import PageTimes
+from capa_sync.web.today import today
+from capa_sync.web.trends import trends
+from capa_sync.web.words import coded
+
+Content = Callable[[Asked], dict[str, Any] | None]
+PAGES: Mapping[str, tuple[str, str, Content]] = {
+    "/": ("today.html", "Today", today),
+    "/records": ("records.html", "Register", records),
+    "/record": ("record.html", "", record),
+    "/rules": ("rules.html", "Rules", rules),
+    "/trends": ("trends.html", "Trends", trends),
+    "/sync": ("sync.html", "Sync", sync),
+}
+"""Path -> template, name in the navigation ("" for none), and the function that reads its content."""
+NAVIGATION = tuple((path, name) for path, (_, name, _) in PAGES.items() if name)
+
+
+@hookimpl  # type: ignore[untyped-decorator]
+def register_routes(datasette: object) -> list[tuple[str, Callable[..., Awaitable[Response]]]]:
+    """Add our pages to the site of a register, and nothing to any other Datasette."""
+    if getattr(datasette, "options", None) is None:
+        return []
+    return [(rf"^{path}$", _view(path)) for path in PAGES]
+
+
+def _view(path: str) -> Callable[..., Awaitable[Response]]:
+    template, _, content = PAGES[path]
+
+    async def view(datasette: Any, request: Request) -> Response:
+        arguments = {name: request.args.get(name) for name in request.args}
+        times = PageTimes(datasette.options.clock.now(), datasette.options.timezone)
+
+        def read(connection: sqlite3.Connection) -> dict[str, Any] | None:
+            asked = Asked(connection, arguments, times, datasette.options)
+            found = content(asked)
+            return None if found is None else {"sources": asked.sources(), **found}
+
+        found = await datasette.page.execute_fn(read)
+        if found is None:
+            return Response.text("the register knows no such ticket\n", status=404)
+        given = {"times": times, "path": path, "navigation": NAVIGATION, "coded": coded}
+        return Response.html(await datasette.render_template(template, {**given, **found}, request=request))
+
+    return view

@@ -1,0 +1,103 @@
+"""Instants and days as people read them, in the zone of the organisation; the exact instant is shown on hover."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from functools import cached_property
+from zoneinfo import ZoneInfo
+
+from markupsafe import Markup
+
+from capa_sync.model.amounts import count_of
+
+_MARK = Markup('<time datetime="{0}" title="{1}">{2}</time>')
+
+
+@dataclass(frozen=True)
+class PageTimes:
+    """The present instant and the zone of one request."""
+
+    now: datetime
+    timezone: str
+
+    @cached_property
+    def zone(self) -> ZoneInfo:
+        """Return the zone in which times are shown."""
+        return ZoneInfo(self.timezone)
+
+    @cached_property
+    def today(self) -> date:
+        """Return the day that it is there now."""
+        return self.now.astimezone(self.zone).date()
+
+    def day(self, value: str | None) -> Markup:
+        """Return a date, or the day of an instant: `2 Mar 2026`."""
+        return self._marked(value, lambda at: _day(at.date()))
+
+    def moment(self, value: str | None) -> Markup:
+        """Return an instant with its minute: `2 Mar 2026, 09:12`; a date alone stays a date."""
+        return self._marked(value, lambda at: f"{_day(at.date())}, {at:%H:%M}")
+
+    def late(self, value: str | None) -> str:
+        """Return how a due date lies to today: `today`, `in 3 days`, `12 days late`."""
+        due = self.local_day(value)
+        if due is None:
+            return ""
+        days = (due - self.today).days
+        if days < 0:
+            return f"{count_of(-days, 'day')} late"
+        return {0: "today", 1: "tomorrow"}.get(days, f"in {days} days")
+
+    def local_day(self, value: str | None) -> date | None:
+        """Return the day of a date or instant in the zone; None for none, and for a text that is neither."""
+        at = self._read(value)
+        return at.date() if at is not None else None
+
+    def start(self, day: date) -> str:
+        """Return the instant at which a day begins in the zone, in the form of the views."""
+        begun = datetime.combine(day, time(), self.zone).astimezone(UTC)
+        return f"{begun:%Y-%m-%dT%H:%M:%S}Z"
+
+    def _read(self, value: str | None) -> datetime | None:
+        if not value:
+            return None
+        try:
+            if len(value) == 10:
+                return datetime.combine(date.fromisoformat(value), time(), self.zone)
+            return instant(value).astimezone(self.zone)
+        except ValueError:
+            return None
+
+    def _marked(self, value: str | None, form: Callable[[datetime], str]) -> Markup:
+        at = self._read(value)
+        if value is None or at is None:
+            return Markup("")
+        if len(value) == 10:
+            return _MARK.format(value, f"{at:%A}", _day(at.date()))
+        return _MARK.format(value, f"{at:%A} {at.isoformat(' ', 'seconds')} ({self.timezone})", form(at))
+
+
+def instant(value: str) -> datetime:
+    """Return the instant of a view's text. Raises ValueError when it is none."""
+    return datetime.fromisoformat(value)
+
+
+def _day(day: date) -> str:
+    return f"{day.day} {day:%b %Y}"
+
+
+def months_until(day: date, number: int) -> list[date]:
+    """Return the first days of so many months, the last of them the month of `day`."""
+    last = day.year * 12 + day.month - 1
+    return [date(month // 12, month % 12 + 1, 1) for month in range(last - number + 1, last + 1)]
+
+
+def month_of(text: str) -> tuple[date, date] | None:
+    """Return the first day of a month `YYYY-MM` and of the next one; None for another text."""
+    try:
+        first = date.fromisoformat(f"{text}-01")
+        return first, date(first.year + first.month // 12, first.month % 12 + 1, 1)
+    except ValueError:
+        return None

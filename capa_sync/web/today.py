@@ -1,0 +1,55 @@
+"""Today: what needs somebody now, each with its reason and its next step; tickets and findings are counted apart."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from capa_sync.model.columns import RESTRICTED
+from capa_sync.web.asked import Asked, Row, link, record_link
+from capa_sync.web.words import MATTERS, Matter
+
+SHOWN = 8
+"""Rows of a section; the others are behind its link."""
+_COUNTS = """SELECT matter, COUNT(*) AS found, COUNT(DISTINCT source || ' ' || ticket_id) AS tickets
+    FROM v_today GROUP BY matter"""
+_ROWS = """SELECT source, ticket_id, ticket_key, register_no, title, owner, since, due_at, rule, severity, reason, fix
+    FROM v_today WHERE matter = ? ORDER BY {order} LIMIT ?"""
+_UNKNOWN = "SELECT source, reason, tickets, verdicts FROM v_cannot_tell ORDER BY tickets DESC, source, reason"
+
+
+def today(asked: Asked) -> dict[str, Any]:
+    """Return the content of the page."""
+    counts = {row["matter"]: row for row in asked.rows(_COUNTS)}
+    sections = [_section(asked, matter, counts[matter.name]) for matter in MATTERS if matter.name in counts]
+    stale = [row for row in asked.sources() if row["is_stale"] or row["problem"] or row["safety_stop"]]
+    unknown = asked.rows(_UNKNOWN)
+    return {
+        "sections": sections,
+        "stale": stale,
+        "unknown": unknown[:SHOWN],
+        "unknown_more": max(0, len(unknown) - SHOWN),
+        "unknown_verdicts": sum(row["verdicts"] for row in unknown),
+        "is_calm": not sections and not stale,
+    }
+
+
+def _section(asked: Asked, matter: Matter, counts: Row) -> dict[str, Any]:
+    rows = asked.rows(_ROWS.format(order=matter.order), (matter.name, SHOWN))
+    return {
+        "matter": matter,
+        "tickets": counts["tickets"],
+        "findings": counts["found"] if matter.name == "warned" else 0,
+        "writes": counts["found"] if matter.name == "stuck_write" else 0,
+        "more": max(0, counts["found"] - len(rows)),
+        "all": f"/records?{matter.rows}" if matter.rows else link("/register/v_today", matter__exact=matter.name),
+        "rows": [_worded(matter, row) for row in rows],
+    }
+
+
+def _worded(matter: Matter, row: Row) -> Row:
+    """Return a row with its link and its next step in words; of a confidential ticket, both without its texts."""
+    shown = {**row, "link": record_link(row), "is_hidden": row["title"] == RESTRICTED}
+    if shown["is_hidden"]:
+        shown |= {"title": "", "owner": "", "reason": "", "fix": ""}
+    owner, ticket = shown["owner"] or "its owner", f"{row['source']}:{row['ticket_key']}"
+    return {**shown, "step": shown["fix"] or matter.step.format(owner=owner, ticket=ticket)}

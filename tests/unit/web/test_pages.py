@@ -1,0 +1,344 @@
+"""Our own pages: what they show, that links and counts agree, and that hostile or confidential text does nothing."""
+
+from __future__ import annotations
+
+import html
+import re
+import sqlite3
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+import requests
+
+from capa_sync.errors import Problem, RuleFileError
+from capa_sync.model.page import PageOptions, RuleWords
+from capa_sync.model.settings import JudgeOptions
+from capa_sync.rules import load_rules, rules_in_words
+from capa_sync.starter import starter_path
+from capa_sync.web import RegisterPage, serve_register
+from capa_sync.web.asked import Asked
+from capa_sync.web.chart import Point, bar_chart
+from capa_sync.web.record import record
+from capa_sync.web.site import RegisterSite
+from capa_sync.web.times import PageTimes
+from capa_sync.web.today import today
+from tests.patience import PATIENCE
+from tests.unit.store.fake_parser import SOURCE, T0
+from tests.unit.web.conftest import HOSTILE, SECRET
+from tests.unit.web.world import OTHER, build_world
+from tests.unit.writeback.harness import ManualClock
+
+ZONE = "Europe/London"
+PATHS = (
+    "",
+    "records",
+    "records?q=a&sort=due",
+    "records?rule=root-cause-before-action",
+    *(f"record?source={SOURCE}&ticket={number}" for number in range(1, 8)),
+    f"record?source={OTHER}&ticket=aa",
+    "rules?rule=rca-method",
+    "trends",
+    "sync",
+)
+RULES = (
+    RuleWords("owner-active", 6, HOSTILE, "10.1", "warn", "low", ((0, "Track: x"),), ((0, "any:"), (1, "b")), 3),
+)
+
+
+@pytest.fixture(scope="module")
+def world_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the path of the register."""
+    path = tmp_path_factory.mktemp("world") / "register.db"
+    build_world(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def world(world_file: Path) -> Iterator[RegisterPage]:
+    """Serve the register two hours after its last reading, in London."""
+    options = PageOptions(ZONE, ManualClock(T0 + timedelta(minutes=2)), {SOURCE: timedelta(minutes=1)}, lambda: RULES)
+    running = serve_register(world_file, "127.0.0.1:0", options)
+    yield running
+    running.stop()
+
+
+def text_of(world: RegisterPage, path: str) -> str:
+    """Return a page's text as a person reads it: without markup, white space joined."""
+    answer = requests.get(world.url + path, timeout=PATIENCE)
+    assert answer.status_code == 200, answer.text
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", answer.text)).split())
+
+
+def section(text: str, title: str, end: str) -> str:
+    """Return what stands between a heading and the next one."""
+    return text.rpartition(f" {title} ")[2].partition(f" {end} ")[0]
+
+
+def test_today_lists_each_matter_with_its_reason_and_its_next_step(world: RegisterPage) -> None:
+    """Tickets and findings are counted apart, and nothing is listed that needs nobody."""
+    text = text_of(world, "")
+    assert text.count("CAPA-4") == 1
+    assert "Monday 2 March 2026" in text
+    assert "servicenow last read to its end 2 days ago 503 from the tracker" in text
+    assert "CAPA-1 Access review missed 18 Feb 2026 · 12 days late · Ann Lee Ask Ann Lee to finish it" in text
+    assert "5 Mar 2026 · in 3 days" in text
+    assert "CAPA-4 Backups untested 4 Mar 2026 · in 2 days" in text
+    assert "New warnings 4 findings on 3 tickets" in text
+    assert "root-cause-before-action is broken Write the cause down." in text
+    assert "CAPA-5 Old firewall rule high 7 Mar 2026 · in 5 days" in text
+    assert "Stuck writes 1 write on 1 ticket" in text
+    assert "then run capa-sync retry ." in text
+    assert "explain paper:CAPA-6" in text
+    assert "'cause' is not mapped" in text
+    assert "paper: 1 check on 1 ticket" in text
+    assert "Plain" not in text
+
+
+def test_a_calm_register_says_so(tmp_path: Path) -> None:
+    """Where nothing is due, stuck or stale there is one sentence, and no list."""
+    from capa_sync.store import open_register
+
+    path = tmp_path / "register.db"
+    open_register(path, clock_now=T0).close()
+    running = serve_register(path, "127.0.0.1:0")
+    try:
+        assert "Nothing needs you now" in text_of(running, "")
+        assert "The register is empty" in text_of(running, "records")
+        assert "No source has been read yet" in text_of(running, "sync")
+        assert "There is nothing to draw yet" in text_of(running, "trends")
+        assert "No rule has been evaluated yet" in text_of(running, "rules")
+    finally:
+        running.stop()
+
+
+@pytest.mark.parametrize(
+    ("query", "keys"),
+    [
+        ("due=overdue", ["CAPA-1"]),
+        ("due=week", ["CAPA-3"]),
+        ("due=review", ["CAPA-4"]),
+        ("warning=new", ["CAPA-1", "CAPA-3", "CAPA-2"]),
+        ("warning=high", ["CAPA-1"]),
+        ("stage=planned&gap=yes&grade=major", ["CAPA-1"]),
+        ("rule=root-cause-before-action&finding=waived", ["CAPA-5"]),
+        ("clause=ISO+27001+10.2+b", ["CAPA-1"]),
+        ("q=second+LINE", ["CAPA-1"]),
+        ("q=%25review%25", []),
+        ("q=NC-2026-0004", ["CAPA-4"]),
+        ("owner=none", []),
+        ("stage=no-such-stage&source=paper&q=firewall", ["CAPA-5"]),
+        (f"q={SECRET}", []),
+        ("opened=2026-13&q=twice", ["CAPA-7"]),
+    ],
+)
+def test_a_link_lists_the_records_that_it_names(world: RegisterPage, query: str, keys: list[str]) -> None:
+    """The filter is the link; what is no value of a filter filters nothing; hidden texts are not searched."""
+    page = requests.get(f"{world.url}records?{query}", timeout=PATIENCE).text
+    assert re.findall(r'scope="row"[^>]*><a [^>]*>(.*?)</a>', page) == keys
+
+
+def test_the_register_explains_claimed_and_evidenced(world: RegisterPage) -> None:
+    """Where the status claims more than the fields prove, the row names what is missing."""
+    text = text_of(world, "records?q=Access")
+    assert "1 record found. 1 with 2 open warnings (1 high, 0 medium, 1 low)." in text
+    assert "planned proven: contained, missing: Root cause 18 Feb 2026 12 days late 1 high 1 low" in text
+    assert "Evidenced stage is the furthest stage that the filled fields prove" in text
+
+
+def test_a_record_is_one_timeline_with_the_entries_behind_its_findings(world: RegisterPage) -> None:
+    """Changes, findings and our comment stand in the order of time; evidence points to its history entry."""
+    path = f"record?source={SOURCE}&ticket=1"
+    text = text_of(world, path)
+    life = text.partition(" Timeline ")[2]
+    steps = [
+        "capa-sync wrote the comment",
+        "Finding opened again",
+        "2 fields changed by paper:bob",
+        "Finding cleared",
+    ]
+    assert [life.index(step) for step in steps] == sorted(life.index(step) for step in steps)
+    assert "Root cause is missing" in life  # the text that we wrote
+    assert "root cause: filled before action started: no" in text
+    assert "Name an owner" in text
+    assert "12 days late" in text
+    assert "Nobody owned the list." in text
+    raw = requests.get(world.url + path, timeout=PATIENCE).text
+    (anchor,) = set(re.findall(r'href="#(change-\d+)"', raw))
+    assert re.search(rf'id="{anchor}".*?Planned', raw, re.DOTALL)
+
+
+def test_a_joined_record_shows_both_tickets(world: RegisterPage) -> None:
+    """Each page leads to the other; the timeline names the ticket of each change."""
+    primary = text_of(world, f"record?source={SOURCE}&ticket=7")
+    assert "The same nonconformity as PRB001 on servicenow" in primary
+    assert "Both are counted once, here." in primary
+    assert "on PRB001" in primary
+    assert "It is judged and counted there." in text_of(world, f"record?source={OTHER}&ticket=aa")
+
+
+def test_an_unknown_ticket_is_404_and_a_quarantined_one_says_why(world: RegisterPage) -> None:
+    """No parameter of a record's page makes an error."""
+    for query in ("", "?source=paper", "?source=paper&ticket=404", "?ticket=1%00"):
+        assert requests.get(f"{world.url}record{query}", timeout=PATIENCE).status_code == 404
+    assert "Quarantined. status <script>" in text_of(world, f"record?source={SOURCE}&ticket=6")
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_no_page_runs_or_shows_what_it_should_not(world: RegisterPage, path: str) -> None:
+    """Hostile text is text, hidden text is hidden; no script, style or address of another host is in a page."""
+    answer = requests.get(world.url + path, timeout=PATIENCE)
+    page = answer.text
+    assert SECRET not in page
+    assert "<img" not in page
+    assert "<script" not in page
+    assert not re.search(r"<[^>]*\s(style|on\w+)=", re.sub(r'"[^"]*"', '""', page))
+    assert "javascript:" not in page
+    loaded = re.findall(r"<(?:link|script|img|iframe)[^>]*(?:href|src)=\"([^\"]*)", page)
+    assert loaded == ["/page/style.css"]
+    policy = answer.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert "script-src" not in policy
+
+
+def test_every_point_of_the_trends_leads_to_as_many_records(world: RegisterPage) -> None:
+    """The rows behind a point are as many as it says, around midnight and the clock change too; months reconcile."""
+    page = requests.get(world.url + "trends", timeout=PATIENCE).text
+    table = page.partition('id="months"')[2].partition("</table>")[0]
+    rows = [[int(cell) for cell in re.findall(r">(\d+)<", row)] for row in table.split("<tr>")[2:]]
+    assert len(rows) == 13
+    assert all(start + opened - ended == end for start, opened, ended, end in rows)
+    assert all(row[0] == before[3] for before, row in pairwise(rows))
+    assert sum(row[1] for row in rows) > 20
+    points = set(re.findall(r'<a href="(/records\?[^"]+)" aria-label="[^"]*?(\d+) records? ', page))
+    points |= {(link, value) for link, value in re.findall(r'<a href="(/records\?[^"]+)">(\d+)</a>', table)}
+    assert len(points) > 40
+    for link, value in points:
+        found = requests.get(world.url + html.unescape(link)[1:], timeout=PATIENCE).text
+        (count,) = re.findall(r'id="counts"><strong>(\d+)<', found)
+        assert count == value, link
+
+
+def test_rules_say_what_they_ask_and_where_they_cannot_tell(world: RegisterPage) -> None:
+    """Each count leads to its tickets; a rule whose file is gone stays listed with its findings."""
+    text = text_of(world, "rules?rule=rca-method")
+    assert "It then requires: any: b" in text
+    assert "No file of the present rules has it" in text
+    assert "Why it cannot tell: 'cause' is not mapped" in text
+    page = requests.get(world.url + "rules", timeout=PATIENCE).text
+    for link, value in re.findall(r'class="count"><a href="(/records[^"]*)">(\d+)</a>', page):
+        found = requests.get(world.url + html.unescape(link)[1:], timeout=PATIENCE).text
+        assert re.findall(r'id="counts"><strong>(\d+)<', found) == [value]
+
+
+def test_rule_files_in_the_middle_of_an_edit_leave_the_page_standing(world_file: Path) -> None:
+    """Counts stay, and one line names the file."""
+
+    def broken() -> tuple[RuleWords, ...]:
+        raise RuleFileError([Problem("rules/x.yaml", 3, "there is no phrase 'fillde'", "write filled")])
+
+    running = serve_register(world_file, "127.0.0.1:0", PageOptions(rules=broken))
+    try:
+        text = text_of(running, "rules")
+    finally:
+        running.stop()
+    assert "rules/x.yaml:3: there is no phrase 'fillde'" in text
+    assert "The owner is active" in text
+
+
+def test_the_shipped_rules_are_told_in_words() -> None:
+    """Every rule says what it requires, blocks with their members below them."""
+    rules = rules_in_words(load_rules([starter_path("rules")], JudgeOptions()))
+    assert all(rule.requires and rule.title and rule.tests for rule in rules)
+    told = next(rule for rule in rules if rule.id == "root-cause-before-action")
+    assert (0, "root cause: filled before action started") in told.requires
+    assert (0, "at least one of these:") in told.applies
+    assert any(depth == 1 and line.endswith("at least planned") for depth, line in told.applies)
+    assert told.clause == "ISO 27001 10.2 b"
+
+
+def test_sync_shows_how_fresh_and_complete_each_source_is(world: RegisterPage) -> None:
+    """Age, problem, writes and quarantine stand under their source."""
+    text = text_of(world, "sync")
+    assert "Problem: 503 from the tracker" in text
+    assert "As of 2 Mar 2026, 09:00 2 min ago" in text
+    assert "Writes: 1 delivered, 1 failed" in text
+    assert "Stuck writes 1" in text
+    assert "Quarantined tickets 1" in text
+
+
+def test_today_and_record_read_no_table_as_a_whole(world_file: Path) -> None:
+    """SQLite's own plans search all tables that grow with the tickets, whatever the page asks."""
+    connection = RegisterSite(world_file).page.connect()
+    asked: list[str] = []
+    connection.set_trace_callback(asked.append)
+    times = PageTimes(T0, ZONE)
+    for content, arguments in ((today, {}), (record, {"source": SOURCE, "ticket": "7"})):
+        assert content(Asked(connection, arguments, times, PageOptions())) is not None
+    connection.set_trace_callback(None)
+    plans = [
+        (str(row[3]), sql)
+        for sql in asked
+        if not sql.startswith("--")
+        for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}")
+    ]
+    connection.close()
+    scans = {(step, sql) for step, sql in plans if step.startswith("SCAN")}
+    assert {step for step, _ in scans if not re.fullmatch(ALLOWED, step)} == set()
+    assert len(asked) > 15
+
+
+ALLOWED = (
+    r"SCAN (CONSTANT ROW|s|d|x|f( LEFT-JOIN)?)"  # sources, and what a view before it has found already
+    r"|SCAN \d+ CONSTANT ROWS"
+    r"|SCAN (run|r|b|cursor|source)( USING (COVERING )?INDEX \w+)?"
+    r"|SCAN (v USING (COVERING )?INDEX verdict_unknown|mirror USING (COVERING )?INDEX mirror_absent|quarantine.*)"
+)
+"""Tables of a row a source or run, and the partial indexes that hold only what cannot be told or is absent."""
+
+
+@pytest.mark.parametrize(
+    ("value", "day", "moment", "exact"),
+    [
+        ("2026-03-28T23:30:00Z", "28 Mar 2026", "28 Mar 2026, 23:30", "Saturday 2026-03-28 23:30:00+00:00"),
+        ("2026-03-29T23:30:00Z", "30 Mar 2026", "30 Mar 2026, 00:30", "Monday 2026-03-30 00:30:00+01:00"),
+        ("2026-03-29T23:30:00.250000Z", "30 Mar 2026", "30 Mar 2026, 00:30", "Monday 2026-03-30 00:30:00+01:00"),
+        ("2026-03-29", "29 Mar 2026", "29 Mar 2026", "Sunday"),
+        ("restricted", "", "", ""),
+        (None, "", "", ""),
+    ],
+)
+def test_dates_are_shown_in_the_zone_of_the_organisation(
+    value: str | None, day: str, moment: str, exact: str
+) -> None:
+    """The text is for people, the exact instant stands in the title; what is no date shows nothing."""
+    times = PageTimes(datetime(2026, 3, 30, 23, 30, tzinfo=UTC), ZONE)
+    assert times.today.isoformat() == "2026-03-31"
+    for shown, expected in ((times.day(value), day), (times.moment(value), moment)):
+        assert re.sub(r"<[^>]+>", "", shown) == expected
+        assert exact in shown
+
+
+def test_a_chart_begins_at_zero_and_its_highest_bar_stays_inside() -> None:
+    """Heights are in proportion to the values, at every size."""
+    for most in (0, 1, 4, 5, 39, 41, 12_345):
+        chart = bar_chart(["a", "b"], [("first", [Point(most, ""), Point(0, "")])])
+        high, low = chart.bars
+        assert low.height == 0
+        assert 0 <= high.height <= chart.floor
+        assert high.y + high.height == pytest.approx(chart.floor, abs=0.2)
+        assert chart.ticks[-1].value >= most
+
+
+def test_other_programs_read_the_same_matters_from_the_file(world_file: Path) -> None:
+    """`v_today` has a row for each kind of matter."""
+    connection = sqlite3.connect(world_file)
+    rows = connection.execute("SELECT matter, ticket_key FROM v_today ORDER BY 1, 2").fetchall()
+    connection.close()
+    assert ("overdue", "CAPA-1") in rows
+    assert {matter for matter, _ in rows} == {
+        "overdue", "due", "review_due", "warned", "waiver_ends", "stuck_write", "quarantined",
+    }  # fmt: skip
