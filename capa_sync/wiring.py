@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from capa_sync.daemon.collector import calm_collector
 from capa_sync.daemon.runtime import Runtime, SourceContext
+from capa_sync.daemon.waiver_file import WaiverFile
 from capa_sync.errors import Problem, UserError
 from capa_sync.kinds import BuildRequest
 from capa_sync.mapping import MappingFile, bind, load_mapping, unknown_sources
@@ -154,6 +155,8 @@ def build_runtime(
     """Build the runtime on an open register; `write_mode` overrides the mode of every source."""
     calm_collector()
     runtime = Runtime(register, configuration.rules, configuration.options, {}, clock, stop=stop)
+    if name := configuration.settings.waivers.file:
+        runtime.waiver_file = WaiverFile(configuration.folder / name, name)
     runtime.contexts = {
         name: _source_context(configuration, name, register, clock, stop, write_mode)
         for name in configuration.settings.sources

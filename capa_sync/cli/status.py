@@ -89,6 +89,7 @@ def _lines(health: dict[str, Any]) -> list[str]:
     return [
         *lines,
         *waived_lines(health["waived"]),
+        *(f"waivers file: {problem}" for problem in health["waiver_file"]["problems"]),
         *older_wording_lines(health["older_wording"]),
         *cannot_tell_lines(health["cannot_tell"]),
     ]

@@ -43,6 +43,7 @@ def summary_of(runtime: Runtime, results: Sequence[CycleResult]) -> dict[str, An
         ],
         "findings": findings,
         "waived": register.reports.waived(),
+        "waiver_file": register.waivers.file()[2],
         "writes": register.reports.writes_by_state(),
         "records": register.reports.count_records(),
         "quarantined": register.reports.quarantined(),
@@ -116,6 +117,8 @@ def print_trouble(summary: Mapping[str, Any]) -> None:
         say(right, err=True)
     for problem in summary["mapping"]:
         say(f"mapping: {problem}", err=True)
+    for problem in summary["waiver_file"]:
+        say(f"waivers file: {problem}", err=True)
 
 
 def _source_line(source: Mapping[str, Any]) -> str:

@@ -16,11 +16,13 @@ from capa_sync.cli.context import (
     json_option,
     open_for_reading,
     print_json,
+    read_configuration,
     read_settings,
     register_path,
     say,
 )
 from capa_sync.cli.verbs import VerbCommand
+from capa_sync.errors import Problem, UserError
 from capa_sync.model.amounts import count_of
 from capa_sync.model.waiver import WaiverState
 from capa_sync.store import Register
@@ -34,20 +36,29 @@ SOON = timedelta(days=14)
     examples=(
         ("capa-sync waivers", "those that have not ended"),
         ("capa-sync waivers --all --json", "all that were ever recorded, for programs"),
+        ("capa-sync waivers --check", "before a change of the waivers file is merged"),
     ),
 )
 @click.option("--all", "with_ended", is_flag=True, help="Also list those that have ended.")
+@click.option("--check", "checks", is_flag=True, help="Only check the waivers file of the settings.")
 @config_option
 @json_option
-def waivers(with_ended: bool, config: Path, test_clock: str | None, as_json: bool) -> None:
+def waivers(with_ended: bool, checks: bool, config: Path, test_clock: str | None, as_json: bool) -> None:
     """List the waivers, and which of them end soon.
 
-    Each with the verdict of its rule as it is without the waiver. It asks no tracker and needs no secret.
+    Each with the verdict of its rule as it is without the waiver. It asks no tracker and needs no secret. With
+    --check it needs no register, and ends with 2 when the waivers file has a mistake.
     """
+    if checks:
+        number = _checked(config)
+        print_json({"waivers": number}) if as_json else say(f"{count_of(number, 'waiver')}, no mistake")
+        return
     settings, clock = read_settings(config), clock_from(test_clock)
     today = clock.now().astimezone(ZoneInfo(settings.timezone)).date()
     with open_for_reading(register_path(config, settings), clock) as register:
-        listed = waiver_rows(register, today)
+        listed, problems = waiver_rows(register, today), register.waivers.file()[2]
+    for line in problems:
+        say(line, err=True)
     listed = [row for row in listed if with_ended or row["state"] != WaiverState.ENDED]
     if as_json:
         print_json(listed)
@@ -57,6 +68,20 @@ def waivers(with_ended: bool, config: Path, test_clock: str | None, as_json: boo
             say(line)
     soon = sum(row["ends_soon"] for row in listed)
     say(f"{count_of(len(listed), 'waiver')}; {soon} within {SOON.days} days of the end")
+
+
+def _checked(config: Path) -> int:
+    """Return how many waivers the file of the settings holds. Raises UserError with its mistakes."""
+    from capa_sync.mapping import load_waivers
+
+    configuration = read_configuration(config, with_secrets=False)
+    name = configuration.settings.waivers.file
+    if not name:
+        hint = 'write `file = "waivers.yaml"` below `[waivers]`'
+        raise UserError([Problem(str(config), 0, "the settings name no waivers file", hint)])
+    people = [mapping.people for mapping in configuration.mappings.values()]
+    rules = [rule.id for rule in configuration.rules.rules]
+    return len(load_waivers(configuration.folder / name, name, people, rules))
 
 
 def waiver_rows(register: Register, today: date) -> list[dict[str, Any]]:
@@ -71,12 +96,14 @@ def _as_dict(row: Mapping[str, Any], today: date) -> dict[str, Any]:
     state, why = (WaiverState.ENDED.value, f"its last day was {until}") if is_over else (row["state"], row["why"])
     shown = {
         name: row[name]
-        for name in ("source", "rule", "result", "severity", "until", "reason", "asked_by", "approved_by", "way")
+        for name in ("source", "rule", "result", "severity", "until", "reason", "asked_by", "approved_by")
     }
     return {
         "ticket": row["ticket_key"],
         **shown,
+        "way": row["way"],
         "recorded_by": row["recorded_by"],
+        "revision": row["revision"],
         "asked_at": row["asked_at"],
         "ended_at": row["ended_at"],
         "state": state,

@@ -34,6 +34,7 @@ from capa_sync.daemon.reading import (
 )
 from capa_sync.daemon.runtime import Runtime, SourceContext
 from capa_sync.daemon.thread_pool import ThreadPool
+from capa_sync.daemon.waiver_entries import take_waiver_file
 from capa_sync.daemon.writing import plan_due_tickets
 from capa_sync.errors import (
     ALL,
@@ -158,6 +159,7 @@ def _read(runtime: Runtime, context: SourceContext, result: CycleResult, is_forc
 def _pass_on(runtime: Runtime, context: SourceContext) -> None:
     """Between reading and judging: settle which tickets are due, before any joined record is judged."""
     now = runtime.clock.now()
+    take_waiver_file(runtime, context, now)
     pass_to_primaries(runtime, context, now)
     if runtime.joins.is_learnt_before_judging(context.name):
         runtime.joins.note_known(context.name, now)

@@ -44,6 +44,7 @@ def health_of(register: Register, poll_every: Mapping[str, timedelta], now: date
             for cause, tickets in _held_back(register, name).items()
         ],
         "waived": register.reports.waived(),
+        "waiver_file": dict(zip(("name", "revision", "problems"), register.waivers.file(), strict=True)),
         "older_wording": register.outbox.older_wording(),
         "cannot_tell": register.reports.cannot_tell(),
         "stuck_writes": [

@@ -205,6 +205,7 @@ class _ResultWriter:
         register.findings.replace_verdicts(name, {key: rows.verdicts for key, rows in found.items()}, self._now)
         register.waivers.replace_standings(name, {key: rows.standings for key, rows in found.items()})
         for rows in found.values():
+            register.waivers.bind(rows.bound_waivers)
             register.waivers.end(rows.ended_waivers, self._now)
         register.findings.next_dues(name, {key: rows.next_due_at for key, rows in found.items()})
         register.records.give_numbers(name, {key: rows.year for key, rows in found.items()})

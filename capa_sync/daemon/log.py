@@ -32,6 +32,7 @@ class LogAction(StrEnum):
     RIGHT_MISSING = "right_missing"
     FIELD_DRIFTED = "field_drifted"
     MAPPING_PROBLEM = "mapping_problem"
+    WAIVERS_PROBLEM = "waivers_problem"
     TICKET_QUARANTINED = "ticket_quarantined"
     FINDING_OPENED = "finding_opened"
     FINDING_CHANGED = "finding_changed"

@@ -138,6 +138,7 @@ class Pipeline:
                 actions=action_rows(record),
                 timeline=birth_rows(record),
                 waivers=on.states,
+                bound_waivers=on.bound,
             )
             yield Evaluated(record.ticket_id, rows, events_of(diff), plan)
 

@@ -12,6 +12,7 @@ from capa_sync.daemon.inputs import PipelineInputs, SourceInputs
 from capa_sync.daemon.joins import Joins
 from capa_sync.daemon.outcome import Outcome
 from capa_sync.daemon.plan_cache import PlanCache
+from capa_sync.daemon.waiver_file import WaiverFile
 from capa_sync.daemon.withheld_plans import WithheldPlans
 from capa_sync.errors import Problem
 from capa_sync.kinds import SourceKind
@@ -52,6 +53,7 @@ class SourceContext:
         notes: where the mapping does not fit the settings.
         logged: mapping problems that this process has logged; they are not repeated at each sign-in.
         url: address of the tracker for people. scope: what is read there (the query), in words for people.
+        waivers_taken: digest of the waivers file as this process took it last.
         clock_skew: the tracker's clock minus ours, as last seen. max_clock_skew: the largest skew at which we judge.
     """
 
@@ -77,6 +79,7 @@ class SourceContext:
     logged: set[str] = field(default_factory=set)
     clock_skew: timedelta = timedelta(0)
     max_clock_skew: timedelta = timedelta(minutes=10)
+    waivers_taken: str | None = None
 
     def inputs(self) -> SourceInputs:
         """Return what the pipeline reads of this source, as it is now."""
@@ -138,6 +141,7 @@ class Runtime:
             record is the primary. clock: the time. stop: set when the process must stop.
         progress, checkpoint: hooks for progress bars and for the kill test.
         workers: the worker pool that evaluates due tickets when there are many.
+        waiver_file: the reviewed file of waivers, or none.
     """
 
     register: Register
@@ -149,6 +153,7 @@ class Runtime:
     progress: Progress = no_progress
     checkpoint: Callable[[str], None] = no_checkpoint
     workers: EvaluationPool = field(default_factory=NoPool)
+    waiver_file: WaiverFile = field(default_factory=WaiverFile)
 
     @property
     def joins(self) -> Joins:

@@ -10,11 +10,11 @@ from zoneinfo import ZoneInfo
 
 from capa_sync.daemon.pipeline import explain
 from capa_sync.daemon.runtime import Runtime
-from capa_sync.daemon.waiving import case_of, severity_of
+from capa_sync.daemon.waiving import case_of, has_finding, severity_of
 from capa_sync.errors import Problem, UserError
 from capa_sync.findings import standing_of
 from capa_sync.mapping import People
-from capa_sync.model.finding import Finding, FindingState, Outcome, Verdict
+from capa_sync.model.finding import Finding, Verdict
 from capa_sync.model.near import day_hint, near_or_all
 from capa_sync.model.record import CapaRecord
 from capa_sync.model.ticket import Presence
@@ -25,7 +25,6 @@ from capa_sync.store import Register
 LONGEST_REASON = 1_000
 """Characters of a reason, at most; the ticket shows the first 120."""
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
-_LIVE = frozenset({FindingState.OPEN, FindingState.WAIVED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,8 +146,7 @@ def _finding(
     verdict = next((verdict for verdict in verdicts if verdict.rule == rule), None)
     episodes = runtime.register.findings.latest(source, ticket_id)
     latest = next((finding for finding in episodes if finding.rule == rule), None)
-    is_live = latest is not None and latest.state in _LIVE
-    if not is_live and (verdict is None or verdict.outcome is not Outcome.BREACH):
+    if not has_finding(verdict, latest):
         raise _refused(f"{rule} finds nothing on '{name}', so there is nothing to waive")
     if record.fields["owner"].state in {ValueState.ERROR, ValueState.UNREADABLE}:
         raise _refused(

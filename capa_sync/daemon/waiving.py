@@ -9,7 +9,7 @@ from datetime import datetime
 from capa_sync.daemon.inputs import PipelineInputs
 from capa_sync.findings import Standing, WaiverCase, newest_first, standing_of
 from capa_sync.mapping import People
-from capa_sync.model.finding import Finding, Outcome, Severity, Verdict
+from capa_sync.model.finding import Finding, FindingState, Outcome, Severity, Verdict
 from capa_sync.model.light import light
 from capa_sync.model.record import CapaRecord
 from capa_sync.model.waiver import Granted, Waiver, WaiverState
@@ -21,10 +21,12 @@ class TicketWaivers:
 
     Attributes:
         decided: the newest first. granted: rule -> the waiver that counts for its finding.
+        bound: id -> what the rule reads now, of those that are bound to it from now on.
     """
 
     decided: tuple[tuple[Waiver, Standing], ...]
     granted: Mapping[str, Granted]
+    bound: Mapping[int, Mapping[str, str]]
 
     @property
     def next_end(self) -> datetime | None:
@@ -37,7 +39,8 @@ class TicketWaivers:
         return [(waiver, standing.state, standing.why) for waiver, standing in self.decided]
 
 
-NO_WAIVERS = TicketWaivers((), {})
+_LIVE = frozenset({FindingState.OPEN, FindingState.WAIVED})
+NO_WAIVERS = TicketWaivers((), {}, {})
 
 
 def waivers_on(
@@ -53,17 +56,38 @@ def waivers_on(
         return NO_WAIVERS
     judged = {verdict.rule: verdict for verdict in verdicts}
     known = {finding.rule: finding for finding in previous}
-    decided, granted = [], dict[str, Granted]()
+    decided, granted, bound = [], dict[str, Granted](), dict[int, Mapping[str, str]]()
     for waiver in newest_first(waivers):
-        verdict = judged.get(waiver.rule)
-        severity = severity_of(verdict, known.get(waiver.rule))
-        standing = standing_of(waiver, case_of(inputs, record, waiver.rule, severity, now))
-        if verdict is None and standing.state is WaiverState.ACTIVE:
-            standing = replace(standing, state=WaiverState.INACTIVE, why=f"no active rule is named {waiver.rule}")
+        verdict, latest = judged.get(waiver.rule), known.get(waiver.rule)
+        case = case_of(inputs, record, waiver.rule, severity_of(verdict, latest), now)
+        standing = _without_effect(standing_of(waiver, case), waiver, verdict, latest)
+        if not waiver.is_bound and has_finding(verdict, latest):
+            bound[waiver.id] = case.reads
         decided.append((waiver, standing))
         if standing.state is WaiverState.ACTIVE and standing.until is not None:
             granted.setdefault(waiver.rule, _granted(waiver, standing.until, inputs.source.mapping.people))
-    return TicketWaivers(tuple(decided), granted)
+    return TicketWaivers(tuple(decided), granted, bound)
+
+
+def has_finding(verdict: Verdict | None, latest: Finding | None) -> bool:
+    """Return whether a rule has an open or waived finding, or opens one now."""
+    is_breach = verdict is not None and verdict.outcome is Outcome.BREACH
+    is_unsure = verdict is not None and verdict.outcome is Outcome.CANNOT_TELL
+    return is_breach or (is_unsure and latest is not None and latest.state in _LIVE)
+
+
+def _without_effect(standing: Standing, waiver: Waiver, verdict: Verdict | None, latest: Finding | None) -> Standing:
+    """Return the standing of a waiver whose rule is not active, or that was recorded where nothing was found."""
+    if standing.state is WaiverState.ENDED:
+        return standing
+    if verdict is None:
+        return replace(standing, state=WaiverState.INACTIVE, why=f"no active rule is named {waiver.rule}")
+    if waiver.is_bound or has_finding(verdict, latest):
+        return standing
+    if verdict.outcome is Outcome.CANNOT_TELL:
+        return replace(standing, state=WaiverState.INACTIVE, why=f"{waiver.rule} cannot tell yet")
+    why = f"{waiver.rule} found nothing on the ticket, so there was nothing to waive"
+    return Standing(WaiverState.ENDED, why, None)
 
 
 def severity_of(verdict: Verdict | None, latest: Finding | None) -> Severity:

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from capa_sync.model.finding import Severity
 from capa_sync.model.light import light
-from capa_sync.model.waiver import Waiver, WaiverState, end_of
+from capa_sync.model.waiver import SHORTEST_REASON, Waiver, WaiverState, end_of
 
 MOST_DAYS: Mapping[Severity, int] = {
     Severity.INFO: 365,
@@ -17,8 +17,6 @@ MOST_DAYS: Mapping[Severity, int] = {
     Severity.HIGH: 90,
 }
 """Days for which a finding of a severity may be waived at most (docs/clause10.md 5.1)."""
-SHORTEST_REASON = 20
-"""Characters of a reason, at least."""
 
 
 @light

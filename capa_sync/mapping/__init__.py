@@ -11,6 +11,7 @@ from capa_sync.mapping.people import People, load_people, persons_of
 from capa_sync.mapping.roles import LinkRules, role_of
 from capa_sync.mapping.schema import MappingFile
 from capa_sync.mapping.source_names import unknown_sources
+from capa_sync.mapping.waiver_file import WaiverEntry, load_waivers
 
 __all__ = [
     "BoundMapping",
@@ -18,12 +19,14 @@ __all__ = [
     "LinkRules",
     "MappingFile",
     "People",
+    "WaiverEntry",
     "bind",
     "coverage",
     "join",
     "last_human_at",
     "load_mapping",
     "load_people",
+    "load_waivers",
     "map_ticket",
     "persons_of",
     "role_of",

@@ -10,11 +10,15 @@ from zoneinfo import ZoneInfo
 
 from capa_sync.model.light import light
 
+SHORTEST_REASON = 20
+"""Characters of a reason, at least (docs/clause10.md 5.1)."""
+
 
 class Way(StrEnum):
     """How a waiver came into the register; it decides how far its names are proven."""
 
     COMMAND = "command"  # typed at a terminal: names as claimed, recorded with the operating system's user
+    FILE = "file"  # an entry of the reviewed file: names as claimed, recorded with the file's git revision
 
 
 class WaiverState(StrEnum):
@@ -35,6 +39,8 @@ class Waiver:
             person. asked_at: when it was asked for; the longest time counts from that day.
         reads: subject -> digest of what the rule read when it was asked for; a waiver ends when one of them differs.
         way: how it was asked for. recorded_by: the operating system's user, for a command.
+        origin: what identifies the entry of a file, "" for a command. revision: the git revision of the file.
+        is_bound: False until the first evaluation after it was recorded, which sets `reads`.
         id: its number in the register, 0 before it is recorded.
     """
 
@@ -49,6 +55,9 @@ class Waiver:
     approved_by: str = ""
     recorded_by: str = ""
     reads: Mapping[str, str] = field(default_factory=dict)
+    origin: str = ""
+    revision: str = ""
+    is_bound: bool = True
     id: int = 0
 
 

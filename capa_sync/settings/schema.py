@@ -41,8 +41,9 @@ class WebSettings(Strict):
 
 
 class WaiversSettings(Strict):
-    """What nobody may waive."""
+    """What nobody may waive, and the file of waivers that people review, "" for none."""
 
+    file: str = ""
     unwaivable: tuple[str, ...] = Field(default=tuple(sorted(UNWAIVABLE)), max_length=500)
 
 

@@ -25,13 +25,17 @@ _COLUMNS = frozenset(STORED)
 _HASH_AT = 2 + STORED.index("row_hash")
 
 
+_NONE: Mapping[int, Mapping[str, str]] = {}
+
+
 class JudgedRows(NamedTuple):
     """All rows of one evaluated ticket.
 
     Attributes:
         ticket_id: the ticket. year: of its register number. look_again: the next due instant as text, None for never.
         findings: episodes to insert or update. verdicts, register_row, actions, births, standings: all its rows in
-            those tables. ended_waivers: id -> why, of the waivers that end now.
+            those tables. ended_waivers: id -> why, of the waivers that end now. bound_waivers: id -> what their
+            rule read, of those that this evaluation bound.
     """
 
     ticket_id: str
@@ -44,6 +48,7 @@ class JudgedRows(NamedTuple):
     births: list[Params]
     standings: list[Params]
     ended_waivers: dict[int, str]
+    bound_waivers: dict[int, Mapping[str, str]]
 
 
 def judged_rows(
@@ -58,10 +63,12 @@ def judged_rows(
     actions: Iterable[Action],
     timeline: Iterable[FieldChange],
     waivers: Sequence[tuple[Waiver, WaiverState, str]] = (),
+    bound_waivers: Mapping[int, Mapping[str, str]] = _NONE,
 ) -> JudgedRows:
     """Make the rows of one evaluated record; `columns` and ValueError as in `register_row_of`.
 
-    `waivers`: those that had not ended, with what each does now, and why it has no effect.
+    `waivers`: those that had not ended, with what each does now, and why it has no effect; `bound_waivers`: id ->
+    what the rule read, of those that this evaluation bound.
     """
     standing = [(waiver, state, why) for waiver, state, why in waivers if state is not WaiverState.ENDED]
     ended = {waiver.id: why for waiver, state, why in waivers if state is WaiverState.ENDED}
@@ -76,6 +83,7 @@ def judged_rows(
         birth_rows_of(source, ticket_id, timeline),
         [standing_row(waiver, state, why) for waiver, state, why in standing],
         ended,
+        dict(bound_waivers),
     )
 
 

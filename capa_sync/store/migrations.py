@@ -40,6 +40,7 @@ PRIMARY: tuple[str, ...] = (
     "milestone",
     "halt",
     "waiver",
+    "waiver_file",
 )
 DERIVED: tuple[str, ...] = (
     "ticket",
@@ -433,5 +434,20 @@ def today(db: Any) -> None:
             "CREATE INDEX register_restricted ON register_row (source, ticket_id) WHERE confidential <> 'no'",
             "CREATE INDEX finding_open ON finding (source, opened_at) WHERE state = 'open'",
             "CREATE INDEX finding_waived ON finding (source, waived_until) WHERE state = 'waived'",
+        ),
+    )
+
+
+@STEPS(name="0020_waivers_of_a_file")
+def waivers_of_a_file(db: Any) -> None:
+    """Store which entry of the waivers file a waiver is, and whether it is bound to what its rule read."""
+    _run_all(
+        db,
+        (
+            "ALTER TABLE waiver ADD COLUMN origin TEXT NOT NULL DEFAULT ''",
+            "ALTER TABLE waiver ADD COLUMN revision TEXT NOT NULL DEFAULT ''",
+            "ALTER TABLE waiver ADD COLUMN is_bound INTEGER NOT NULL DEFAULT 1",
+            """CREATE TABLE waiver_file (
+                name TEXT PRIMARY KEY, problems TEXT NOT NULL, revision TEXT NOT NULL, noted_at TEXT NOT NULL)""",
         ),
     )

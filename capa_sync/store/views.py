@@ -149,7 +149,7 @@ _WAIVERS = f"""SELECT w.source, w.ticket_id, COALESCE(t.ticket_key, '') AS ticke
     CASE WHEN w.ended_at IS NOT NULL THEN w.ended_why
         ELSE COALESCE(s.why, 'the ticket was not evaluated since') END AS why,
     w.until, w.reason, w.asked_by, w.approved_by, w.way, w.recorded_by, {_at("w.asked_at")}, {_at("w.recorded_at")},
-    {_at("w.ended_at")}, w.id, COALESCE(r.confidential, '') AS confidential
+    {_at("w.ended_at")}, w.id, w.revision, COALESCE(r.confidential, '') AS confidential
     FROM waiver w LEFT JOIN ticket t ON t.source = w.source AND t.ticket_id = w.ticket_id
     LEFT JOIN verdict v ON v.source = w.source AND v.ticket_id = w.ticket_id AND v.rule = w.rule
     LEFT JOIN waiver_standing s ON s.source = w.source AND s.ticket_id = w.ticket_id AND s.waiver = w.id

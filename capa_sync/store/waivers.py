@@ -12,7 +12,7 @@ from capa_sync.store.replacing import replace_rows
 
 _FIELDS = (
     "source", "ticket_id", "rule", "until", "reason", "asked_by", "asked_at", "way", "approved_by", "recorded_by",
-    "reads", "id",
+    "reads", "origin", "revision", "is_bound", "id",
 )  # fmt: skip
 _SELECT = f"SELECT {', '.join(_FIELDS)} FROM waiver WHERE ended_at IS NULL"
 _END = "UPDATE waiver SET ended_at = ?, ended_why = ? WHERE ended_at IS NULL"
@@ -54,6 +54,46 @@ class Waivers:
         """Replace what the waivers of these tickets do now: ticket id -> rows."""
         replace_rows(self._db, "waiver_standing", source, wanted)
 
+    def take(self, source: str, entries: Mapping[str, Waiver], why_gone: str, at: datetime) -> list[str]:
+        """Record the waivers of a file that are new, and end those that it names no more.
+
+        `entries`: origin -> waiver, unbound. Returns ids of the tickets that this concerns.
+        """
+        sql = "SELECT origin, id, ticket_id, ended_at FROM waiver WHERE source = ? AND way = ?"
+        rows = self._db.rows(sql, (source, Way.FILE.value))
+        known = {row[0] for row in rows}
+        gone = [row for row in rows if row[0] not in entries and row[3] is None]
+        new = [waiver for origin, waiver in entries.items() if origin not in known]
+        with self._db.transaction():
+            self.end({row[1]: why_gone for row in gone}, at)
+            for waiver in new:
+                self.add(waiver, at)
+        return sorted({*(row[2] for row in gone), *(waiver.ticket_id for waiver in new)})
+
+    def note_file(self, name: str, problems: Sequence[str], revision: str, at: datetime) -> bool:
+        """Store what is wrong with the waivers file now; return whether that differs. `name` "": there is none."""
+        wanted = (name, json_text(list(problems)), revision)
+        stored = self._db.row("SELECT name, problems, revision FROM waiver_file")
+        if stored == wanted or (stored is None and not name):
+            return False
+        with self._db.transaction():
+            self._db.execute("DELETE FROM waiver_file")
+            self._db.execute(
+                "INSERT INTO waiver_file (name, problems, revision, noted_at) VALUES (?,?,?,?)",
+                (*wanted, instant_text(at)),
+            )
+        return True
+
+    def file(self) -> tuple[str, str, list[str]]:
+        """Return name and git revision of the waivers file, and what is wrong with it; empty where there is none."""
+        row = self._db.row("SELECT name, revision, problems FROM waiver_file")
+        return (row[0], row[1], json_value(row[2])) if row is not None else ("", "", [])
+
+    def bind(self, reads: Mapping[int, Mapping[str, str]]) -> None:
+        """Store what the rules of unbound waivers read: id -> `Waiver.reads`."""
+        rows = [(json_text(dict(digests)), number) for number, digests in reads.items()]
+        self._db.execute_many("UPDATE waiver SET reads = ?, is_bound = 1 WHERE id = ?", rows)
+
     def recorded_after(self, source: str, at: datetime) -> list[str]:
         """Return ids of tickets with a waiver that has not ended and was recorded after an instant."""
         return self._db.column(
@@ -85,6 +125,9 @@ def _row(waiver: Waiver) -> Row:
         waiver.approved_by,
         waiver.recorded_by,
         json_text(dict(waiver.reads)),
+        waiver.origin,
+        waiver.revision,
+        int(waiver.is_bound),
     )
 
 
@@ -97,5 +140,6 @@ def _waiver(row: Row) -> Waiver:
             "asked_at": instant(stored["asked_at"]),
             "way": Way(stored["way"]),
             "reads": json_value(stored["reads"]),
+            "is_bound": bool(stored["is_bound"]),
         }
     )
