@@ -23,7 +23,10 @@ MADE = ("docs/_build", "docs/generated")
 _CODE = re.compile(r"`([^`\n]+)`")
 _FILE = re.compile(r"[\w.-]+\.(?:py|md|ya?ml|toml|json|sh|sql|svg|lock)")
 _NAME = re.compile(r"\b(?:[A-Za-z]\w*_\w+|[A-Z]+[a-z]\w*[A-Z]\w*|[A-Z]{4,})\b")
-OF_USERS = {"capa-sync.toml", "register.db.lock"}
+OF_USERS = {
+    "capa-sync.toml", "register.db.lock", ".oscal.json", "FILE.meta.json", "evidence.json", "timeline.json",
+    "sample.json",
+}  # fmt: skip
 """Files that a user has and the repository does not."""
 RECIPES = ("extending.md", "architecture.md")
 PLACEHOLDERS = {"FIELD", "FILE", "FOLDER", "REGISTER", "TICKET"}
