@@ -222,6 +222,7 @@ def _record(
         last_human_at((ticket, *read), people),
         ticket.attachments,
         mapping=bound.provenance,
+        language=bound.mapping.language,
         same_as_key=ticket.values.get(bound.same_as_id, BLANK).text.strip() if bound.same_as_id else "",
     )
 

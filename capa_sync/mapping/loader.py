@@ -16,6 +16,7 @@ from capa_sync.mapping.people import NOBODY, People, load_people
 from capa_sync.mapping.reading import YamlReader, line_of, plain, with_keys
 from capa_sync.mapping.schema import FieldRef, MappingFile, SameAs
 from capa_sync.model.catalogue import FIELDS
+from capa_sync.model.language import CHECKED, LANGUAGES
 from capa_sync.model.near import near_or_all, nearest, one_of
 
 NEEDED = {
@@ -48,7 +49,7 @@ _KINDS = {
     "jira_server": "jira",
     "snow": "servicenow",
 }
-TOP_KEYS = ("mapping", "kind", "record", "stage", "actions", "people", "ignore_accounts", "same_as")
+TOP_KEYS = ("mapping", "kind", "record", "stage", "actions", "people", "ignore_accounts", "same_as", "language")
 
 
 def load_mapping(path: Path, shown: str = "") -> MappingFile:
@@ -99,7 +100,17 @@ def _read(reader: YamlReader, data: CommentedMap, path: Path) -> MappingFile | N
         same_as,
         content_hash(plain(data), people),
         line_of(data, "record") if "record" in data else 1,
+        _read_language(reader, data),
     )
+
+
+def _read_language(reader: YamlReader, data: CommentedMap) -> str:
+    """Return the language of the texts; that of the text checks by default."""
+    word = reader.text_at(data, "language") if "language" in data else CHECKED
+    if word and word not in LANGUAGES:
+        names = {name.casefold(): code for code, name in LANGUAGES.items()}
+        reader.add(line_of(data, "language"), f"'{word}' is no language here", near_or_all(word, LANGUAGES, names))
+    return word
 
 
 def _read_kind(reader: YamlReader, data: CommentedMap, kind: str) -> SourceKind | None:

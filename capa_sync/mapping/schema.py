@@ -9,6 +9,7 @@ from datetime import date
 from capa_sync.errors import Problem
 from capa_sync.kinds import ChildTickets, kind_named
 from capa_sync.mapping.people import People
+from capa_sync.model.language import CHECKED
 from capa_sync.model.record import ActionKind, ActionOrigin, Stage
 from capa_sync.model.settings import ChildSpec
 
@@ -124,6 +125,7 @@ class MappingFile:
     Attributes:
         name, kind: as written. file: the path as the user named it. hash: over the content of this file and its
             people file, without comments and layout. record_line: the line of `record:`.
+        language: that the texts of the tickets are in.
     """
 
     name: str
@@ -137,6 +139,7 @@ class MappingFile:
     same_as: SameAs | None = None
     hash: str = ""
     record_line: int = 1
+    language: str = CHECKED
 
     @property
     def children(self) -> ChildTickets:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from capa_sync.model.language import CHECKED
 from capa_sync.model.light import light
 from capa_sync.model.ticket import Origin, Presence
 from capa_sync.model.values import UNMAPPED, Value
@@ -164,7 +165,7 @@ class CapaRecord:
         updated_at: the tracker's update time; last_human_at: last change or comment by a human.
         attachments: number of attachments on the ticket.
         as_of: instant up to which the source was read when this record was made.
-        mapping: name and hash of the mapping, for provenance.
+        mapping: name and hash of the mapping, for provenance. language: that of its texts, as the mapping says.
     """
 
     source: str
@@ -197,6 +198,7 @@ class CapaRecord:
     same_as_key: str = ""
     history_gaps: Mapping[str, str] = field(default_factory=dict)
     undelivered: Mapping[str, str] = field(default_factory=dict)
+    language: str = CHECKED
 
 
 @dataclass(frozen=True, slots=True)

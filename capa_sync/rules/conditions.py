@@ -78,7 +78,8 @@ class Line:
 
     def unknown(self, context: Context) -> str:
         """Return why its truth is not known."""
-        return context.unknown(self.test.reads, history=self.phrase.history, comments=self.test.comments)
+        own = self.test.why(context) if self.test.why is not None else ""
+        return own or context.unknown(self.test.reads, history=self.phrase.history, comments=self.test.comments)
 
 
 @dataclass(frozen=True)

@@ -59,6 +59,10 @@ ACTION_UNREADABLE = "{action} cannot be read"
 ACTIONS_NOT_MAPPED = "the mapping names no place for actions"
 HISTORY_INCOMPLETE = "the change history is incomplete"
 HISTORY_UNLISTED = "the history holds a value that the mapping does not list"
+OTHER_LANGUAGE = "a text is mostly in {language}, and this check reads English alone"
+OTHER_LANGUAGE_BY_MAPPING = (
+    "the mapping says that texts are in {language} (`language`), and this check reads English alone"
+)
 NOT_KNOWN = "a value it needs is not known"
 CLOSED_WHEN_UNKNOWN = "the history does not show when it was closed"
 CLOSED_BY_UNKNOWN = "the history does not show who closed it"

@@ -41,6 +41,7 @@ class Test:
         marks: what is missing, as facts without labels or names; needed when `lacks` returns labels or names.
         broken_at: when a phrase over history was broken, for `since`.
         comments: it reads the comments, too.
+        why: a reason of its own why it is not known, "" when it has none; for tests that know one language alone.
         present: it depends only on the present value of the subject, so that equal values have the same truth.
     """
 
@@ -53,6 +54,7 @@ class Test:
     broken_at: Callable[[Context], datetime | None] | None = None
     present: bool = False
     comments: bool = False
+    why: Callable[[Context], str] | None = None
 
     def evidence(self, context: Context) -> list[Evidence]:
         """Return the facts behind its truth."""

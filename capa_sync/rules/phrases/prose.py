@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from capa_sync.model.record import Action
 from capa_sync.model.values import Value
 from capa_sync.rules import texts
 from capa_sync.rules.context import Context
+from capa_sync.rules.languages import other_language
 from capa_sync.rules.moments import Truth
 from capa_sync.rules.phrases.actions import action_facts
 from capa_sync.rules.phrases.phrase import Arguments, Family, Phrase, Test, check_kind, field, fields, number
@@ -135,12 +137,26 @@ def _goes_beyond(_: Subject, args: Arguments) -> Test:
     return Test(("actions", other.name), holds, facts=action_facts)
 
 
+def _in_english(build: Callable[[Subject, Arguments], Test]) -> Callable[[Subject, Arguments], Test]:
+    """Return a builder of the same test, which cannot tell of a text that is mostly in another language."""
+
+    def built(subject: Subject, args: Arguments) -> Test:
+        test = build(subject, args)
+
+        def holds(context: Context) -> Truth:
+            return None if other_language(context, test.reads) else test.holds(context)
+
+        return replace(test, holds=holds, why=lambda context: other_language(context, test.reads))
+
+    return built
+
+
 PHRASES: tuple[Phrase, ...] = (
     Phrase(
         "announces a later answer",
         Family.TEXT,
         _PROSE,
-        _of_words(texts.ANNOUNCEMENTS.is_in, _SHORT),
+        _in_english(_of_words(texts.ANNOUNCEMENTS.is_in, _SHORT)),
         "It is short and says that something follows or stands elsewhere, such as `RCA will follow` (English).",
         "root_cause: announces a later answer",
     ),
@@ -148,7 +164,7 @@ PHRASES: tuple[Phrase, ...] = (
         "names the failing of a person",
         Family.TEXT,
         _PROSE,
-        _of_words(texts.FAILINGS.is_in),
+        _in_english(_of_words(texts.FAILINGS.is_in)),
         "It has a word for somebody's mistake, such as `forgot`, `human error`, `lack of awareness` (English).",
         "root_cause: names the failing of a person",
     ),
@@ -156,7 +172,7 @@ PHRASES: tuple[Phrase, ...] = (
         "names a part of the system",
         Family.TEXT,
         _PROSE,
-        _of_words(_names_system),
+        _in_english(_of_words(_names_system)),
         "It has a word for what can be changed, such as `process`, `owner`, `check`; behind a failing a duty such as "
         "`did not follow the procedure` is none (English).",
         "why_chain: names a part of the system",
@@ -165,7 +181,7 @@ PHRASES: tuple[Phrase, ...] = (
         "says at least N words more than that it is done",
         Family.TEXT,
         _TEXT,
-        _says_more,
+        _in_english(_says_more),
         "It has so many different words beside those such as `done`, `implemented`, `effective`, `closed` (English).",
         "effectiveness_note: says at least 3 words more than that it is done",
     ),
@@ -173,7 +189,7 @@ PHRASES: tuple[Phrase, ...] = (
         "shares less than N percent of its words with FIELD, FIELD",
         Family.TEXT,
         _TEXT,
-        _shares_less,
+        _in_english(_shares_less),
         "Of its different words, endings and words such as `the` left out, fewer stand in these texts; `actions` "
         "stands for the texts of the actions. True where it is empty.",
         "root_cause: shares less than 70 percent of its words with title, description",
@@ -182,7 +198,7 @@ PHRASES: tuple[Phrase, ...] = (
         "at least one is no reminder and shares less than N percent of its words with FIELD",
         Family.ACTIONS,
         frozenset({Kind.ACTIONS}),
-        _goes_beyond,
+        _in_english(_goes_beyond),
         "At least one action does more than to train, remind or inform people, and does not repeat that text; a word "
         "for a change that the text lacks is no repetition (English).",
         "actions: at least one is no reminder and shares less than 60 percent of its words with correction",
