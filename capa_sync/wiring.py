@@ -21,7 +21,8 @@ from capa_sync.mapping import MappingFile, bind, load_mapping, unknown_sources
 from capa_sync.model.clock import Clock, SystemClock
 from capa_sync.model.near import did_you_mean
 from capa_sync.model.page import PageOptions
-from capa_sync.model.settings import UNWAIVABLE, JudgeOptions, WriteOptions
+from capa_sync.model.settings import UNWAIVABLE, ChildSpec, JudgeOptions, WriteOptions
+from capa_sync.ports import Source, TicketWriter
 from capa_sync.redaction import conceal
 from capa_sync.rules import RuleSet, failed_tests, load_rules, rules_in_words
 from capa_sync.settings import Settings, SourceSettings
@@ -214,19 +215,8 @@ def _source_context(
 ) -> SourceContext:
     """Build the context of one source, with its two ports."""
     source = configuration.settings.sources[name]
-    mapping = configuration.mappings[name]
-    reader, writer = source.declared.build(
-        BuildRequest(
-            name=name,
-            options=source.options(),
-            secret=configuration.secrets.get(name, ""),
-            children=mapping.child_specs(),
-            clock=clock,
-            stop=stop,
-            lookup=register.tickets,
-            holds=register.runs,
-        )
-    )
+    mapping, secret = configuration.mappings[name], configuration.secrets.get(name, "")
+    reader, writer = _ports(name, source, secret, mapping.child_specs(), register, clock, stop)
     return SourceContext(
         name=name,
         kind=source.declared,
@@ -243,6 +233,48 @@ def _source_context(
         url=source.url,
         scope=f"table {source.table} and query “{source.query}”" if source.table else f"query “{source.query}”",
     )
+
+
+def _ports(
+    name: str,
+    source: SourceSettings,
+    secret: str,
+    children: tuple[ChildSpec, ...],
+    register: Register,
+    clock: Clock,
+    stop: threading.Event,
+) -> tuple[Source, TicketWriter]:
+    """Build the two ports of one source."""
+    return source.declared.build(
+        BuildRequest(
+            name=name,
+            options=source.options(),
+            secret=secret,
+            children=children,
+            clock=clock,
+            stop=stop,
+            lookup=register.tickets,
+            holds=register.runs,
+        )
+    )
+
+
+def build_unmapped_source(
+    settings: Settings,
+    file: Path,
+    environ: Mapping[str, str],
+    name: str,
+    register: Register,
+    clock: Clock,
+    stop: threading.Event,
+) -> Source:
+    """Build the reader of one source without its mapping, which need not exist yet. Raises UserError."""
+    source = settings.sources[name]
+    secret = secret_of(file, name, source.auth, file.resolve().parent, environ)
+    conceal(secret, source.options().user)
+    if wrong := source.declared.check_query(source.query):
+        raise UserError([Problem(str(file), 0, f"sources.{name}: {wrong}")])
+    return _ports(name, source, secret, (), register, clock, stop)[0]
 
 
 def write_options(settings: Settings, name: str, mode: str = "") -> WriteOptions:

@@ -224,6 +224,13 @@ NOTE_LINE = Pattern(
 )
 CODE_TAG = Pattern("CODE_TAG", r"\[(/?)code\]", re.IGNORECASE, reach=LONGEST_BODY)
 
+# -- names of fields, statuses and options
+ASIDE = Pattern("ASIDE", r"\([^()]{0,80}\)", reach=200)
+CAMEL = Pattern("CAMEL", r"(?<=[a-z0-9])(?=[A-Z])", reach=200)
+"""Between two words of a name such as rootCause."""
+PLAIN_NAME = Pattern("PLAIN_NAME", r"[A-Za-z](?:[A-Za-z0-9_/.()'-]| (?=[A-Za-z0-9(]))*", reach=200, whole=True)
+"""A name that a YAML file can hold without quotes, besides YAML's own words."""
+
 # -- our own texts, which may quote a tracker's text
 WRITTEN_AT = Pattern(
     "WRITTEN_AT",
