@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
+from capa_sync.model.inspection import Inspection
 from capa_sync.model.settings import ChildSpec
 from capa_sync.model.ticket import (
     Census,
@@ -124,6 +125,18 @@ class Source(Protocol):
 
         Raises Authentication when the tracker does not answer us as our own account.
         """
+        ...
+
+    def inspect(self, *, writes: bool) -> Inspection:
+        """Look at rights, lists and the newest tickets in scope, for `doctor` and `mapping`; nothing is written.
+
+        With `writes` the rights to write are checked as well, as far as reading can show them. What is not readable
+        is a check with that result, and no error. Raises SourceError when the tracker cannot be read at all.
+        """
+        ...
+
+    def find(self, keys: Sequence[str]) -> Mapping[str, str]:
+        """Return key as asked for -> immutable id, of tickets with these keys or numbers; unknown ones are absent."""
         ...
 
     def parser(self) -> Parser:

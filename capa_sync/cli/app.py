@@ -25,6 +25,12 @@ SECTIONS = {
         "demo": Verb("capa_sync.cli.demo:demo", "Run the main job on sandbox trackers, and show the register."),
         "sandbox": Verb("capa_sync.cli.sandbox:sandbox", "Run the sandbox trackers alone, until stopped."),
         "init": Verb("capa_sync.cli.init:init", "Write a commented starter: settings, mappings and rules."),
+        "mapping": Verb(
+            "capa_sync.cli.mapping:mapping", "Propose a mapping file, and check one against real tickets."
+        ),
+        "doctor": Verb(
+            "capa_sync.cli.doctor:doctor", "Check settings, rights, mapping and rules against each tracker."
+        ),
     },
     "Every day": {
         "plan": Verb("capa_sync.cli.plan:plan", "Show what `sync` would write; nothing changes anywhere."),
@@ -59,7 +65,7 @@ def cli() -> None:
     and keeps one register. It never transitions, closes, assigns or edits a ticket's own fields.
 
     `capa-sync VERB --help` shows the options of a verb, with examples. On your own trackers begin with `init`,
-    then `plan`.
+    then `doctor`, then `plan`.
     """
 
 

@@ -39,4 +39,6 @@ def init(folder: Path) -> None:
             shutil.copytree(origin, target)
         else:
             shutil.copyfile(origin, target)
-    click.echo(f"wrote capa-sync.toml, mappings/ and rules/ into {folder}; edit capa-sync.toml, then: capa-sync plan")
+    click.echo(
+        f"wrote capa-sync.toml, mappings/ and rules/ into {folder}; edit capa-sync.toml, then: capa-sync doctor"
+    )

@@ -55,7 +55,7 @@ def check_clock(runtime: Runtime, context: SourceContext) -> None:
     Raises SafetyStop when it differs by more than `max_clock_skew` from the tracker's newest Date, because deadlines
     are then unknown. The stop ends by itself with the first cycle in which the clocks agree.
     """
-    cause = _cause(context)
+    cause = clock_problem(context)
     runtime.register.queue.note_clock_stop(context.name, cause, runtime.clock.now())
     if cause:
         raise SafetyStop(cause)
@@ -63,10 +63,11 @@ def check_clock(runtime: Runtime, context: SourceContext) -> None:
 
 def is_clock_right(context: SourceContext) -> bool:
     """Tell whether our clock is within `max_clock_skew` of the tracker's newest Date; True when there is no Date."""
-    return not _cause(context)
+    return not clock_problem(context)
 
 
-def _cause(context: SourceContext) -> str:
+def clock_problem(context: SourceContext) -> str:
+    """Return why our clock is too wrong to judge, "" when it is right enough."""
     offset = context.source.clock_offset
     if offset is None or abs(offset) <= context.max_clock_skew + _WHOLE_SECONDS:
         return ""

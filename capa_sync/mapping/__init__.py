@@ -11,6 +11,7 @@ from capa_sync.mapping.people import People, load_people, persons_of
 from capa_sync.mapping.roles import LinkRules, role_of
 from capa_sync.mapping.schema import MappingFile
 from capa_sync.mapping.source_names import unknown_sources
+from capa_sync.mapping.unlisted import unlisted_options, unlisted_statuses
 from capa_sync.mapping.waiver_file import WaiverEntry, load_waivers
 
 __all__ = [
@@ -32,5 +33,7 @@ __all__ = [
     "role_of",
     "score",
     "unknown_sources",
+    "unlisted_options",
+    "unlisted_statuses",
     "unmapped_names",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from capa_sync.rules.deciding import undecidable
 from capa_sync.rules.docs import json_schema, phrases_table, phrases_text
 from capa_sync.rules.explain import explain_lines
 from capa_sync.rules.in_words import rules_in_words
@@ -23,5 +24,6 @@ __all__ = [
     "phrases_text",
     "rules_in_words",
     "run_tests",
+    "undecidable",
     "wording_of",
 ]

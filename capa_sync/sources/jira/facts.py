@@ -24,7 +24,7 @@ def read_facts(client: JiraClient, api: Api, people: JiraAccounts) -> SiteFacts:
     client.is_cloud = server.get("deploymentType") == "Cloud" if api == "auto" else api == "cloud"
     me = read_me(client)
     fields = {str(raw.get("id")): _field(raw) for raw in _list(client, client.get("field"), "field")}
-    statuses = {str(raw.get("id")): _status(raw) for raw in _list(client, client.get("status"), "status")}
+    statuses = {str(raw.get("id")): read_status(raw) for raw in _list(client, client.get("status"), "status")}
     return SiteFacts(
         fields=tuple(fields.values()),
         statuses=tuple(statuses.values()),
@@ -97,7 +97,8 @@ def _field(raw: Mapping[str, Any]) -> FieldDef:
     return FieldDef(str(raw.get("id")), str(raw.get("name") or raw.get("id")), kind, bool(raw.get("custom")))
 
 
-def _status(raw: Mapping[str, Any]) -> StatusDef:
+def read_status(raw: Mapping[str, Any]) -> StatusDef:
+    """Return one status of a list of statuses."""
     category = (raw.get("statusCategory") or {}).get("key") or ""
     known = category if category in ("new", "indeterminate", "done") else ""
     return StatusDef(str(raw.get("id")), str(raw.get("name") or ""), known)

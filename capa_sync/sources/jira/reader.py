@@ -9,6 +9,7 @@ from datetime import timedelta
 
 from capa_sync.errors import Skippable
 from capa_sync.model.clock import Clock
+from capa_sync.model.inspection import Inspection
 from capa_sync.model.ticket import Census, Cursor, Located, Page, Reading, SiteFacts
 from capa_sync.ports import EndpointHolds, MirrorLookup
 from capa_sync.sources.budget import Budget
@@ -19,6 +20,7 @@ from capa_sync.sources.jira.facts import prove_identity, read_facts, read_me, tr
 from capa_sync.sources.jira.gate import EndpointGate
 from capa_sync.sources.jira.hinted import Hinted
 from capa_sync.sources.jira.history import chunks
+from capa_sync.sources.jira.inspection import inspect
 from capa_sync.sources.jira.missing import locate, prove_gone
 from capa_sync.sources.jira.options import JiraOptions
 from capa_sync.sources.jira.out_of_scope import OutOfScope
@@ -27,6 +29,7 @@ from capa_sync.sources.jira.people import JiraAccounts
 from capa_sync.sources.jira.poll import Poll
 from capa_sync.sources.jira.query import ScopeQuery
 from capa_sync.sources.jira.related_reader import RelatedTicketReader, unknown
+from capa_sync.sources.jira.shapes import is_key, one_issue
 from capa_sync.sources.jira.site import SiteReader
 from capa_sync.sources.jira.sweeping import Sweeping
 from capa_sync.sources.retry import RetryPolicy
@@ -162,6 +165,19 @@ class JiraSource:
         found = read_roster(self._client, self._lookup.containers(self.name))
         prove_identity(self._client, self._signed.site.facts.me)
         return found
+
+    @fenced
+    def inspect(self, *, writes: bool) -> Inspection:
+        """Look at rights, lists and the newest tickets; see `ports.Source`."""
+        return inspect(self._ready().site, writes=writes)
+
+    @fenced
+    def find(self, keys: Sequence[str]) -> Mapping[str, str]:
+        """Return the ids of tickets by their keys; see `ports.Source`."""
+        site = self._ready().site
+        asked = {key: key.upper() for key in keys if is_key(key.upper())}
+        found = {key: site.client.find_shown(f"issue/{name}", {"fields": "updated"}) for key, name in asked.items()}
+        return {key: str(one_issue(self.name, issue, asked[key])["id"]) for key, issue in found.items() if issue}
 
     def _ready(self) -> _Signed:
         if self._signed is None:

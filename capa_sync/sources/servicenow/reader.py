@@ -14,6 +14,7 @@ from functools import partial
 
 from capa_sync.errors import Skippable
 from capa_sync.model.clock import Clock
+from capa_sync.model.inspection import Inspection
 from capa_sync.model.ticket import Census, Cursor, Located, Page, Reading, SiteFacts, Skip
 from capa_sync.ports import MirrorLookup
 from capa_sync.sources.fence import fenced
@@ -26,11 +27,12 @@ from capa_sync.sources.servicenow.directory import InstanceDirectory
 from capa_sync.sources.servicenow.filling import Filling
 from capa_sync.sources.servicenow.following import Following
 from capa_sync.sources.servicenow.history import AuditReader, batches
+from capa_sync.sources.servicenow.inspection import inspect
 from capa_sync.sources.servicenow.keyset import to_platform_time
 from capa_sync.sources.servicenow.missing import Missing
 from capa_sync.sources.servicenow.options import ServiceNowOptions
 from capa_sync.sources.servicenow.parse import ServiceNowParser
-from capa_sync.sources.servicenow.query import fields_of
+from capa_sync.sources.servicenow.query import condition, fields_of
 from capa_sync.sources.servicenow.site import site_facts
 from capa_sync.sources.servicenow.state import States
 from capa_sync.sources.servicenow.tables import Tables
@@ -190,3 +192,19 @@ class ServiceNowSource:
         """List the tables that we may read; see `ports.Source`."""
         self.directory.who_am_i()
         return CensusTaker(self.client, self._options, self._lookup).roster()
+
+    @fenced
+    def find(self, keys: Sequence[str]) -> Mapping[str, str]:
+        """Return the ids of records by their numbers; see `ports.Source`."""
+        self._prepare()
+        found: dict[str, str] = {}
+        for key in filter(SYS_ID.fullmatch, keys):
+            rows = self._tables.ask(self._tables.records, condition("number", "=", key.upper()), limit=1).rows
+            found.update((key, value_of(row, "sys_id")) for row in rows if value_of(row, "number") == key.upper())
+        return found
+
+    @fenced
+    def inspect(self, *, writes: bool) -> Inspection:
+        """Look at rights, lists and the newest records; see `ports.Source`."""
+        self._prepare()
+        return inspect(self._tables, self.directory, self._history, self._options, writes=writes)

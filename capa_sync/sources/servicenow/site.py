@@ -30,11 +30,11 @@ def site_facts(
     known = [records, *(directory.table(child) for child, _ in children)]
     fields: dict[str, FieldDef] = {}
     for facts in known:
-        for found in _fields(facts):
+        for found in fields_of(facts):
             fields.setdefault(found.id, found)
     return SiteFacts(
         fields=tuple(fields.values()),
-        statuses=tuple(_statuses(known)),
+        statuses=tuple(statuses_of(known)),
         me=Account(me.sys_id, me.name or me.user_name, True, (me.user_name,) if me.user_name else ()),
         accounts=directory.accounts(),
         time_zone=me.time_zone or "UTC",
@@ -74,7 +74,8 @@ def _missing_rights(known: Sequence[TableFacts], history: frozenset[str]) -> Ite
         yield f"{table} is closed to our account, so {meaning}; ask the admin of the instance to give it {wanted}"
 
 
-def _fields(facts: TableFacts) -> Iterator[FieldDef]:
+def fields_of(facts: TableFacts) -> Iterator[FieldDef]:
+    """Yield the columns of a table, with their choices."""
     for name in facts.choices.keys() - facts.columns.keys():
         yield FieldDef(name, name, custom=name.startswith(_CUSTOM), options=tuple(facts.choices[name].items()))
     for column in facts.columns.values():
@@ -88,7 +89,8 @@ def _fields(facts: TableFacts) -> Iterator[FieldDef]:
         )
 
 
-def _statuses(known: Sequence[TableFacts]) -> Iterator[StatusDef]:
+def statuses_of(known: Sequence[TableFacts]) -> Iterator[StatusDef]:
+    """Yield the choices of the tables' state columns."""
     seen: set[tuple[str, str]] = set()
     for facts in known:
         column = next((name for name in _STATES if facts.choices.get(name)), "")

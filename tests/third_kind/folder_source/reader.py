@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from datetime import datetime, timedelta
 
 from capa_sync.errors import Authentication, Skippable
+from capa_sync.model.inspection import Check, CheckState, Inspection
 from capa_sync.model.ticket import (
     Account,
     Census,
@@ -115,6 +116,33 @@ class FolderSource:
         """Return the one container, if the folder is there."""
         self._folder.site()
         return {CONTAINER: "live"}
+
+    @fenced
+    def find(self, keys: Sequence[str]) -> Mapping[str, str]:
+        """Return the ids of issues by their keys."""
+        ids = {str(self._folder.issue(ticket_id)["key"]): ticket_id for ticket_id in self._folder.ids()}
+        return {key: ids[key] for key in keys if key in ids}
+
+    @fenced
+    def inspect(self, *, writes: bool) -> Inspection:
+        """Look at the fields, statuses and values of all issues, and at whether the folder lets us write."""
+        site, issues = self._folder.site(), [self._folder.issue(ticket_id) for ticket_id in self._folder.ids()]
+        samples: dict[str, dict[str, None]] = {}
+        for issue in issues:
+            for name, value in issue["fields"].items():
+                samples.setdefault(name, {})[value] = None
+        why = "a warning is one file beside the issue"
+        right = Check("right_to_write", CheckState.OK, "the folder of comments can be written", why)
+        if not self._folder.is_writable():
+            right = Check("right_to_write", CheckState.PROBLEM, "the folder is read-only for us", why, "chmod it")
+        return Inspection(
+            tickets=len(issues),
+            keys=tuple(str(issue["key"]) for issue in issues),
+            fields=tuple(FieldDef(name, name, type_) for name, type_ in site["fields"].items()),
+            statuses=tuple(StatusDef(name, name) for name in site["statuses"]),
+            samples={name: tuple(values) for name, values in samples.items()},
+            checks=(right,) if writes else (),
+        )
 
     def parser(self) -> Parser:
         """Return the pure parser."""

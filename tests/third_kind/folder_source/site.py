@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,10 @@ class Folder:
         if not (self._path / "issues").is_dir():
             raise Retryable(self.name, "the folder is not mounted")
         return sorted(file.stem for file in (self._path / "issues").glob("*.json"))
+
+    def is_writable(self) -> bool:
+        """Return whether we may write into the folder."""
+        return os.access(self._path, os.W_OK)
 
     def has(self, ticket_id: str) -> bool:
         """Return whether there is such an issue."""

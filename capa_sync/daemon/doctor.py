@@ -1,0 +1,173 @@
+"""Checks of one source before anything is mirrored: `doctor`. It reads, and changes neither tracker nor register."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from capa_sync.daemon.clocks import clock_problem
+from capa_sync.daemon.runtime import Runtime, SourceContext
+from capa_sync.errors import Authentication, Problem, Retryable, SourceError
+from capa_sync.mapping import BoundMapping, bind, score, unlisted_options, unlisted_statuses, unmapped_names
+from capa_sync.model.amounts import count_of
+from capa_sync.model.inspection import Check, CheckState, Inspection
+from capa_sync.model.ticket import SiteFacts
+from capa_sync.rules import undecidable
+
+_SAME_ZONE = frozenset({"UTC", "GMT", "Etc/UTC"})
+
+
+@dataclass(frozen=True, slots=True)
+class KnownSource:
+    """What an existing register knows of a source.
+
+    Attributes:
+        pins: canonical field -> pinned field id. not_before: until when the tracker asked for no request.
+    """
+
+    pins: Mapping[str, str] = field(default_factory=dict)
+    not_before: datetime | None = None
+
+
+def examine(runtime: Runtime, context: SourceContext, known: KnownSource) -> list[Check]:
+    """Return every check of a source, in the order in which a person mends them."""
+    now = runtime.clock.now()
+    if known.not_before is not None and known.not_before > now:
+        what = f"the tracker asked us to wait until {known.not_before:%Y-%m-%d %H:%M:%S}Z; no request was sent"
+        return [_unread(what, "run `capa-sync doctor` again after that instant")]
+    try:
+        facts = context.source.identify()
+        inspection = context.source.inspect(writes=context.write.mode != "off")
+    except SourceError as error:
+        return [_refused(error)]
+    context.facts, context.bound = facts, bind(context.mapping, facts, known.pins)
+    return [
+        _signed_in(context, facts),
+        *_times(runtime, context, facts),
+        _tickets(context, inspection),
+        *inspection.checks,
+        *_missing_rights(facts),
+        *_mapping(context, context.bound, inspection),
+        *_drift(context.bound, known),
+        *_rules(runtime, context.bound),
+    ]
+
+
+def _unread(what: str, do: str) -> Check:
+    return Check("reachable", CheckState.PROBLEM, what, "nothing of this source can be read before", do)
+
+
+def _refused(error: SourceError) -> Check:
+    if isinstance(error, Authentication):
+        do = "check user and method in the settings, and the secret that they name; a token may have expired"
+        return Check("sign_in", CheckState.PROBLEM, error.message, "without a sign-in nothing can be read", do)
+    if isinstance(error, Retryable):
+        return _unread(error.message, "check the address, the network and a proxy, then run `capa-sync doctor` again")
+    return _unread(error.message, "mend what the tracker says in the settings or there, then run this again")
+
+
+def _signed_in(context: SourceContext, facts: SiteFacts) -> Check:
+    what = f"{context.kind.title} at {context.url} answers us as {facts.me.name} ({facts.me.id})"
+    return Check("sign_in", CheckState.OK, what, "our own comments and edits are told from those of people by it")
+
+
+def _times(runtime: Runtime, context: SourceContext, facts: SiteFacts) -> Iterator[Check]:
+    why = "with a wrong clock no deadline can be checked, so nothing is judged"
+    offset = context.source.clock_offset
+    if wrong := clock_problem(context):
+        do = "set this machine's clock (NTP), or raise max_clock_skew if the tracker's is wrong"
+        yield Check("clock", CheckState.PROBLEM, wrong, why, do)
+    elif offset is None:
+        yield Check("clock", CheckState.UNPROVEN, "the tracker's answers have no date", why, "look at both clocks")
+    else:
+        away = round(abs(offset) / timedelta(seconds=1))
+        yield Check("clock", CheckState.OK, f"our clock is within {away} s of the tracker's", why)
+    zone, why = runtime.options.timezone, "a deadline that is only a date ends at midnight in the settings' time zone"
+    if facts.time_zone in {zone, *_SAME_ZONE}:
+        yield Check("time_zone", CheckState.OK, f"deadlines end at 24:00 in {zone}", why)
+    else:
+        what = f"deadlines end at 24:00 in {zone}, and our account in the tracker is set to {facts.time_zone}"
+        yield Check("time_zone", CheckState.ADVICE, what, why, "set `timezone` to the zone of your organisation")
+
+
+def _tickets(context: SourceContext, inspection: Inspection) -> Check:
+    why = "only tickets that the query names are mirrored and judged"
+    if inspection.tickets:
+        what = f"{context.scope} names {', '.join(inspection.keys[:3])}{' …' if inspection.tickets > 3 else ''}"
+        return Check("query", CheckState.OK, what, why)
+    do = "open the same query in the tracker as our account; a project that we may not browse shows no ticket"
+    return Check("query", CheckState.ADVICE, f"{context.scope} names no ticket", why, do)
+
+
+def _missing_rights(facts: SiteFacts) -> Iterator[Check]:
+    for right in facts.missing_rights:
+        what, _, do = right.partition("; ask ")
+        what, _, meaning = what.partition(", so ")
+        yield Check("missing_right", CheckState.PROBLEM, what, meaning, f"ask {do}")
+
+
+# --- the mapping ---------------------------------------------------------------------------------------------------
+def _mapping(context: SourceContext, bound: BoundMapping, inspection: Inspection) -> Iterator[Check]:
+    for problem in bound.problems:
+        why = "the field counts as unmapped: rules that need it cannot tell"
+        yield _told("mapped_field", CheckState.MISTAKE, problem, why)
+    drifts = set(bound.drifts)
+    for note in (*context.notes, *bound.notes):
+        if note not in drifts:
+            why = "what the mapping expects there never occurs"
+            yield _told("mapped_value", CheckState.ADVICE, note, why)
+    seen = {text for texts in inspection.samples.values() for text in texts}
+    for note, names in unlisted_options(bound, inspection.fields):
+        why = "on a ticket with one of them the field is an error: rules that need it cannot tell"
+        yield _told("unlisted_option", _worst(names, seen), note, why)
+    unlisted = unlisted_statuses(bound, inspection.statuses or ())
+    yield from _unlisted_statuses(bound, [name for name in unlisted if name in seen], CheckState.MISTAKE)
+    yield from _unlisted_statuses(bound, [name for name in unlisted if name not in seen], CheckState.ADVICE)
+    if not bound.problems:
+        share = f"{len(bound.fields)} of our fields are mapped ({score(bound):.0%})"
+        yield Check("mapping", CheckState.OK, share, "what is not mapped is told by no rule")
+
+
+def _unlisted_statuses(bound: BoundMapping, names: Sequence[str], state: CheckState) -> Iterator[Check]:
+    if names:
+        held = "that tickets are in" if state is CheckState.MISTAKE else "that no ticket looked at is in"
+        what = f"`stage: values:` does not list the status {', '.join(names)}, {held}"
+        note = Problem(bound.mapping.file, bound.mapping.stage.line, what, "list each with its stage")
+        yield _told("unlisted_status", state, note, "a ticket in such a status is quarantined, not judged")
+
+
+def _worst(names: Sequence[str], seen: Set[str]) -> CheckState:
+    """Return `mistake` where a ticket that was looked at holds one of these, else `advice`."""
+    return CheckState.ADVICE if seen.isdisjoint(names) else CheckState.MISTAKE
+
+
+def _told(name: str, state: CheckState, problem: Problem, why: str) -> Check:
+    where = str(Problem(problem.file, problem.line, problem.what))
+    return Check(name, state, where, why, problem.hint or "correct the mapping")
+
+
+def _drift(bound: BoundMapping, known: KnownSource) -> Iterator[Check]:
+    why = "a field keeps its id when it is renamed; the register goes on with the id"
+    for drift in bound.drifts:
+        yield _told("drift", CheckState.ADVICE, drift, why)
+    if known.pins and not bound.drifts:
+        yield Check("drift", CheckState.OK, "no mapped field was renamed or removed since the last `sync`", why)
+
+
+# --- the rules -----------------------------------------------------------------------------------------------------
+def _rules(runtime: Runtime, bound: BoundMapping) -> Iterator[Check]:
+    why = "such a rule says “cannot tell” on every ticket, and warns nobody"
+    missing = unmapped_names(bound)
+    found = undecidable(runtime.rules, missing, has_actions=bool(bound.actions))
+    for rule, fields in found.items():
+        what = f"the rule {rule} can never decide: {_unmapped(fields)}"
+        do = f"map {', '.join(fields)} in {bound.mapping.file}, or take the rule out"
+        yield Check("rule", CheckState.ADVICE, what, why, do)
+    if not found:
+        count = count_of(len(runtime.rules.reads()), "rule")
+        yield Check("rule", CheckState.OK, f"{count} can decide with this mapping", why)
+
+
+def _unmapped(fields: Sequence[str]) -> str:
+    return f"{', '.join(fields)} {'is' if len(fields) == 1 else 'are'} not mapped"

@@ -1,0 +1,134 @@
+"""Looks at a Jira for `doctor` and `mapping`: the newest tickets in scope, what their projects have, our rights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from capa_sync.model.inspection import ChildKind, Inspection
+from capa_sync.model.ticket import FieldDef, StatusDef
+from capa_sync.sources.jira.facts import read_status
+from capa_sync.sources.jira.paging import ALL_FIELDS
+from capa_sync.sources.jira.parse import BOOKKEEPING
+from capa_sync.sources.jira.query import NEWEST_FIRST
+from capa_sync.sources.jira.rights import check_rights
+from capa_sync.sources.jira.sample import Issue, Seen, fields_of, is_subtask, kind_of
+from capa_sync.sources.jira.site import SiteReader
+from capa_sync.sources.jira.values import field_value
+
+_TICKETS = 50
+_PROJECTS = 20
+_SCREENS = 8
+"""Most edit screens that are read: one for each project and issue type."""
+_SAMPLES = 12
+_ALWAYS = frozenset({"summary", "description", "status", "assignee", "reporter", "creator", "issuetype", "resolution",
+                     "duedate", "priority", "labels", "components", "created", "environment"})  # fmt: skip
+"""System fields that every ticket has, whatever its screens show."""
+
+
+def inspect(site: SiteReader, *, writes: bool) -> Inspection:
+    """Return what a Jira shows; see `ports.Source`."""
+    jql = site.query.where(order=NEWEST_FIRST)
+    issues = site.search.page(jql, ALL_FIELDS, _TICKETS).issues
+    seen = Seen([issue for issue in issues if not is_subtask(issue)] or issues)  # a sub-task is an action, no record
+    for issue in seen.issues:
+        project = fields_of(issue).get("project")
+        if isinstance(project, dict) and project.get("key") and len(seen.projects) < _PROJECTS:
+            seen.projects.setdefault(str(project["key"]), str(project.get("projectTypeKey") or ""))
+    seen.screens = _read_screens(site, seen.issues)
+    samples = _samples(seen.issues)
+    return Inspection(
+        tickets=len(seen.issues),
+        keys=tuple(str(issue.get("key")) for issue in seen.issues),
+        fields=tuple(_known_fields(site, seen, samples)),
+        statuses=_statuses(site, seen),
+        samples=samples,
+        children=tuple(_children(site)),
+        checks=tuple(check_rights(site, seen, writes=writes)),
+    )
+
+
+def _read_screens(site: SiteReader, issues: Iterable[Issue]) -> dict[str, Mapping[str, Any]] | None:
+    """Read the edit screens of one ticket of each project and type; None where we may see none."""
+    chosen = {kind_of(issue): str(issue["id"]) for issue in issues}
+    found: dict[str, Mapping[str, Any]] = {}
+    for id_ in list(chosen.values())[:_SCREENS]:
+        answer = site.client.find_shown(f"issue/{id_}/editmeta")
+        fields = answer.get("fields") if isinstance(answer, dict) else None
+        if isinstance(fields, dict):
+            found.update((name, meta) for name, meta in fields.items() if isinstance(meta, dict))
+    return found or None
+
+
+def _samples(issues: Iterable[Issue]) -> dict[str, tuple[str, ...]]:
+    found: dict[str, dict[str, None]] = {}
+    for issue in issues:
+        for name, value in fields_of(issue).items():
+            raw = None if name in BOOKKEEPING else field_value(name, value)
+            texts = raw.names or ((raw.text,) if raw.text else ()) if raw is not None else ()
+            values = found.setdefault(name, {})
+            values.update(dict.fromkeys(texts[: _SAMPLES - len(values)]))
+    return {name: tuple(values) for name, values in found.items() if values}
+
+
+def _known_fields(site: SiteReader, seen: Seen, samples: Mapping[str, Sequence[str]]) -> Iterator[FieldDef]:
+    """Yield the fields that a ticket in scope can show; all of them where no screen and no ticket tells."""
+    screens = seen.screens or {}
+    kinds = tuple(dict.fromkeys(name for _, name in map(kind_of, seen.issues) if name))
+    lists = {"issuetype": tuple((name, name) for name in kinds), "resolution": _named(site, "resolution")}
+    for known in site.facts.fields:
+        if seen.issues and known.id not in _ALWAYS and known.id not in screens and known.id not in samples:
+            continue
+        options = lists.get(known.id) or _options(screens.get(known.id, {}).get("allowedValues"))
+        yield replace(known, options=options)
+
+
+def _options(allowed: Any) -> tuple[tuple[str, str], ...]:
+    """Return (id, name) of the options that a screen offers; a child of a cascading option is `parent - child`."""
+    found: list[tuple[str, str]] = []
+    for option in allowed if isinstance(allowed, list) else ():
+        if isinstance(option, dict):
+            name = str(option.get("value") or option.get("name") or "")
+            found += [(str(option.get("id")), name)] if name else []
+            children = option.get("children")
+            found += [
+                (str(child.get("id")), f"{name} - {child.get('value')}")
+                for child in (children if isinstance(children, list) else ())
+                if isinstance(child, dict)
+            ]
+    return tuple(found)
+
+
+def _named(site: SiteReader, path: str) -> tuple[tuple[str, str], ...]:
+    answer = site.client.find_shown(path)
+    rows = answer if isinstance(answer, list) else ()
+    return tuple((str(row.get("id")), str(row["name"])) for row in rows if isinstance(row, dict) and row.get("name"))
+
+
+def _statuses(site: SiteReader, seen: Seen) -> tuple[StatusDef, ...] | None:
+    """Return the statuses that the tickets' projects use for the issue types seen; None when no project tells."""
+    kinds, found, is_told = {kind_of(issue) for issue in seen.issues}, dict[str, StatusDef](), False
+    for project in seen.projects:
+        answer = site.client.find_shown(f"project/{project}/statuses")
+        for row in answer if isinstance(answer, list) else ():
+            if not isinstance(row, dict) or (project, str(row.get("name"))) not in kinds:
+                continue
+            is_told = True
+            found.update((str(raw.get("id")), read_status(raw)) for raw in row.get("statuses") or ())
+    return tuple(found.values()) if is_told else None
+
+
+def _children(site: SiteReader) -> Iterator[ChildKind]:
+    answer = site.client.find_shown("issuetype")
+    for row in answer if isinstance(answer, list) else ():
+        if isinstance(row, dict) and row.get("subtask") and row.get("name"):
+            yield ChildKind("subtask", str(row["name"]))
+    links = site.client.find_shown("issueLinkType")
+    for row in (links.get("issueLinkTypes") if isinstance(links, dict) else None) or ():
+        if isinstance(row, dict):
+            yield from (
+                ChildKind("link", str(row[side]), label=str(row.get("name")))
+                for side in ("inward", "outward")
+                if row.get(side)
+            )
