@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from capa_sync.mapping.vocabulary import Phrase, Vocabulary, Words, core_of, vocabularies, words_of
+from capa_sync.mapping.vocabulary import LanguageNames, ListedName, Words, core_of, vocabularies, words_of
 
 SURE, LIKELY, COVERED, PERHAPS, PART = 0.95, 0.85, 0.82, 0.6, 0.5
 """Confidence of a name that is listed, listed but for neutral words, made of listed names of one meaning, listed as
@@ -62,7 +62,7 @@ def is_other(names: Iterable[str]) -> bool:
 
 
 def _best(
-    section: Callable[[Vocabulary], Iterable[Phrase]],
+    section: Callable[[LanguageNames], Iterable[ListedName]],
     names: Iterable[str],
     *,
     is_composed: bool = False,
@@ -83,7 +83,7 @@ def _best(
 
 
 def _guesses(
-    name: str, words: Words, phrases: tuple[Phrase, ...], vocabulary: Vocabulary, *, is_composed: bool
+    name: str, words: Words, phrases: tuple[ListedName, ...], vocabulary: LanguageNames, *, is_composed: bool
 ) -> Iterator[Guess]:
     whole, told = core_of(words, vocabulary.particles), _LANGUAGES[vocabulary.language]
     core = core_of(whole, vocabulary.neutral)
@@ -97,7 +97,7 @@ def _guesses(
         yield from _composed(name, core, phrases, told)
 
 
-def _composed(name: str, core: Words, phrases: tuple[Phrase, ...], told: str) -> Iterator[Guess]:
+def _composed(name: str, core: Words, phrases: tuple[ListedName, ...], told: str) -> Iterator[Guess]:
     """Yield guesses for a name that is made of listed names, or contains one of at least two words."""
     held = [phrase for phrase in phrases if phrase.core and phrase.is_likely and set(phrase.core) <= set(core)]
     for meaning in dict.fromkeys(phrase.meaning for phrase in held):

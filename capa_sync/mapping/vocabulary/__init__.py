@@ -18,7 +18,7 @@ _LONGEST = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Phrase:
+class ListedName:
     """One name: our word for it, its words, these sorted without particles, and whether it is likely or perhaps."""
 
     meaning: str
@@ -28,7 +28,7 @@ class Phrase:
 
 
 @dataclass(frozen=True, slots=True)
-class Vocabulary:
+class LanguageNames:
     """The names of one language.
 
     Attributes:
@@ -40,12 +40,12 @@ class Vocabulary:
     language: str
     particles: frozenset[str]
     neutral: frozenset[str]
-    fields: tuple[Phrase, ...]
+    fields: tuple[ListedName, ...]
     never: frozenset[Words]
-    statuses: tuple[Phrase, ...]
-    options: Mapping[str, tuple[Phrase, ...]]
-    subtasks: tuple[Phrase, ...]
-    links: tuple[Phrase, ...]
+    statuses: tuple[ListedName, ...]
+    options: Mapping[str, tuple[ListedName, ...]]
+    subtasks: tuple[ListedName, ...]
+    links: tuple[ListedName, ...]
 
 
 @lru_cache(maxsize=5_000)
@@ -71,17 +71,17 @@ def core_of(words: Words, without: frozenset[str]) -> Words:
 
 
 @cache
-def vocabularies() -> tuple[Vocabulary, ...]:
+def vocabularies() -> tuple[LanguageNames, ...]:
     """Return the names of every language."""
     return tuple(map(_read, LANGUAGES))
 
 
-def _read(language: str) -> Vocabulary:
+def _read(language: str) -> LanguageNames:
     data = load_with_lines((files(__package__) / f"{language}.yaml").read_text(encoding="utf-8")).data
     particles, neutral = (
         frozenset(word for text in data[key] for word in words_of(str(text))) for key in ("particles", "neutral")
     )
-    return Vocabulary(
+    return LanguageNames(
         language,
         particles,
         neutral,
@@ -94,11 +94,11 @@ def _read(language: str) -> Vocabulary:
     )
 
 
-def _phrases(listed: Mapping[str, Any], particles: frozenset[str]) -> Iterator[Phrase]:
+def _phrases(listed: Mapping[str, Any], particles: frozenset[str]) -> Iterator[ListedName]:
     """Yield the phrases of a section; a plain list holds likely names."""
     for meaning, names in listed.items():
         groups = names if isinstance(names, dict) else {"likely": names}
         for strength, group in groups.items():
             for name in group:
                 words = words_of(str(name))
-                yield Phrase(str(meaning), words, core_of(words, particles), strength == "likely")
+                yield ListedName(str(meaning), words, core_of(words, particles), strength == "likely")

@@ -14,7 +14,7 @@ from capa_sync.sources.servicenow.directory import InstanceDirectory, Me
 from capa_sync.sources.servicenow.history import AuditReader
 from capa_sync.sources.servicenow.options import ServiceNowOptions
 from capa_sync.sources.servicenow.query import condition, join, one_of
-from capa_sync.sources.servicenow.rights import Granted, check_rights
+from capa_sync.sources.servicenow.rights import AccountRoles, check_rights
 from capa_sync.sources.servicenow.site import fields_of, statuses_of
 from capa_sync.sources.servicenow.tables import Tables
 
@@ -32,7 +32,7 @@ def inspect(
     rows = tables.ask(tables.records, join(options.query, _NEWEST), limit=_RECORDS, counted=False).rows
     samples = _samples(rows)
     fields = [field for field in [*fields_of(facts)] or _columns_of(rows) if not field.id.startswith("sys_")]
-    granted = _granted(client, directory.who_am_i())
+    account = _account_roles(client, directory.who_am_i())
     return Inspection(
         tickets=len(rows),
         keys=tuple(value_of(row, "number") or value_of(row, "sys_id") for row in rows),
@@ -40,7 +40,7 @@ def inspect(
         statuses=tuple(statuses_of([facts])) or None,
         samples=samples,
         children=tuple(_children(client, facts)),
-        checks=tuple(check_rights(facts, history, granted, options, rows, writes=writes)),
+        checks=tuple(check_rights(facts, history, account, options, rows, writes=writes)),
     )
 
 
@@ -69,12 +69,12 @@ def _children(client: TableClient, facts: TableFacts) -> Iterator[ChildKind]:
             yield ChildKind("child", table, column, value_of(row, "column_label"))
 
 
-def _granted(client: TableClient, me: Me) -> Granted:
+def _account_roles(client: TableClient, me: Me) -> AccountRoles:
     """Return the roles of our account; those that it has through groups are listed in the same table."""
     query, fields = join(condition("user", "=", me.sys_id), "state=active"), ("sys_id", "role.name")
     rows = _rows(client, "sys_user_has_role", query, fields)
     roles = frozenset(filter(None, (value_of(row, "role.name") for row in rows)))
-    return Granted(me.user_name, me.time_zone, roles or None)
+    return AccountRoles(me.user_name, me.time_zone, roles or None)
 
 
 def _rows(client: TableClient, table: str, query: str, fields: Sequence[str]) -> list[Row]:

@@ -16,7 +16,7 @@ _GMT = frozenset({"", "GMT", "UTC", "Etc/UTC", "Etc/GMT"})
 
 
 @dataclass(frozen=True, slots=True)
-class Granted:
+class AccountRoles:
     """Our account: user name, time zone, and its roles (None where they are not shown to us)."""
 
     user_name: str
@@ -27,7 +27,7 @@ class Granted:
 def check_rights(
     facts: TableFacts,
     history: AuditReader,
-    granted: Granted,
+    account: AccountRoles,
     options: ServiceNowOptions,
     rows: Sequence[Row],
     *,
@@ -46,9 +46,9 @@ def check_rights(
         why = "a field without audit has no history from before capa-sync first read it"
         do = "ask the admin to take no_audit from these dictionary entries"
         yield Check("audited_columns", CheckState.ADVICE, what, why, do)
-    yield _excess(granted)
-    if granted.time_zone not in _GMT:
-        what = f"our account's time zone is {granted.time_zone}"
+    yield _excess(account)
+    if account.time_zone not in _GMT:
+        what = f"our account's time zone is {account.time_zone}"
         why = "capa-sync reads raw values, which are UTC; people who compare lists in the instance see other times"
         yield Check("account_zone", CheckState.ADVICE, what, why, "set the account's time zone to GMT")
     if writes:
@@ -75,17 +75,17 @@ def _history(facts: TableFacts) -> Check:
     return Check("history", CheckState.OK, f"{facts.name} is audited, and its audit can be read", why)
 
 
-def _excess(granted: Granted) -> Check:
+def _excess(account: AccountRoles) -> Check:
     name = "more_rights_than_needed"
     why = (
         "whoever steals our secret can do what our account can do; capa-sync needs to read, and to write two columns"
     )
-    if granted.roles is None:
-        what, do = "our roles are not shown to us", f"look at the roles of {granted.user_name} in the instance"
+    if account.roles is None:
+        what, do = "our roles are not shown to us", f"look at the roles of {account.user_name} in the instance"
         return Check(name, CheckState.UNPROVEN, what, why, do)
-    if found := sorted(granted.roles & _TOO_MUCH):
+    if found := sorted(account.roles & _TOO_MUCH):
         return Check(name, CheckState.ADVICE, f"not needed: the role {', '.join(found)}", why, "take it away")
-    return Check(name, CheckState.OK, f"roles: {', '.join(sorted(granted.roles))}", why)
+    return Check(name, CheckState.OK, f"roles: {', '.join(sorted(account.roles))}", why)
 
 
 def _writing(facts: TableFacts, options: ServiceNowOptions) -> Iterator[Check]:
