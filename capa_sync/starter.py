@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 
@@ -16,3 +17,14 @@ def starter_path(name: str) -> Path:
         if candidate.is_dir():
             return candidate
     raise FileNotFoundError(f"the shipped {name} are missing from this installation")
+
+
+def joined_mappings(folder: Path) -> Path:
+    """Copy the shipped mappings into a new folder, with the `same_as` of Jira Cloud in force; return the folder.
+
+    In the shipped file that key is a comment: it names a source that a company may not have.
+    """
+    shutil.copytree(starter_path("mappings"), folder)
+    file = folder / "jira-cloud.yaml"
+    file.write_text(file.read_text(encoding="utf-8").replace("\n# same_as: ", "\nsame_as: "), encoding="utf-8")
+    return folder

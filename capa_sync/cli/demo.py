@@ -29,7 +29,7 @@ from capa_sync.model.clock import SystemClock
 from capa_sync.sandbox.jira import API_EMAIL, API_TOKEN
 from capa_sync.sandbox.servicenow import INTEGRATION_USER, PASSWORD
 from capa_sync.settings import load_settings
-from capa_sync.starter import starter_path
+from capa_sync.starter import joined_mappings
 from capa_sync.web import serve_register
 from capa_sync.wiring import Configuration, configure, page_options
 
@@ -126,7 +126,7 @@ def demo_configuration(folder: Path, trackers: Trackers) -> Configuration:
         jira=urls["jira"],
         datacenter=urls["jira-dc"],
         servicenow=urls["servicenow"],
-        mappings=starter_path("mappings"),
+        mappings=joined_mappings(folder / "mappings"),
         email=API_EMAIL,
         user=INTEGRATION_USER,
     )

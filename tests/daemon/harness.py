@@ -22,6 +22,7 @@ from capa_sync.sandbox.stories.jira_player import JiraPlayer
 from capa_sync.sandbox.stories.script import Create, Day, Fill, Scene, StoryEvent
 from capa_sync.sandbox.stories.servicenow_player import ISSUE, ServiceNowPlayer
 from capa_sync.sandbox.stories.working_days import WorkingDays
+from capa_sync.starter import joined_mappings
 from capa_sync.store import Register, open_register
 from tests.daemon.fork_server import FIRST_WAIT, LATEST, ROOT, Child, ForkServer
 from tests.patience import PATIENCE
@@ -44,7 +45,6 @@ _MAPPINGS = {
     "jira-dc": ROOT / "mappings/jira-dc.yaml",
     "servicenow": ROOT / "mappings/servicenow-grc-issue.yaml",
 }
-_PEOPLE = ROOT / "mappings/people.yaml"
 _SOURCES = {
     "jira": f"""kind = "jira"
 query = "project = CAPA AND issuetype in (Nonconformity, Improvement)"
@@ -118,7 +118,8 @@ class Harness:
     Args:
         fork_server: starts the processes.
         folder: for settings, register and outputs.
-        sources: names of the trackers to start; all three by default.
+        sources: names of the trackers to start; all three by default. With `jira` and `servicenow` the mapping of
+            `jira` joins tickets of both.
         rules: ids of the shipped rules to evaluate; few, since reading all takes longer than most tests.
         settings: lines put before the first table; write_back: lines of [write_back]; extra: source -> lines.
         poll_every: of each source. ports: where trackers listen, free ones by default.
@@ -143,6 +144,8 @@ class Harness:
         for rule in rules:
             shutil.copy(ROOT / "rules" / f"{rule}.yaml", folder / "rules")
         self.names = tuple(sources) or ALL
+        are_joined = {"jira", "servicenow"} <= set(self.names)
+        self.mappings = joined_mappings(folder / "mappings") if are_joined else ROOT / "mappings"
         self.clock = SandboxClock(NOW, ticking=False)
         self.servicenow = ServiceNowTracker(clock=self.clock)
         self.cloud = JiraTracker("cloud", self.clock)
@@ -194,6 +197,7 @@ class Harness:
         for name in self.names:
             text += f'\n[sources.{name}]\nurl = "{self.servers[name].url}"\n{_SOURCES[name]}\n'
             text += f'poll_every = "{poll_every}"\nrequest_budget = "2000/s"\n{extra.get(name, "")}\n'
+        text = text.replace(str(ROOT / "mappings"), str(self.mappings))
         self.file.write_text(text, encoding="utf-8")
         return text
 
@@ -216,8 +220,8 @@ class Harness:
             limits=limits or {},
             yaml=[
                 *sorted((self.folder / "rules").glob("*.yaml")),
-                *(_MAPPINGS[name] for name in self.names),
-                _PEOPLE,
+                *(self.mappings / _MAPPINGS[name].name for name in self.names),
+                self.mappings / "people.yaml",
             ],
         )
 

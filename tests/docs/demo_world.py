@@ -19,6 +19,8 @@ from capa_sync.daemon.requests import release
 from capa_sync.daemon.runtime import Runtime
 from capa_sync.daemon.waiver_requests import WaiverWish, record_waiver, waiver_of
 from capa_sync.model.clock import SystemClock
+from capa_sync.starter import starter_path
+from tests.daemon.fork_server import ROOT, Child, ForkServer
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,12 @@ class DemoWorld:
     settings: Path
     register: Path
     environ: dict[str, str]
+
+    def start(self, fork_server: ForkServer, outputs: Path, *arguments: str) -> Child:
+        """Start a verb in the repository's folder; its output goes to a new file in the folder `outputs`."""
+        out = outputs / f"{len(list(outputs.glob('*.out')))}-{arguments[0]}.out"
+        read = [*starter_path("rules").glob("*.yaml"), *(self.register.parent / "mappings").glob("*.yaml")]
+        return fork_server.start(list(arguments), env=self.environ, folder=ROOT, out=out, limits={}, yaml=read)
 
 
 def waive_one(runtime: Runtime) -> None:

@@ -10,8 +10,6 @@ import ast
 import json
 import re
 import shutil
-import subprocess
-import sys
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -32,6 +30,7 @@ from capa_sync.rules.phrases.table import vocabulary
 from capa_sync.rules.placeholders import PLACEHOLDERS
 from capa_sync.rules.subjects import SUBJECTS
 from capa_sync.settings import Settings
+from tests.daemon.fork_server import ForkServer
 from tests.docs.demo_world import DemoWorld, demo_world_in
 from tests.docs.settings_keys import keys
 
@@ -190,7 +189,7 @@ UNPRINTED = frozenset(
 """Keys that the demo's register has no reason to print, for example those of a stuck write."""
 
 
-def json_keys(world: DemoWorld, folder: Path) -> set[str]:
+def json_keys(world: DemoWorld, folder: Path, fork_server: ForkServer) -> set[str]:
     """Run every verb that prints JSON on a copy of the register; return the paths of the keys that it printed."""
     settings = folder / world.settings.name
     shutil.copy(world.settings, settings)
@@ -199,13 +198,11 @@ def json_keys(world: DemoWorld, folder: Path) -> set[str]:
     for words in _JSON_VERBS:
         with_settings = [] if words[0] == "rules" else ["--config", str(settings)]
         placed = [word.replace("@", f"{folder}/") for word in words]
-        command = [sys.executable, "-m", "capa_sync", *placed, "--json", *with_settings]
-        done = subprocess.run(
-            command, cwd=ROOT, env=world.environ, capture_output=True, text=True, check=False, timeout=300
-        )
-        assert done.returncode in (0, 2, 4), (words, done.stderr)  # 2: `doctor` tells of the demo's odd status
+        placed = [word.replace("@", f"{folder}/") for word in words]
+        done = world.start(fork_server, folder, *placed, "--json", *with_settings).wait()
+        assert done.code in (0, 2, 4), (words, done.err)  # 2: `doctor` tells of the demo's odd status
         name = " ".join(words[:2] if words[0] in {"rules", "register", "mapping"} else words[:1])
-        found |= {f"{name}: {path}" for path in _paths(json.loads(done.stdout), "")}
+        found |= {f"{name}: {path}" for path in _paths(json.loads(done.out), "")}
     return found
 
 
@@ -297,8 +294,9 @@ def main() -> None:
         tempfile.TemporaryDirectory() as folder,
         tempfile.TemporaryDirectory() as copy,
         demo_world_in(Path(folder)) as world,
+        ForkServer() as fork_server,
     ):
-        write_page(names_in_code() | {JSON: json_keys(world, Path(copy)) | UNPRINTED})
+        write_page(names_in_code() | {JSON: json_keys(world, Path(copy), fork_server) | UNPRINTED})
 
 
 if __name__ == "__main__":

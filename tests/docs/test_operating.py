@@ -19,8 +19,9 @@ import pytest
 
 from capa_sync.cli import app
 from capa_sync.daemon.log import LogAction
+from tests.daemon.fork_server import Child, ForkServer
+from tests.daemon.harness import until
 from tests.docs.demo_world import DemoWorld
-from tests.patience import PATIENCE
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "operating.md"
@@ -115,10 +116,11 @@ def blocks(title: str) -> tuple[str, ...]:
 class Place:
     """A folder with a settings file and a register, and another one for backups."""
 
-    def __init__(self, world: DemoWorld, folder: Path) -> None:
-        self.state, self.backups, self.world = folder / "state", folder / "backups", world
-        self.state.mkdir()
-        self.backups.mkdir()
+    def __init__(self, world: DemoWorld, folder: Path, fork_server: ForkServer) -> None:
+        self.state, self.backups, self.outputs = folder / "state", folder / "backups", folder / "outputs"
+        self.world, self.fork_server = world, fork_server
+        for made in (self.state, self.backups, self.outputs):
+            made.mkdir()
         shutil.copy(world.settings, self.state / "capa-sync.toml")
         shutil.copy(world.register, self.register)
 
@@ -143,28 +145,31 @@ class Place:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    def verb(self, *words: str) -> subprocess.CompletedProcess[str]:
-        """Run a verb on this place's settings."""
-        command = [sys.executable, "-m", "capa_sync", *words, "--config", str(self.state / "capa-sync.toml")]
-        return subprocess.run(
-            command, cwd=ROOT, env=self.world.environ, capture_output=True, text=True, check=False, timeout=PATIENCE
-        )
+    def start(self, *words: str) -> Child:
+        """Start a verb on this place's settings."""
+        settings = str(self.state / "capa-sync.toml")
+        return self.world.start(self.fork_server, self.outputs, *words, "--config", settings)
+
+    def verb(self, *words: str) -> Child:
+        """Run a verb on this place's settings to its end."""
+        return self.start(*words).wait()
 
     @contextmanager
     def daemon(self) -> Iterator[None]:
         """Run the daemon during a block, which starts after the first finished cycle."""
-        command = [sys.executable, "-m", "capa_sync", "run", "--config", str(self.state / "capa-sync.toml")]
-        with subprocess.Popen(
-            command, cwd=ROOT, env=self.world.environ, stderr=subprocess.PIPE, text=True
-        ) as process:
-            try:
-                assert process.stderr is not None
-                assert any("action=cycle_finished" in line for line in process.stderr)
-                yield
-            finally:
-                process.send_signal(signal.SIGTERM)
-                process.communicate(timeout=PATIENCE)
-        assert process.returncode == 0
+        child = self.start("run")
+        try:
+            until(lambda: child.ended.is_set() or "action=cycle_finished" in child.err)
+            yield
+        finally:
+            child.signal(signal.SIGTERM).wait()
+        assert child.code == 0, child.err
+
+
+@pytest.fixture
+def place(demo_world: DemoWorld, tmp_path: Path, fork_server: ForkServer) -> Place:
+    """A place with the register of the demo's first cycle."""
+    return Place(demo_world, tmp_path, fork_server)
 
 
 def counts(path: Path) -> dict[str, int]:
@@ -182,15 +187,14 @@ def counts(path: Path) -> dict[str, int]:
 
 
 @pytest.mark.parametrize("commands", blocks("Backup"), ids=["verb", "backup", "python"])
-def test_a_backup_of_a_running_daemon_comes_back(demo_world: DemoWorld, tmp_path: Path, commands: str) -> None:
+def test_a_backup_of_a_running_daemon_comes_back(place: Place, commands: str) -> None:
     """The register is copied while the daemon runs, then damaged; the restored register has the same rows."""
     if "sqlite3 /" in commands and shutil.which("sqlite3") is None:
         pytest.skip("the program sqlite3 is not installed")
-    place = Place(demo_world, tmp_path)
     copy = place.backups / "capa-sync-register.db"
     with place.daemon():
         printed = place.shell(commands)
-        assert place.verb("rebuild").returncode == 6, "the daemon holds the register"
+        assert place.verb("rebuild").code == 6, "the daemon holds the register"
     printed = "" if "capa-sync register" in commands else printed
     assert printed.split() == (["ok"] if "quick_check" in commands else [])
     assert copy.stat().st_mode & 0o777 == 0o600
@@ -200,60 +204,56 @@ def test_a_backup_of_a_running_daemon_comes_back(demo_world: DemoWorld, tmp_path
         file.seek(4096)
         file.write(b"damage" * 20_000)
     done = place.verb("sync")
-    assert (done.returncode, done.stderr.count("\n")) == (6, 1), done.stderr
-    assert "docs/operating.md, Restore" in done.stderr
+    assert (done.code, done.err.count("\n")) == (6, 1), done.err
+    assert "docs/operating.md, Restore" in done.err
     for commands_of_restore in blocks("Restore"):
         place.shell(commands_of_restore)
     done = place.verb("status")
-    assert done.returncode == 0, done.stderr
+    assert done.code == 0, done.err
     assert counts(place.register) == before
     assert sqlite3.connect(place.register).execute("PRAGMA integrity_check").fetchone() == ("ok",)
-    assert place.verb("sync").returncode == 0
+    assert place.verb("sync").code == 0
 
 
-def test_a_lost_register_is_not_created_again_while_its_marker_exists(demo_world: DemoWorld, tmp_path: Path) -> None:
+def test_a_lost_register_is_not_created_again_while_its_marker_exists(place: Place) -> None:
     """Every verb ends with 6 and names the marker; without the marker the next start creates a new register."""
-    place = Place(demo_world, tmp_path)
-    assert place.verb("sync").returncode == 0
+    assert place.verb("sync").code == 0
     for file in place.state.glob("register.db*"):
         if file.suffix != ".origin":
             file.unlink()
     for verb in ("sync", "status", "rebuild"):
         done = place.verb(verb)
-        assert (done.returncode, done.stderr.count("\n")) == (6, 1), done.stderr
-        assert "register.db.origin" in done.stderr
+        assert (done.code, done.err.count("\n")) == (6, 1), done.err
+        assert "register.db.origin" in done.err
     (place.state / "register.db.origin").unlink()
     done = place.verb("sync")
-    assert done.returncode == 4, "comments of the lost register are found, and nothing is written before a release"
+    assert done.code == 4, "comments of the lost register are found, and nothing is written before a release"
 
 
-def test_the_page_names_every_file_beside_the_register(demo_world: DemoWorld, tmp_path: Path) -> None:
+def test_the_page_names_every_file_beside_the_register(place: Place) -> None:
     """While a daemon runs, the folder has no other file."""
-    place = Place(demo_world, tmp_path)
     with place.daemon():
         found = {file.name for file in place.state.iterdir()} - {"capa-sync.toml"}
     assert found == {row[0].strip("`") for row in table("The register's files")}
 
 
-def test_what_a_new_version_would_write_is_seen_before_the_upgrade(demo_world: DemoWorld, tmp_path: Path) -> None:
+def test_what_a_new_version_would_write_is_seen_before_the_upgrade(place: Place) -> None:
     """`plan` migrates only a copy; reading verbs ask for a start of the new version, and `sync` migrates the file."""
-    place = Place(demo_world, tmp_path)
     undo_last_migration(place.register)
     content = place.register.read_bytes()
     done = place.verb("plan", "--limit", "1")
-    assert done.returncode == 0, done.stderr
+    assert done.code == 0, done.err
     assert place.register.read_bytes() == content
     done = place.verb("status")
-    assert (done.returncode, done.stderr.count("\n")) == (6, 1)
-    assert "made by an older capa-sync; start `capa-sync run` or `sync` once" in done.stderr
-    assert place.verb("sync").returncode == 0
-    assert place.verb("status").returncode == 0
+    assert (done.code, done.err.count("\n")) == (6, 1)
+    assert "made by an older capa-sync; start `capa-sync run` or `sync` once" in done.err
+    assert place.verb("sync").code == 0
+    assert place.verb("status").code == 0
 
 
 @pytest.mark.parametrize("verb", ["sync", "plan", "status"])
-def test_an_older_version_refuses_a_migrated_register(demo_world: DemoWorld, tmp_path: Path, verb: str) -> None:
+def test_an_older_version_refuses_a_migrated_register(place: Place, verb: str) -> None:
     """The answer is one line with the register's path, and the file is not changed."""
-    place = Place(demo_world, tmp_path)
     connection = sqlite3.connect(place.register)
     connection.execute(
         "INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('capa_sync', '0999_later', '')"
@@ -262,8 +262,8 @@ def test_an_older_version_refuses_a_migrated_register(demo_world: DemoWorld, tmp
     connection.close()
     content = place.register.read_bytes()
     done = place.verb(verb)
-    assert (done.returncode, done.stderr.count("\n")) == (6, 1), done.stderr
-    assert f"{place.register}: made by a newer capa-sync (it has 0999_later)" in done.stderr
+    assert (done.code, done.err.count("\n")) == (6, 1), done.err
+    assert f"{place.register}: made by a newer capa-sync (it has 0999_later)" in done.err
     assert place.register.read_bytes() == content
 
 

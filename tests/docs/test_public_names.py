@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.daemon.fork_server import ForkServer
 from tests.docs.demo_world import DemoWorld
 from tests.docs.public_names import (
     JSON,
@@ -45,9 +46,11 @@ def test_every_public_name_stays_and_every_new_one_is_listed(code: Names, sectio
         assert sorted(code[section] - listed) == [], NEW
 
 
-def test_every_key_of_json_stays_and_every_new_one_is_listed(demo_world: DemoWorld, tmp_path: Path) -> None:
+def test_every_key_of_json_stays_and_every_new_one_is_listed(
+    demo_world: DemoWorld, tmp_path: Path, fork_server: ForkServer
+) -> None:
     """Each verb is run; a key that this register has no reason to print must at least be in the source."""
-    listed, printed = names_on_page()[JSON], json_keys(demo_world, tmp_path)
+    listed, printed = names_on_page()[JSON], json_keys(demo_world, tmp_path, fork_server)
     assert sorted(listed - printed - UNPRINTED) == [], GONE
     assert sorted(key for key in UNPRINTED if not is_in_source(key)) == [], GONE
     assert sorted((printed | UNPRINTED) - listed) == [], NEW
