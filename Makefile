@@ -34,11 +34,11 @@ test: system $(VENV)/.development ## run all tests; says before it installs Debi
 soak: $(VENV)/.development ## tell long random stories on all three trackers, and compare mirror and tracker (STORIES=200); failures stay in soak.xml
 	CAPA_SYNC_SOAK=$(or $(STORIES),200) $(BIN)/python -m pytest -q -n 2 --dist load --timeout 0 --junitxml soak.xml tests/sync/test_machine.py tests/sync/test_warned.py
 
-fuzz: $(VENV)/.development ## malformed answers of every endpoint, and generated tickets on all three trackers (PAYLOADS=100000); failures stay in fuzz.xml
-	CAPA_SYNC_FUZZ=$(or $(PAYLOADS),100000) $(BIN)/python -m pytest -q -n 2 --dist worksteal --timeout 0 --junitxml fuzz.xml tests/fuzz
+fuzz: $(VENV)/.development ## malformed answers of every endpoint, generated tickets on all three trackers, every filter of the page (PAYLOADS=100000); failures stay in fuzz.xml
+	CAPA_SYNC_FUZZ=$(or $(PAYLOADS),100000) $(BIN)/python -m pytest -q -n 2 --dist worksteal --timeout 0 --junitxml fuzz.xml tests/fuzz tests/unit/web/test_page.py
 
-pages: $(VENV)/.development ## an empty, a short and a doubled page at every place of every read, on all three trackers
-	CAPA_SYNC_EVERY_PAGE=1 $(BIN)/python -m pytest -q -n 2 --dist load --timeout 0 --junitxml pages.xml tests/sync/test_every_page.py
+pages: $(VENV)/.development ## an empty, a short and a doubled page at every place of every read, on all three trackers; long tables
+	CAPA_SYNC_EVERY_PAGE=1 $(BIN)/python -m pytest -q -n 2 --dist load --timeout 0 --junitxml pages.xml tests/sync/test_every_page.py tests/sync/test_every_page_elsewhere.py tests/sync/test_pages.py
 
 kills: $(VENV)/.development ## kill a process before each commit and each request and around each write, on all three trackers (tests take a sample)
 	CAPA_SYNC_KILLS=1 $(BIN)/python -m pytest -q -n 2 --dist load --timeout 0 --junitxml kills.xml tests/daemon/test_kill_backfill.py tests/daemon/test_kill_jira.py tests/daemon/test_kill_jira_dc.py tests/daemon/test_kill_later.py tests/daemon/test_kill_servicenow.py

@@ -42,11 +42,11 @@ class WrongPage:
     """Spoils the answer that holds the list with the given number, counted from now.
 
     Attributes:
-        place: the request of the spoilt list, None before that. seen: number of lists so far.
+        how: it is wrong. place: the request of the spoilt list, None before that. seen: number of lists so far.
     """
 
     def __init__(self, at: int, how: str) -> None:
-        self._left = at
+        self._left, self.how = at, how
         self._change, self._is_last = HOWS[how]
         self._before: dict[str, list[Any]] = {}
         self.place: str | None = None
@@ -87,3 +87,40 @@ def _end(body: Any, reply: Reply, rows: int) -> None:
             body["total"] = body.get("startAt", 0) + rows
         if "isLast" in body:
             body["isLast"] = True
+
+
+class InnerList:
+    """Spoils the list with the given number inside an issue, its history or its comments; their count stays.
+
+    Attributes:
+        how: it is wrong. place: the request and the spoilt list, None before that. seen: number of lists so far.
+    """
+
+    def __init__(self, at: int, how: str) -> None:
+        self._left, self.how = at, how
+        self._change, _ = HOWS[how]
+        self.place: str | None = None
+        self.seen = 0
+
+    def __call__(self, request: Request, reply: Reply) -> None:
+        """Change the answer that is about to be sent when its turn has come."""
+        if self.place is not None or reply.status != 200 or not reply.body.startswith(b"{"):
+            return
+        body = orjson.loads(reply.body)
+        for issue in body.get("issues", [body]):
+            fields = issue.get("fields") if isinstance(issue, dict) else None
+            for holder, name in (
+                (issue.get("changelog"), "histories"),
+                (fields.get("comment") if isinstance(fields, dict) else None, "comments"),
+            ):
+                if isinstance(holder, dict) and holder.get(name):
+                    self._look(request, holder, name)
+        if self.place is not None:
+            reply.body = orjson.dumps(body)
+
+    def _look(self, request: Request, holder: dict[str, Any], name: str) -> None:
+        self.seen += 1
+        self._left -= 1
+        if self._left == -1:
+            self.place = f"{request.method} {request.target} {name}"
+            holder[name] = self._change(holder[name], [])

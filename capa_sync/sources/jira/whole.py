@@ -220,7 +220,7 @@ class Assembler:
         """Return the histories inside Data Center's issues; an incomplete one is read again by id."""
         logs = {}
         for draft in drafts:
-            entries, total = items_and_total(draft.changelog, "histories")
+            entries, total = _history_inside(draft.changelog)
             if total > len(entries) or draft.changelog is None:
                 alone = next(self._by_id.whole([draft.id]), None)
                 if alone is None:
@@ -232,10 +232,20 @@ class Assembler:
                 if fresh.is_oversized:
                     logs[draft.id] = TOO_LARGE
                     continue
-                entries, total = items_and_total(fresh.changelog, "histories")
+                entries, total = _history_inside(fresh.changelog)
                 draft.is_complete = fresh.changelog is not None and total <= len(entries)
             logs[draft.id] = entries
         return logs
+
+
+def _history_inside(changelog: Any) -> tuple[list[Any], int]:
+    """Return the entries of an issue's own history, one of each id, and how many it says there are."""
+    entries, total = items_and_total(changelog, "histories")
+    found: dict[object, Any] = {}
+    for place, entry in enumerate(entries):
+        id_ = entry.get("id") if isinstance(entry, dict) else None
+        found.setdefault(place if id_ is None else str(id_), entry)
+    return list(found.values()), total
 
 
 def _reason(error: Exception) -> str:
