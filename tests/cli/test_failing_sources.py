@@ -10,7 +10,7 @@ import pytest
 
 from tests.daemon.conftest import MakeHarness
 from tests.daemon.fork_server import Child
-from tests.daemon.harness import NOW, Harness
+from tests.daemon.harness import IMPATIENT, NOW, Harness
 
 SEARCH = (".*", r"/search(/jql)?(\?|$)")
 
@@ -117,18 +117,24 @@ def test_one_clear_line_exit_3_and_the_cursor_stays(harness: Harness, case: str)
     assert "problem" not in harness.run("status").out
 
 
-@pytest.mark.slow
 def test_what_may_pass_is_tried_for_a_while_then_reported_in_one_line(make_harness: MakeHarness) -> None:
-    """A proxy's error page and a refused connection are tried again for half a minute; the test runs both at once."""
+    """A proxy's error page and a refused connection are tried again for half a minute, which the test shortens."""
     harness = make_harness(rules=("root-cause-before-action",))
     for source in harness.names:
         harness.create_clean(source)
-    harness.servers["jira"].faults.add("proxy_error", SEARCH, times=None)
     port = str(harness.servers["jira-dc"].port)
     (harness.folder / "refused.toml").write_text(harness.write_settings().replace(f":{port}", ":9"))
-    proxied = harness.start("sync", "--source", "jira", "--json")
+    tried = harness.servers["jira"].faults.add("proxy_error", SEARCH, times=None)
+    proxied = harness.start("sync", "--source", "jira", "--json", **IMPATIENT)
     refused = harness.start(
-        "sync", "--source", "jira-dc", "--json", "--config", "refused.toml", CAPA_SYNC_REGISTER="other.db"
+        "sync",
+        "--source",
+        "jira-dc",
+        "--json",
+        "--config",
+        "refused.toml",
+        CAPA_SYNC_REGISTER="other.db",
+        **IMPATIENT,
     )
     for child, words in (
         (proxied, "the tracker answered 502"),
@@ -138,6 +144,7 @@ def test_what_may_pass_is_tried_for_a_while_then_reported_in_one_line(make_harne
         assert words in child.out
         assert "<html" not in child.out
         assert child.err.count("\n") <= 1, child.err
+    assert tried.hits > 1
     assert harness.run("sync", "--source", "servicenow").code == 0
 
 

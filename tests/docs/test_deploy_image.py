@@ -156,6 +156,7 @@ class Root:
             name: value for name, value in os.environ.items() if name.startswith("PIP_") or "proxy" in name.lower()
         }
         plain = {"PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "LANG": "C.UTF-8"}
+        plain["PIP_NO_COMPILE"] = "0"  # pip's way to say: compile nothing; Python compiles what is imported
         done = subprocess.run(
             [str(CHROOT), f"--userspec={user}", str(self.path), *command],
             env=kept | plain | self.variables, capture_output=True, text=True, check=False, timeout=800,

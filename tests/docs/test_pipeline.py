@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,7 @@ ABOVE_STAGES = [
 FROZEN = ["inputs.py", "joins.py", "mapped.py", "targets.py", "waiving.py", "pipeline.py", "workers/speculation.py"]
 
 
+@cache
 def calls(path: Path) -> set[str]:
     """Return the names of the functions that a module calls, without the object that they belong to."""
     found = [node.func for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.Call)]

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).resolve().parents[2]
-TREES = {path: ast.parse(path.read_text(encoding="utf-8")) for path in sorted((ROOT / "capa_sync").rglob("*.py"))}
 PORTS = ROOT / "capa_sync" / "ports.py"
+
+
+@cache
+def trees() -> dict[Path, ast.Module]:
+    """Return every file of the program, parsed; not at import, which each test worker does."""
+    return {path: ast.parse(path.read_text(encoding="utf-8")) for path in sorted((ROOT / "capa_sync").rglob("*.py"))}
 
 
 def protocols() -> Iterator[tuple[Path, ast.ClassDef]]:
     """Yield every protocol of the program with its file."""
-    for path, tree in TREES.items():
+    for path, tree in trees().items():
         for node in ast.walk(tree):
             if isinstance(node, ast.ClassDef) and any(ast.unparse(base) == "Protocol" for base in node.bases):
                 yield path, node
@@ -32,32 +36,37 @@ def annotations(tree: ast.Module) -> Iterator[ast.expr]:
             yield from (keyword.value for keyword in node.keywords if keyword.arg == "bound")
 
 
-def typed_by(name: str) -> list[Path]:
-    """Return the files in which something is typed by this name."""
-    return [
-        path
-        for path, tree in TREES.items()
-        if any(
-            isinstance(part, ast.Name) and part.id == name for found in annotations(tree) for part in ast.walk(found)
-        )
-    ]
-
-
-def called() -> set[str]:
-    """Return the names of all attributes that are read anywhere outside the ports."""
+@cache
+def names_in_types() -> dict[Path, set[str]]:
+    """Return the names that each file uses as types."""
     return {
-        node.attr
-        for path, tree in TREES.items()
-        if path != PORTS
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Attribute)
+        path: {part.id for found in annotations(tree) for part in ast.walk(found) if isinstance(part, ast.Name)}
+        for path, tree in trees().items()
     }
 
 
-@pytest.mark.parametrize("name", [node.name for _, node in protocols()])
-def test_something_is_typed_by_each_protocol(name: str) -> None:
+def typed_by(name: str) -> list[Path]:
+    """Return the files in which something is typed by this name."""
+    return [path for path, names in names_in_types().items() if name in names]
+
+
+@cache
+def called() -> frozenset[str]:
+    """Return the names of all attributes that are read anywhere outside the ports."""
+    return frozenset(
+        node.attr
+        for path, tree in trees().items()
+        if path != PORTS
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute)
+    )
+
+
+def test_something_is_typed_by_each_protocol() -> None:
     """A protocol that is the type of nothing checks nothing, so it must be used or removed."""
-    assert typed_by(name), name
+    names = [node.name for _, node in protocols()]
+    assert len(names) > 5
+    assert not [name for name in names if not typed_by(name)]
 
 
 def test_each_port_is_named_outside_of_the_ports() -> None:
@@ -65,7 +74,6 @@ def test_each_port_is_named_outside_of_the_ports() -> None:
     names = [node.name for path, node in protocols() if path == PORTS]
     assert len(names) > 5
     assert not [name for name in names if typed_by(name) == [PORTS] and name != "Parser"]
-    assert not [name for name in names if not typed_by(name)]
 
 
 def test_each_method_of_a_port_is_called() -> None:
@@ -84,7 +92,7 @@ def test_the_store_is_reached_through_its_package_alone() -> None:
     """Other packages use the typed interface of the store's package: they import none of its modules."""
     behind = {
         f"{path.relative_to(ROOT)}: {node.module}"
-        for path, tree in TREES.items()
+        for path, tree in trees().items()
         if "store" not in path.relative_to(ROOT).parts
         for node in ast.walk(tree)
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("capa_sync.store.")

@@ -36,10 +36,11 @@ def clone(folder: Path) -> Path:
 
 
 def environment() -> dict[str, str]:
-    """Return the variables of a person who has no virtual environment active."""
+    """Return the variables of a person who has no virtual environment active; modules are compiled when imported."""
     own = str(Path(sys.executable).parent)
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "CAPA_SYNC_"))}
     kept.pop("VIRTUAL_ENV", None)
+    kept["PIP_NO_COMPILE"] = "0"  # pip's way to say: compile nothing
     return kept | {"PATH": os.pathsep.join(part for part in kept["PATH"].split(os.pathsep) if part != own)}
 
 

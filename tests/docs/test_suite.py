@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -127,6 +128,7 @@ def test_processes_are_signalled_by_those_who_wait_for_them() -> None:
     assert found == []
 
 
+@cache
 def parsed(file: Path) -> ast.Module:
     """Return the code of a file."""
     return ast.parse(file.read_text(encoding="utf-8"))

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import tomllib
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,9 +16,8 @@ import pytest
 
 from capa_sync.model.ticket import Presence
 from capa_sync.store import Register, open_register
-from tests.daemon.fork_server import ROOT
+from tests.daemon.fork_server import ROOT, ForkServer
 
-pytestmark = pytest.mark.slow  # real processes, which import the program
 THIRD_KIND = ROOT / "tests" / "third_kind"
 NOW = datetime(2026, 6, 15, 9, 0, tzinfo=UTC)
 SETTINGS = """register = "register.db"
@@ -68,8 +66,10 @@ CORRECTION = "The door was locked again and the guard was informed on the same d
 class Drive:
     """A folder of issues, a settings file beside it, and processes of capa-sync that work on them."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, fork_server: ForkServer) -> None:
         self.folder = folder
+        self._fork_server = fork_server
+        self._count = itertools.count()
         self.issues = folder / "site" / "issues"
         self.comments = folder / "site" / "comments"
         self.now = NOW
@@ -79,7 +79,7 @@ class Drive:
         (folder / "site" / "site.json").write_text(json.dumps(SITE), encoding="utf-8")
         (folder / "map.yaml").write_text(MAPPING, encoding="utf-8")
         (folder / "capa-sync.toml").write_text(SETTINGS.format(folder=folder / "site"), encoding="utf-8")
-        self._path = os.pathsep.join([str(installed(folder / "installed")), str(ROOT)])
+        self._path = str(installed(folder / "installed"))
 
     def create(self, number: int, **fields: str) -> None:
         """Let Ann create an issue today."""
@@ -120,10 +120,13 @@ class Drive:
         """Run a command in a process of its own and return what it printed."""
         env = {name: value for name, value in os.environ.items() if not name.startswith("CAPA_SYNC_")}
         env |= {"PYTHONPATH": self._path, "CAPA_SYNC_TEST_CLOCK": self.now.isoformat()} | more
-        command = [sys.executable, "-m", "capa_sync", verb, "-c", "capa-sync.toml", *arguments]
-        done = subprocess.run(command, cwd=self.folder, env=env, capture_output=True, text=True, check=False)
-        assert done.returncode == code, f"{verb} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}"
-        return done.stdout + done.stderr
+        out = self.folder / f"{next(self._count)}-{verb}.out"
+        done = self._fork_server.start(
+            [verb, "-c", "capa-sync.toml", *arguments],
+            env=env, folder=self.folder, out=out, limits={}, yaml=(self.folder / "rules").iterdir(),
+        ).wait()  # fmt: skip
+        assert done.code == code, f"{verb} ended with {done.code}:\n{done.out}\n{done.err}"
+        return done.out + done.err
 
     def sync(self, later: timedelta = timedelta(minutes=5)) -> str:
         """Run one cycle some time later, with the brakes released."""
@@ -169,9 +172,9 @@ def installed(place: Path) -> Path:
 
 
 @pytest.fixture
-def drive(tmp_path: Path) -> Drive:
+def drive(tmp_path: Path, fork_server: ForkServer) -> Drive:
     """A folder with one issue that breaks a rule after its deadline, and one that breaks none."""
-    drive = Drive(tmp_path)
+    drive = Drive(tmp_path, fork_server)
     common = {"Description": "The side door of the office was found unlocked at night.", "Location": "Office",
               "Owner": "ann", "Grade": "Minor", "Status": "Open", "Detected on": "2026-06-15"}  # fmt: skip
     drive.create(1, Title="Door found open", **common)

@@ -226,6 +226,6 @@ def _verdicts(world: World) -> dict[str, dict[str, tuple[str, str]]]:
     return found
 
 
-TestCloud = as_test_case(WarnedStory, "jira", 2)
-TestDataCenter = as_test_case(WarnedStory, "jira-dc", 2)
-TestServiceNow = as_test_case(WarnedStory, "servicenow", 2)
+TestCloud = as_test_case(WarnedStory, "jira", 1)
+TestDataCenter = as_test_case(WarnedStory, "jira-dc", 1)
+TestServiceNow = as_test_case(WarnedStory, "servicenow", 1)

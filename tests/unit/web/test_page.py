@@ -6,6 +6,7 @@ import csv
 import html
 import io
 import json
+import os
 import re
 import socket
 import sqlite3
@@ -24,6 +25,9 @@ from tests.patience import PATIENCE
 from tests.unit.web.conftest import FORMULA, HOSTILE, SECRET
 
 VIEWS = tuple(HARMLESS)
+FILTERS = ("contains", "startswith", "endswith", "like", "glob", "exact", "gt")
+IS_FULL = bool(os.environ.get("CAPA_SYNC_FUZZ"))
+"""`make fuzz` tries every filter on every column, the suite two, other ones on each column."""
 
 
 def get(site: RegisterPage, path: str, **more: object) -> requests.Response:
@@ -76,18 +80,21 @@ def test_texts_of_open_tickets_are_shown_and_those_of_confidential_ones_are_rest
 def test_no_filter_facet_sort_or_search_reaches_masked_text(site: RegisterPage, view: str) -> None:
     """On every column, filters find nothing by the hidden word, and facets and orders do not have it."""
     names = columns(site, view)
-    for column in names:
-        for trick in ("contains", "startswith", "endswith", "like", "glob", "exact", "gt"):
+    for number, column in enumerate(names):
+        for trick in FILTERS if IS_FULL else (FILTERS[number % len(FILTERS)], FILTERS[(number + 3) % len(FILTERS)]):
             word = {"like": f"%{SECRET}%", "glob": f"*{SECRET}*"}.get(trick, SECRET)
             answer = get(site, f"register/{view}.json", params={f"{column}__{trick}": word, "_shape": "array"})
             assert answer.status_code == 200
             assert SECRET not in answer.text
             if trick in ("contains", "startswith", "like", "glob"):
                 assert answer.json() == []
-        assert SECRET not in get(site, f"register/{view}.json", params={"_sort": column}).text
-    for trick in ("_facet", "_facet_date", "_facet_array", "_col"):
-        for form in (".json", ""):
-            assert SECRET not in get(site, f"register/{view}{form}", params={trick: names}).text
+        for trick in ("_sort", "_sort_desc", "_facet_date", "_facet_array"):
+            assert SECRET not in get(site, f"register/{view}.json", params={trick: column}).text
+    for trick in ("_facet", "_col"):
+        for form in ("", ".json"):
+            answer = get(site, f"register/{view}{form}", params={trick: names})
+            assert answer.status_code == 200
+            assert SECRET not in answer.text
 
 
 @pytest.mark.parametrize(
