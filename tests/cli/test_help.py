@@ -40,7 +40,7 @@ def _verbs(group: VerbGroup, path: str = "capa-sync") -> dict[str, Verb]:
     return found
 
 
-GROUPS = {"rules", "register"}
+GROUPS = {"rules", "register", "mapping"}
 """Verbs that have verbs of their own."""
 assert isinstance(cli, VerbGroup)
 VERBS = _verbs(cli)

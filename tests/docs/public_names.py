@@ -198,7 +198,6 @@ def json_keys(world: DemoWorld, folder: Path, fork_server: ForkServer) -> set[st
     for words in _JSON_VERBS:
         with_settings = [] if words[0] == "rules" else ["--config", str(settings)]
         placed = [word.replace("@", f"{folder}/") for word in words]
-        placed = [word.replace("@", f"{folder}/") for word in words]
         done = world.start(fork_server, folder, *placed, "--json", *with_settings).wait()
         assert done.code in (0, 2, 4), (words, done.err)  # 2: `doctor` tells of the demo's odd status
         name = " ".join(words[:2] if words[0] in {"rules", "register", "mapping"} else words[:1])
