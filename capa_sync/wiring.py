@@ -21,6 +21,7 @@ from capa_sync.mapping import MappingFile, bind, load_mapping, unknown_sources
 from capa_sync.model.clock import Clock, SystemClock
 from capa_sync.model.near import did_you_mean
 from capa_sync.model.page import PageOptions
+from capa_sync.model.register_check import RegisterLimits
 from capa_sync.model.settings import UNWAIVABLE, ChildSpec, JudgeOptions, WriteOptions
 from capa_sync.ports import Source, TicketWriter
 from capa_sync.redaction import conceal
@@ -155,7 +156,8 @@ def build_runtime(
 ) -> Runtime:
     """Build the runtime on an open register; `write_mode` overrides the mode of every source."""
     calm_collector()
-    runtime = Runtime(register, configuration.rules, configuration.options, {}, clock, stop=stop)
+    limits = RegisterLimits(**configuration.settings.register_checks.model_dump())
+    runtime = Runtime(register, configuration.rules, configuration.options, {}, clock, stop=stop, limits=limits)
     if name := configuration.settings.waivers.file:
         runtime.waiver_file = WaiverFile(configuration.folder / name, name)
     runtime.contexts = {

@@ -20,7 +20,13 @@ from capa_sync.cli.context import (
     say,
 )
 from capa_sync.cli.verbs import VerbCommand
-from capa_sync.cli.wording import cannot_tell_lines, older_wording_lines, quarantine_lines, waived_lines
+from capa_sync.cli.wording import (
+    cannot_tell_lines,
+    check_lines,
+    older_wording_lines,
+    quarantine_lines,
+    waived_lines,
+)
 from capa_sync.daemon.health import health_of
 from capa_sync.model.amounts import ago, count_of
 from capa_sync.model.halt import Halt, HaltKind
@@ -85,6 +91,7 @@ def _lines(health: dict[str, Any]) -> list[str]:
         ("next checks by time", [f"{_at(d['at'])} {d['source']}:{d['ticket']}" for d in health["next_due"]]),
     ):
         lines += _listed(title, len(rows), rows)
+    lines += check_lines(health["register_checks"])
     lines += _listed("quarantined", len(health["quarantined"]), quarantine_lines(health["quarantined"], ""))
     return [
         *lines,

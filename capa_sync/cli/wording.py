@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from capa_sync.model.amounts import count_of
+from capa_sync.model.register_check import CheckState
 
 NAMED = 8
 """Largest number of tickets named with one reason."""
@@ -30,6 +31,21 @@ def cannot_tell_lines(unknown: Iterable[Mapping[str, Any]]) -> list[str]:
 def waived_lines(findings: int) -> list[str]:
     """Return how many findings are waived, and the command that lists them."""
     return [f"{count_of(findings, 'finding')} waived; see `capa-sync waivers`"] if findings else []
+
+
+def check_lines(results: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the checks over the whole register that are raised, and how many are in order or cannot tell."""
+    if not results:
+        return []
+    raised = [row for row in results if row["state"] == CheckState.RAISED]
+    rest = [row["state"] for row in results if row["state"] != CheckState.RAISED]
+    unsure = rest.count(CheckState.CANNOT_TELL)
+    title = f"checks over the register: {len(raised)} to look at, {len(rest) - unsure} in order"
+    lines = [f"{title}, {unsure} cannot tell" if unsure else title]
+    for row in raised:
+        where = f"{row['source']}: " if row["source"] else ""
+        lines.append(f"  {row['check']}: {where}{row['says']} (since {row['since']:%Y-%m-%d})")
+    return lines
 
 
 def quarantine_lines(

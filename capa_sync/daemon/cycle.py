@@ -1,7 +1,7 @@
 """One cycle over the sources: this file orders sources and steps; `pipeline` owns the steps of a ticket.
 
 read -> mirror -> sweep, census when due -> evaluate due tickets -> look up lost answers
--> plans past the brakes -> outbox -> deliver.
+-> plans past the brakes -> outbox -> deliver -> after a census, the checks over the whole register.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from capa_sync.daemon.reading import (
     sign_in,
     sweep_into_mirror,
 )
+from capa_sync.daemon.register_checks import check_register_after_census
 from capa_sync.daemon.runtime import Runtime, SourceContext
 from capa_sync.daemon.thread_pool import ThreadPool
 from capa_sync.daemon.waiver_entries import take_waiver_file
@@ -196,6 +197,7 @@ def _end(runtime: Runtime, context: SourceContext, result: CycleResult, *, deliv
     """Deliver due writes, and close the run."""
     if deliver:
         _run_step(runtime, context, result, partial(_deliver, runtime, context, result))
+    _run_step(runtime, context, result, partial(check_register_after_census, runtime, context, result.started_at))
     _finish(runtime, result)
 
 

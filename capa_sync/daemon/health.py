@@ -45,6 +45,7 @@ def health_of(register: Register, poll_every: Mapping[str, timedelta], now: date
         ],
         "waived": register.reports.waived(),
         "waiver_file": dict(zip(("name", "revision", "problems"), register.waivers.file(), strict=True)),
+        "register_checks": register.checks.all(),
         "older_wording": register.outbox.older_wording(),
         "cannot_tell": register.reports.cannot_tell(),
         "stuck_writes": [

@@ -18,6 +18,7 @@ from capa_sync.errors import Problem
 from capa_sync.kinds import SourceKind
 from capa_sync.mapping import BoundMapping, MappingFile
 from capa_sync.model.clock import Clock
+from capa_sync.model.register_check import RegisterLimits
 from capa_sync.model.settings import JudgeOptions, WriteOptions
 from capa_sync.model.ticket import SiteFacts
 from capa_sync.ports import Source, TicketWriter
@@ -142,6 +143,7 @@ class Runtime:
         progress, checkpoint: hooks for progress bars and for the kill test.
         workers: the worker pool that evaluates due tickets when there are many.
         waiver_file: the reviewed file of waivers, or none.
+        limits: those of the checks over the whole register.
     """
 
     register: Register
@@ -154,6 +156,7 @@ class Runtime:
     checkpoint: Callable[[str], None] = no_checkpoint
     workers: EvaluationPool = field(default_factory=NoPool)
     waiver_file: WaiverFile = field(default_factory=WaiverFile)
+    limits: RegisterLimits = field(default_factory=RegisterLimits)
 
     @property
     def joins(self) -> Joins:

@@ -55,9 +55,15 @@ def join(primary: CapaRecord, others: Sequence[CapaRecord], *, unread: bool = Fa
         people_active=_merged_activity(records),
         people_names={key: name for record in reversed(records) for key, name in record.people_names.items()},
         last_human_at=max(filter(None, (record.last_human_at for record in records)), default=None),
-        attachments=sum(record.attachments for record in records),
+        attachments=_attachments(records),
         unread_join=reason,
     )
+
+
+def _attachments(records: Sequence[CapaRecord]) -> int | None:
+    """Return the number of all attachments; of none, None where one of the sources does not deliver them."""
+    total = sum(record.attachments or 0 for record in records)
+    return None if not total and any(record.attachments is None for record in records) else total
 
 
 def _is_there(action: Action) -> bool:

@@ -6,11 +6,17 @@ from capa_sync.mapping.binding import BoundMapping
 from capa_sync.model.record import ActionOrigin
 from capa_sync.model.ticket import SourceTicket
 
-_NAMES = {"comments": "the comments", "links": "the links", "subtasks": "the sub-tasks"}
+_NAMES = {
+    "comments": "the comments",
+    "links": "the links",
+    "subtasks": "the sub-tasks",
+    "attachments": "the attachments",
+}
 _WHERE = {
     "comments": "permissions; in ServiceNow those of sys_journal_field",
     "links": "field configuration of Linked Issues",
     "subtasks": "field configuration of Sub-Tasks",
+    "attachments": "field configuration of Attachment",
 }
 _UNDELIVERED = (
     "the tracker does not deliver {kind} to our account: let it read them ({where}), then run `capa-sync sync --full`"
@@ -25,6 +31,7 @@ def undelivered_of(bound: BoundMapping, ticket: SourceTicket) -> dict[str, str]:
         return {}
     found = {
         "comments": why_unknown(ticket, "comments"),
+        "attachments": why_unknown(ticket, "attachments"),
         "actions": "; ".join(why_actions_unknown(bound, ticket)),
     }
     links = why_unknown(ticket, "links")

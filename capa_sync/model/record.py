@@ -159,11 +159,11 @@ class CapaRecord:
         history_complete: False: phrases over history cannot tell, unless what follows `history_from` decides them.
         history_gaps: canonical field (`stage`, `actions` too) -> why the history of this field is not known, and how
             to mend it; phrases over its history cannot tell.
-        undelivered: `comments`, `actions`, or a canonical field that is read from links -> why the tracker did not
-            deliver it, and how to mend it; phrases that read it, or its history, cannot tell.
+        undelivered: `comments`, `actions`, `attachments` or a canonical field that is read from links -> why the
+            tracker did not deliver it, and how to mend it; phrases that read it, or its history, cannot tell.
         people_active: person id -> whether active, None where the tracker does not report it.
         updated_at: the tracker's update time; last_human_at: last change or comment by a human.
-        attachments: number of attachments on the ticket.
+        attachments: number of attachments on the ticket, None where its source does not deliver them.
         as_of: instant up to which the source was read when this record was made.
         mapping: name and hash of the mapping, for provenance. language: that of its texts, as the mapping says.
     """
@@ -191,7 +191,7 @@ class CapaRecord:
     people_names: Mapping[str, str] = field(default_factory=dict)
     presence: Presence = Presence.PRESENT
     last_human_at: datetime | None = None
-    attachments: int = 0
+    attachments: int | None = 0
     also: tuple[tuple[str, str, str], ...] = ()
     unread_join: str = ""
     mapping: str = ""

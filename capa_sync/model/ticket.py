@@ -135,7 +135,7 @@ class SourceTicket:
             (a Jira issue in an epic).
         history_complete: every part of the history has as many entries as the tracker reports in total.
         history_from: set when the tracker has no history: our observed history begins at this instant.
-        attachments: number of attachments.
+        attachments: number of attachments, None where the source does not read them.
         lost: field ids that an earlier answer had and the newest answer lacks (set by the mirror). They are
             unreadable, not empty, unless the history says that the field was emptied.
         unknown: which of `comments`, `links`, `subtasks`, `attachments` the tracker did not deliver with this
@@ -160,7 +160,7 @@ class SourceTicket:
     old_keys: tuple[str, ...] = ()
     history_complete: bool = True
     history_from: datetime | None = None
-    attachments: int = 0
+    attachments: int | None = None
     lost: frozenset[str] = frozenset()
     part_of: str = ""
     unknown: frozenset[str] = frozenset()

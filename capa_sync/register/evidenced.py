@@ -118,7 +118,7 @@ _IDENTIFIED = (
 )
 _CONTAINED = (_filled("grade"), _filled("impact"), Need("correction", _is_correct), _filled("consequences"))
 _ANALYSED = (
-    Need("objective_evidence", lambda r: r.attachments > 0 or r.fields["objective_evidence"].is_filled),
+    Need("objective_evidence", lambda r: bool(r.attachments) or r.fields["objective_evidence"].is_filled),
     Need("action_needed", lambda r: bool(counted_actions(r)) or r.fields["action_needed"].is_filled),
     _only(_acts_not, _filled("no_action_reason")),
     _only(_acts_not, _filled("no_action_approver")),

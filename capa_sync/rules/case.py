@@ -55,6 +55,7 @@ class TimelineRow:
     comment: str = ""
     hold: bool | None = None
     presence: Presence | None = None
+    attachments: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

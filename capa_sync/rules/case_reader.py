@@ -31,7 +31,7 @@ from capa_sync.rules.subjects import SUBJECTS, Kind, Subject
 from capa_sync.rules.yaml_lines import Items, Problems, Text, Tree, YamlTable
 
 CASE_KEYS = ("case", "settings", "accounts", "unmapped", "unreadable", "history", "timeline", "expect")
-ROW_KEYS = ("day", "by", "stage", "source_status", "comment", "action", "actions", "hold", "presence")
+ROW_KEYS = ("day", "by", "stage", "source_status", "comment", "action", "actions", "hold", "presence", "attachments")
 ACTION_KEYS = (
     "id",
     "kind",
@@ -172,7 +172,7 @@ class _CaseReader:
     def _fields(self, tree: Tree | None, key: str) -> frozenset[str]:
         names = names_of(tree, key, self._problems) if tree is not None else []
         for name in names:
-            word_of(name, [*_CATALOGUE, "actions"], "field", self._problems, name.line, FIELD_WORDS)
+            word_of(name, [*_CATALOGUE, "actions", "attachments"], "field", self._problems, name.line, FIELD_WORDS)
         return frozenset(name.value for name in names)
 
     def _rows(self, tree: YamlTable) -> tuple[TimelineRow, ...]:
@@ -212,7 +212,16 @@ class _CaseReader:
             comment=text_of(comment, "comment", self._problems, tree.line) if comment else "",
             hold=yes_no(hold, "hold", self._problems, tree.line) if hold else None,
             presence=Presence(where) if where else None,
+            attachments=self._count(tree.get("attachments")),
         )
+
+    def _count(self, tree: Tree | None) -> int | None:
+        if tree is None:
+            return None
+        if isinstance(tree, Text) and tree.value.isascii() and tree.value.isdigit() and len(tree.value) < 6:
+            return int(tree.value)
+        self._problems.add(tree.line, "'attachments' must be a number", "such as `attachments: 1`")
+        return None
 
     def _value(self, key: Text, tree: Tree) -> Value:
         return value_of(SUBJECTS[key.value], tree, self._instant, self._problems)

@@ -20,12 +20,13 @@ from capa_sync.rules.subjects import SUBJECTS
 
 _COUNTED = frozenset({ActionKind.CORRECTIVE, ActionKind.PREVENTIVE})
 _IMPLEMENTED = frozenset({"implemented"})
-_HISTORY_OF = {
+HISTORY_OF = {
     "action_started_at": ("actions", "stage"),
     "implemented_at": ("stage",),
     "closed_at": ("stage",),
     "closed_by": ("stage",),
     "replans": ("due_at",),
+    "reviewed_at": ("effectiveness_result",),
 }
 """Subject without a history of its own -> the subjects from whose history it is computed."""
 _UNSURE = frozenset({ValueState.ERROR, ValueState.UNREADABLE})
@@ -107,7 +108,7 @@ class Context:
         gaps, undelivered = self.record.history_gaps, self.record.undelivered
         if not gaps and not undelivered:
             return ""
-        fields = _HISTORY_OF.get(name, (name,))
+        fields = HISTORY_OF.get(name, (name,))
         return next((why for field in fields if (why := gaps.get(field) or undelivered.get(field))), "")
 
     @property
@@ -158,6 +159,11 @@ class Context:
                 else:
                     same.append(change)
         return self._by_field.get(field, ())
+
+    def last_change(self, field: str) -> FieldChange | None:
+        """Return the last change of a field to another value, or its value at creation; None without either."""
+        found = (c for c in reversed(self.changes(field)) if c.origin is Origin.BIRTH or c.old != c.new)
+        return next(found, None)
 
     def first_filled(self, field: str) -> FirstTime:
         """Return when a field was first filled; a later emptying or rewording does not change this."""

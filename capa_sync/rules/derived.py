@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from capa_sync.model.record import STAGE_ORDER, CapaRecord, Stage
+from capa_sync.model.ticket import Origin
 from capa_sync.model.values import EMPTY, UNMAPPED, Value, ValueState
 from capa_sync.rules import sentences as say
 from capa_sync.rules.context import Context, Derivations, Terms
@@ -132,6 +133,41 @@ def _replans(context: Context) -> Value:
     return Value(ValueState.FILLED, float(len(context.moves("due_at"))))
 
 
+def _reviewed_at(context: Context) -> Value:
+    """Return the date of the review; where none is given, when the present result was set."""
+    given, result = context.record.fields["effectiveness_at"], context.record.fields["effectiveness_result"]
+    if given.is_filled or given.state in {ValueState.ERROR, ValueState.UNREADABLE}:
+        return given
+    if not result.is_filled:
+        return EMPTY if result.is_known else result
+    last = context.last_change("effectiveness_result")
+    unseen = last is None or (last.origin is Origin.BIRTH and not context.history_whole)
+    if last is None or unseen or context.gap("reviewed_at"):
+        return _unreadable(context.gap("reviewed_at") or say.HISTORY_INCOMPLETE)
+    return _at(last.at)
+
+
+def _last_human_at(context: Context) -> Value:
+    last = context.record.last_human_at
+    if context.comments_unknown:
+        return _unreadable(context.comments_unknown)
+    return EMPTY if last is None else _at(last)
+
+
+def _attachments(context: Context) -> Value:
+    """Return the number of attachments; none is certain only where the tracker delivered the list."""
+    count = context.record.attachments
+    why = context.record.undelivered.get("attachments", "")
+    if not count and (count is None or why):
+        return _unreadable(why or say.ATTACHMENTS_NOT_READ)
+    return Value(ValueState.FILLED, float(count or 0))
+
+
+def _profile(context: Context) -> Value:
+    profile = context.terms.options.profile
+    return Value(ValueState.FILLED, profile, profile)
+
+
 DERIVED_VALUES: Derivations = {
     "stage": _stage,
     "source_status": _source_status,
@@ -146,6 +182,10 @@ DERIVED_VALUES: Derivations = {
     "actions": _actions,
     "action_owners": _action_owners,
     "replans": _replans,
+    "reviewed_at": _reviewed_at,
+    "last_human_at": _last_human_at,
+    "attachments": _attachments,
+    "profile": _profile,
 }
 """Subject -> function that computes its value; `action_needed` is a catalogue field that action rows can override."""
 

@@ -164,6 +164,7 @@ def _test_schemas() -> dict[str, Any]:
         "actions": {"type": "array", "items": {"$ref": "#/$defs/action"}},
         "hold": _YES_NO,
         "presence": {"enum": [presence.value for presence in Presence]},
+        "attachments": _ANY,
         **catalogue,
     }
     expect = {

@@ -22,7 +22,7 @@ _MOST = 4096
 class Gates:
     """Caches, by values from closed lists (track, stage, …), which rules do not apply.
 
-    Most rules do not apply to most records, and one or two values decide it: eight of the twelve shipped rules do
+    Most rules do not apply to most records, and one or two values decide it: most of the shipped rules do
     not apply to a record in its first stages. Few combinations of such values occur.
     """
 

@@ -67,6 +67,7 @@ class _RecordBuilder:
         self._comments: list[RecordComment] = []
         self._pauses: list[Pause] = []
         self._presence = Presence.PRESENT
+        self._attachments = 0
         self._last = created_at
         self._last_human: datetime | None = None
 
@@ -85,6 +86,7 @@ class _RecordBuilder:
             self._comments.append(RecordComment(at, row.by, human, f"comment-{len(self._comments) + 1}"))
         self._hold(at, row.hold)
         self._presence = row.presence or self._presence
+        self._attachments = self._attachments if row.attachments is None else row.attachments
 
     def _birth(self, at: datetime, row: TimelineRow, human: bool) -> None:
         self._fields.update(row.fields)
@@ -159,6 +161,8 @@ class _RecordBuilder:
             people_active={p: None if p in case.silent else p not in case.inactive for p in people},
             presence=self._presence,
             last_human_at=self._last_human,
+            attachments=self._attachments,
+            undelivered={"attachments": "the test says so"} if "attachments" in case.unreadable else {},
         )
 
     def _people(self) -> list[Value]:

@@ -8,6 +8,7 @@ from enum import StrEnum
 from capa_sync.model.catalogue import FIELDS
 from capa_sync.model.record import Stage
 from capa_sync.model.ticket import Presence
+from capa_sync.rules.profiles import PROFILES
 
 
 class Kind(StrEnum):
@@ -22,6 +23,7 @@ class Kind(StrEnum):
     STAGE = "stage"
     STATUS = "status"
     PRESENCE = "presence"
+    SETTING = "setting"
     NUMBER = "number"
     ACTIONS = "actions"
     PEOPLE = "people"
@@ -37,6 +39,7 @@ KIND_WORDS: dict[Kind, str] = {
     Kind.STAGE: "a stage",
     Kind.STATUS: "a status name",
     Kind.PRESENCE: "a presence",
+    Kind.SETTING: "a setting",
     Kind.NUMBER: "a number",
     Kind.ACTIONS: "the list of actions",
     Kind.PEOPLE: "several people",
@@ -80,6 +83,8 @@ _LABELS = {
     "communicated_at": "date of the communication",
     "plan_approved_at": "date of the plan's approval",
     "effectiveness_at": "date of the effectiveness review",
+    "reviewed_at": "date of the effectiveness review",
+    "last_human_at": "last change by a person",
     "effectiveness_due": "due date of the effectiveness review",
     "isms_lead": "ISMS lead",
     "isms_change": "ISMS change",
@@ -99,6 +104,12 @@ _DERIVED = (
     Subject("actions", Kind.ACTIONS, "corrective and preventive actions, cancelled ones left out"),
     Subject("action_owners", Kind.PEOPLE, "the owners of those actions"),
     Subject("replans", Kind.NUMBER, "how often people moved the due date later"),
+    Subject(
+        "reviewed_at", Kind.TIME, "when effectiveness was reviewed: the date given, else when the result was set"
+    ),
+    Subject("last_human_at", Kind.TIME, "when a person last changed or commented the ticket"),
+    Subject("attachments", Kind.NUMBER, "how many files are attached to the ticket"),
+    Subject("profile", Kind.SETTING, "the profile of the settings", tuple(PROFILES)),
 )
 
 SUBJECTS: dict[str, Subject] = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, timedelta
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
@@ -18,7 +18,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from capa_sync.model.settings import DEFAULT_DEADLINES, UNWAIVABLE, Days
-from capa_sync.settings.source_schema import SourceSettings, Strict, WriteBackSettings
+from capa_sync.settings.source_schema import Duration, SourceSettings, Strict, WriteBackSettings
 from capa_sync.settings.units import (
     listen_address,
     listen_or_off,
@@ -31,6 +31,24 @@ DayCount = Annotated[Days, BeforeValidator(parse_days)]
 Grade = Literal["major", "minor", "observation"]
 SourceName = Annotated[str, AfterValidator(source_name)]
 Listen = Annotated[str, AfterValidator(listen_address)]
+Origin = Literal[
+    "security_incident",
+    "internal_audit",
+    "external_audit",
+    "policy_deviation",
+    "procedure_deviation",
+    "legal_deviation",
+    "objective_missed",
+    "monitoring",
+    "supplier",
+    "customer_complaint",
+    "employee_feedback",
+    "interested_party_feedback",
+    "risk_review",
+    "management_review",
+    "best_practice",
+    "other",
+]
 DeadlineName = Literal["contain", "root-cause", "plan", "implement", "effectiveness-earliest", "effectiveness"]
 
 
@@ -45,6 +63,17 @@ class WaiversSettings(Strict):
 
     file: str = ""
     unwaivable: tuple[str, ...] = Field(default=tuple(sorted(UNWAIVABLE)), max_length=500)
+
+
+class RegisterCheckSettings(Strict):
+    """Limits of the checks over the whole register, which `status` and `rules coverage` show."""
+
+    origins: tuple[Origin, ...] = ("internal_audit",)
+    quiet_after: Duration = Field(default=timedelta(days=365), ge=timedelta(days=1))
+    unreviewed_after: Duration = Field(default=timedelta(days=180), ge=timedelta(days=1))
+    max_overdue_share: float = Field(default=0.25, ge=0, le=1)
+    rising_months: int = Field(default=3, ge=2, le=24)
+    max_waived_share: float = Field(default=0.1, ge=0, le=1)
 
 
 class HintsSettings(Strict):
@@ -88,6 +117,7 @@ class Settings(BaseSettings):
     isms_lead: str = ""
     deadlines: dict[DeadlineName, dict[Grade, DayCount]] = Field(default_factory=dict)
     write_back: WriteBackSettings = WriteBackSettings()
+    register_checks: RegisterCheckSettings = RegisterCheckSettings()
     web: WebSettings = WebSettings()
     hints: HintsSettings = HintsSettings()
     waivers: WaiversSettings = WaiversSettings()

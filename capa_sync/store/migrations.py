@@ -17,6 +17,8 @@ from capa_sync.model.register_columns import REGISTER
 STEPS = Migrations("capa_sync")
 
 LEDGER = "run"
+CHECKS = "register_check"
+"""Results of the checks over the register; like the ledger they depend on when they were made."""
 PRIMARY: tuple[str, ...] = (
     "meta",
     "source",
@@ -41,6 +43,7 @@ PRIMARY: tuple[str, ...] = (
     "halt",
     "waiver",
     "waiver_file",
+    CHECKS,
 )
 DERIVED: tuple[str, ...] = (
     "ticket",
@@ -449,5 +452,17 @@ def waivers_of_a_file(db: Any) -> None:
             "ALTER TABLE waiver ADD COLUMN is_bound INTEGER NOT NULL DEFAULT 1",
             """CREATE TABLE waiver_file (
                 name TEXT PRIMARY KEY, problems TEXT NOT NULL, revision TEXT NOT NULL, noted_at TEXT NOT NULL)""",
+        ),
+    )
+
+
+@STEPS(name="0021_register_check")
+def register_check(db: Any) -> None:
+    """Store the results of the checks over the whole register, and since when each has its state."""
+    _run_all(
+        db,
+        (
+            """CREATE TABLE register_check (name TEXT, source TEXT, state TEXT NOT NULL, says TEXT NOT NULL,
+                since TEXT NOT NULL, PRIMARY KEY (name, source))""",
         ),
     )

@@ -22,11 +22,12 @@ from capa_sync.store.facts import Facts
 from capa_sync.store.findings import Findings
 from capa_sync.store.halts import Halts
 from capa_sync.store.lock import RegisterLock, is_held_here
-from capa_sync.store.migrations import DERIVED, LEDGER, PRIMARY, STEPS
+from capa_sync.store.migrations import CHECKS, DERIVED, LEDGER, PRIMARY, STEPS
 from capa_sync.store.outbox import SqlOutbox
 from capa_sync.store.place import ensure_file, mark, refuse_new
 from capa_sync.store.queue import EvaluationQueue
 from capa_sync.store.records import Records
+from capa_sync.store.register_checks import RegisterChecks
 from capa_sync.store.reports import Reports
 from capa_sync.store.requests import Requests
 from capa_sync.store.roles import Roles
@@ -45,8 +46,8 @@ class Register:
 
     Attributes:
         path: the file. id: random id given at creation, used in markers; a copy has the same id.
-        tickets, runs, facts, findings, outbox, requests, halts, records, queue, reports, roles, waivers: its parts,
-            each for a group of tables.
+        tickets, runs, facts, findings, outbox, requests, halts, records, queue, reports, roles, waivers, checks: its
+            parts, each for a group of tables.
     """
 
     def __init__(self, db: Database) -> None:
@@ -65,6 +66,7 @@ class Register:
         self.reports = Reports(db)
         self.roles = Roles(db)
         self.waivers = Waivers(db)
+        self.checks = RegisterChecks(db)
 
     def transaction(self) -> AbstractContextManager[None]:
         """Return a context whose changes are stored together or not at all; nested contexts join the outer one."""
@@ -116,10 +118,12 @@ class Register:
                 self._db.execute(f"DELETE FROM {table} {'WHERE unread = 0' if table == 'quarantine' else ''}")
 
     def rows_by_table(self, *, derived: bool = True) -> dict[str, list[Row]]:
-        """Return the sorted rows of every table except the run ledger; without `derived`, of primary tables only."""
+        """Return the sorted rows of every table except run ledger and checks; without `derived`, of primary ones."""
         tables = (*PRIMARY, *(DERIVED if derived else ()))
         return {
-            table: sorted(self._db.rows(f"SELECT * FROM {table}"), key=repr) for table in tables if table != LEDGER
+            table: sorted(self._db.rows(f"SELECT * FROM {table}"), key=repr)
+            for table in tables
+            if table not in (LEDGER, CHECKS)
         }
 
     def view_columns(self, name: str) -> list[str]:

@@ -74,6 +74,29 @@ class Reports:
             found.setdefault(source, {})[outcome] = count
         return found
 
+    def coverage(self) -> list[dict[str, Any]]:
+        """Return for each source and rule on how many present tickets it decided or cannot tell, and why.
+
+        A rule decides where its verdict is ok, breach or historical. A verdict may have several reasons.
+        """
+        found: dict[str, dict[str, dict[str, Any]]] = {}
+        rows = self._db.rows(
+            f"""SELECT v.source, v.rule, v.outcome, CASE v.outcome WHEN 'cannot_tell' THEN v.reason ELSE '' END,
+            COUNT(*) FROM {_SEEN} GROUP BY 1, 2, 3, 4 ORDER BY 1, MIN(v.number), 2"""
+        )
+        for source, rule, outcome, text, count in rows:
+            row = found.setdefault(source, {}).setdefault(rule, {"decided": 0, "cannot_tell": 0, "reasons": {}})
+            if outcome == "cannot_tell":
+                row["cannot_tell"] += count
+                for reason in dict.fromkeys(text.split("; ")):
+                    row["reasons"][reason] = row["reasons"].get(reason, 0) + count
+            elif outcome != "not_applicable":
+                row["decided"] += count
+        return [
+            {"source": source, "rules": [{"rule": rule, **_most_frequent(row)} for rule, row in rules.items()]}
+            for source, rules in found.items()
+        ]
+
     def cannot_tell(self) -> list[dict[str, Any]]:
         """Return for each source with "cannot tell" verdicts their number, and each reason with its ticket count.
 
@@ -118,3 +141,9 @@ class Reports:
                 (source,),
             )
         )
+
+
+def _most_frequent(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a rule's numbers with its reasons as a list, the most frequent first."""
+    reasons = sorted(row["reasons"].items(), key=lambda item: (-item[1], item[0]))
+    return {**row, "reasons": [{"reason": reason, "tickets": tickets} for reason, tickets in reasons]}

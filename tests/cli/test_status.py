@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 
+from capa_sync.starter import starter_path
 from tests.daemon.conftest import MakeHarness
 from tests.daemon.harness import Harness
 
@@ -54,3 +56,37 @@ def test_status_names_the_rights_that_are_missing_and_whom_to_ask(make_harness: 
     assert source["missing_rights"] == [line.removeprefix("  missing right: ") for line in lines]
     assert all(right in reported for right in source["missing_rights"])
     assert text.code == 0
+
+
+def test_coverage_says_what_the_mapping_lacks_and_status_shows_the_checks_of_the_register(
+    make_harness: MakeHarness,
+) -> None:
+    """Both read the register alone; the checks are stored after the census and never written on a ticket."""
+    harness = make_harness("jira", rules=("root-cause-before-action",))
+    for name in ("jira-cloud.yaml", "people.yaml"):
+        shutil.copy(starter_path("mappings") / name, harness.folder / name)
+    mapping = harness.folder / "jira-cloud.yaml"
+    kept = [line for line in mapping.read_text("utf-8").splitlines() if not line.startswith("  root_cause:")]
+    mapping.write_text("\n".join(kept), encoding="utf-8")
+    settings = harness.file.read_text("utf-8").splitlines()
+    named = ['mapping = "jira-cloud.yaml"' if line.startswith("mapping =") else line for line in settings]
+    harness.file.write_text("\n".join(named), encoding="utf-8")
+    harness.create_broken("jira")
+    harness.sync()
+    assert harness.writes() == []
+    text = harness.run("rules", "coverage").out
+    assert "jira: 1 rule applied to some ticket, 1 of them cannot tell on some" in text
+    assert "root-cause-before-action: 1 of 1 ticket: 'root_cause' is not mapped (1)" in text
+    raised = "rules-that-never-decide: jira: 1 rule cannot tell on any ticket: root-cause-before-action"
+    assert raised in text
+    assert raised in harness.run("status").out
+    found = {row["check"]: row["state"] for row in json.loads(harness.run("status", "--json").out)["register_checks"]}
+    assert found == {
+        "rules-that-never-decide": "raised",
+        "origin-without-nonconformity": "raised",
+        "no-improvement-decided": "raised",
+        "major-without-management-review": "ok",
+        "overdue-share": "ok",
+        "waivers": "ok",
+        "count-differs": "ok",
+    }

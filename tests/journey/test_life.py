@@ -19,6 +19,8 @@ DESCRIPTION = (
 CAUSE = "No deputy named in AC-03; reminder lost with leaver mailbox"
 ORDER, EXTENT, OVERDUE = "root-cause-before-action", "extent-assessed", "action-overdue"
 MOVED, EDITED, REVIEW = "due-date-moved", "edited-after-close", "independent-review"
+PLANNED, PROOF, EARLY = "effectiveness-planned", "effectiveness-evidence", "effectiveness-too-early"
+SYSTEM, TOLD = "isms-and-risk-update", "communicated"
 
 
 def due(harness: Harness, day: str) -> str:
@@ -28,7 +30,7 @@ def due(harness: Harness, day: str) -> str:
 
 @pytest.mark.parametrize("source", SOURCES)
 def test_the_hand_computed_life(source: str, tmp_path: Path) -> None:
-    """Every finding of the twelve rules opens, changes and clears on exactly the dates calculated by hand."""
+    """Every finding of the pack opens, changes and clears on exactly the dates calculated by hand."""
     with open_harness(source, tmp_path, "2025-05-05 09:00") as harness:
         report_and_contain(harness)
         plan(harness)
@@ -67,7 +69,14 @@ def report_and_contain(harness: Harness) -> None:
     harness.play("2025-05-08 10:00", Fill(done))
     harness.cycle()
     assert harness.states() == {ORDER: "open high"}
-    found = {"rca_method": "five_whys", "root_cause": CAUSE, "cause_category": "ownership", "action_needed": "yes"}
+    whys = "Review not held\nNo reminder came\nIts mailbox was a leaver's\nAC-03 names no deputy"
+    found = {
+        "rca_method": "five_whys",
+        "why_chain": whys,
+        "root_cause": CAUSE,
+        "cause_category": "ownership",
+        "action_needed": "yes",
+    }
     harness.play("2025-05-12 10:00", Fill(found))
     harness.cycle()
     assert harness.states() == {ORDER: "open high"}
@@ -108,7 +117,7 @@ def implement_and_close(harness: Harness) -> None:
     harness.play("2025-07-25 09:59", FinishAction("CHG0031"))
     harness.play("2025-07-25 10:00", ChangeStage("implemented"))
     harness.cycle()
-    assert harness.states() == {ORDER: "historical", EXTENT: "open high"}
+    assert harness.states() == {ORDER: "historical", EXTENT: "open high", PLANNED: "open medium"}
     agreed = {"effectiveness_criterion": "0 late leavers in 60 days", "effectiveness_reviewer": "anna.lee"}
     harness.play("2025-07-28 10:00", Fill({**agreed, "effectiveness_due": due(harness, "2025-09-01")}))
     harness.cycle()
@@ -117,7 +126,15 @@ def implement_and_close(harness: Harness) -> None:
         "2025-08-01 10:00", ChangeStage("closed", {"effectiveness_result": "effective", "effectiveness_note": "Done"})
     )
     harness.cycle()
-    assert harness.states() == {ORDER: "historical", EXTENT: "open high", REVIEW: "open medium"}
+    assert harness.states() == {
+        ORDER: "historical",
+        EXTENT: "open high",
+        PROOF: "open high",
+        EARLY: "open medium",
+        SYSTEM: "open medium",
+        REVIEW: "open medium",
+        TOLD: "open low",
+    }
     [row] = harness.runtime.register.view("v_register")
     assert (row["claimed_stage"], row["evidenced_stage"]) == ("closed", "contained")
     assert str(row["evidence_missing"]).startswith("Extent")
@@ -164,7 +181,7 @@ def _one_warning_in_place(harness: Harness) -> None:
     if isinstance(harness.player, ServiceNowPlayer):
         row = harness.player.tracker.find("sn_grc_issue", harness.player.ids["life"])
         assert row is not None
-        assert "3 things to fix" in row["u_capa_sync_text"]
+        assert "6 things to fix" in row["u_capa_sync_text"]
         assert row["u_capa_sync_state"] == "warning"
     else:
         created = [write for write in harness.writes() if write.startswith("POST")]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from capa_sync.model.finding import Evidence
 from capa_sync.model.near import near_or_all
@@ -61,6 +61,17 @@ def _more_than(subject: Subject, args: Arguments) -> Test:
     return turning(subject, _days_after(args[0]), before=False)
 
 
+def _days_running_after(argument: Argument) -> Flip:
+    days = number(argument)
+    return lambda context, value: context.terms.calendar.elapsed(
+        context.terms.calendar.end_of(value), days, context.record.pauses
+    )
+
+
+def _more_than_running(subject: Subject, args: Arguments) -> Test:
+    return turning(subject, _days_running_after(args[0]), before=False)
+
+
 def _not_more_than(subject: Subject, args: Arguments) -> Test:
     return turning(subject, _days_after(args[0]), before=True)
 
@@ -92,11 +103,15 @@ def deadline_end(context: Context, name: str, start: date | datetime) -> datetim
     return end
 
 
-def _past_deadline(subject: Subject, args: Arguments) -> Test:
-    name = word(args[0])
+def _deadline_named(argument: Argument) -> str:
+    name = word(argument)
     if name not in DEFAULT_DEADLINES:
-        known = list(DEFAULT_DEADLINES)
-        raise PhraseError(f"there is no deadline '{name}'", near_or_all(name, known))
+        raise PhraseError(f"there is no deadline '{name}'", near_or_all(name, list(DEFAULT_DEADLINES)))
+    return name
+
+
+def _past_deadline(subject: Subject, args: Arguments) -> Test:
+    name = _deadline_named(args[0])
     turn = turning(subject, lambda context, value: deadline_end(context, name, value), before=False).clock
     assert turn is not None  # noqa: S101 - turning always gives a clock
 
@@ -138,6 +153,24 @@ def _between(subject: Subject, other: Subject, test: Callable[[int], bool]) -> T
     return Test((subject.name, other.name), holds)
 
 
+def _not_before_deadline(subject: Subject, args: Arguments) -> Test:
+    name, other = _deadline_named(args[0]), field(args[1])
+    check_kind(other, Kind.TIME)
+
+    def holds(context: Context) -> Truth:
+        here, start, grade = context.value(subject.name), context.value(other.name), context.value("grade")
+        if not (here.is_known and start.is_known and (grade.is_known or grade.state in _UNGRADED)):
+            return None
+        if not (isinstance(here.data, date) and isinstance(start.data, date)):
+            return False
+        calendar = context.terms.calendar
+        length = context.terms.length(name, str(grade.data) if grade.is_filled else "")
+        end = calendar.deadline(start.data, length)  # without pauses: what is waited for goes on in a hold
+        return end is not None and calendar.start_of(calendar.local_date(here.data) + timedelta(days=1)) >= end
+
+    return Test((subject.name, other.name, "grade"), holds)
+
+
 def _on_or_before(subject: Subject, args: Arguments) -> Test:
     return _between(subject, field(args[0]), lambda days: days <= 0)
 
@@ -160,6 +193,14 @@ PHRASES: tuple[Phrase, ...] = (
         _more_than,
         "So many calendar days have passed since then; a date without a time ends at 24:00.",
         "effectiveness_due: more than 7 days ago",
+    ),
+    Phrase(
+        "more than N days ago without days on hold",
+        Family.CLOCK,
+        _TIME,
+        _more_than_running,
+        "So many calendar days have passed since then, days on which the record was on hold left out.",
+        "effectiveness_due: more than 0 days ago without days on hold",
     ),
     Phrase(
         "not more than N days ago",
@@ -224,5 +265,14 @@ PHRASES: tuple[Phrase, ...] = (
         _at_least_after,
         "It lies so many days or more after that other day.",
         "effectiveness_at: at least 30 days after implemented_at",
+    ),
+    Phrase(
+        "not before the NAME deadline of FIELD",
+        Family.CLOCK,
+        _TIME,
+        _not_before_deadline,
+        "It lies on the last day of the named deadline, counted from that other day by grade, or later; days on hold "
+        "count.",
+        "reviewed_at: not before the effectiveness-earliest deadline of implemented_at",
     ),
 )

@@ -12,7 +12,7 @@ from capa_sync.rules import sentences as say
 from capa_sync.rules.context import Context
 from capa_sync.rules.moments import Clocked, Truth
 from capa_sync.rules.phrases.order import first_filled
-from capa_sync.rules.phrases.phrase import Arguments, Family, Phrase, Test, field, number, word
+from capa_sync.rules.phrases.phrase import Arguments, Family, Phrase, PhraseError, Test, field, number, word
 from capa_sync.rules.phrases.state import FILLABLE, one_of, stage_named
 from capa_sync.rules.subjects import Kind, Subject
 from capa_sync.rules.words import change_facts, present_fact
@@ -104,6 +104,30 @@ def _changed_after(subject: Subject, args: Arguments) -> Test:
     return Test((subject.name, other.name), holds, facts=facts)
 
 
+def _changed_after_last(subject: Subject, args: Arguments) -> Test:
+    other = field(args[0])
+    if other.derived:
+        raise PhraseError(f"'{other.name}' is derived and never changes by itself", "name a field of the record")
+
+    def later(context: Context) -> Sequence[FieldChange]:
+        last = context.last_change(other.name)
+        return [] if last is None else [c for c in human_changes(subject, context) if c.group > last.group]
+
+    def holds(context: Context) -> Truth:
+        if not (context.value(subject.name).is_known and context.value(other.name).is_known):
+            return None
+        if context.is_whole(other.name) and later(context):
+            return True
+        return False if context.is_whole(subject.name) and context.is_whole(other.name) else None
+
+    def facts(context: Context) -> list[Evidence]:
+        return change_facts(later(context), context) or [
+            Evidence(subject.name, say.NOT_CHANGED_AFTER.format(label=other.label))
+        ]
+
+    return Test((subject.name, other.name), holds, facts=facts)
+
+
 def _changed_at_most(subject: Subject, args: Arguments) -> Test:
     most, stage = number(args[0]), stage_named(word(args[1])).value
 
@@ -181,6 +205,15 @@ PHRASES: tuple[Phrase, ...] = (
         _changed_after,
         "A human changed it after the other field was first ever filled, in a later edit.",
         "actions: changed after root_cause was first filled",
+        history=True,
+    ),
+    Phrase(
+        "changed after FIELD last changed",
+        Family.HISTORY,
+        CHANGING,
+        _changed_after_last,
+        "A human changed it after the last change of the other field, in a later edit.",
+        "actions: changed after effectiveness_result last changed",
         history=True,
     ),
     Phrase(

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from capa_sync.model.near import STAGE_WORDS, near_or_all
 from capa_sync.model.record import STAGE_ORDER, Stage
 from capa_sync.model.values import KNOWN, Value, ValueState
-from capa_sync.rules.context import Context
+from capa_sync.rules.context import HISTORY_OF, Context
 from capa_sync.rules.moments import Truth
 from capa_sync.rules.phrases.phrase import (
     Arguments,
@@ -23,7 +23,7 @@ from capa_sync.rules.phrases.phrase import (
 from capa_sync.rules.subjects import Kind, Subject
 
 FILLABLE = frozenset({Kind.TEXT, Kind.ENUM, Kind.PERSON, Kind.TIME, Kind.LIST, Kind.YESNO, Kind.ACTIONS, Kind.PEOPLE})
-CHOSEN = frozenset({Kind.ENUM, Kind.STAGE, Kind.STATUS, Kind.PRESENCE})
+CHOSEN = frozenset({Kind.ENUM, Kind.STAGE, Kind.STATUS, Kind.PRESENCE, Kind.SETTING})
 _RANK = {stage: rank for rank, stage in enumerate(STAGE_ORDER)}
 
 
@@ -131,7 +131,7 @@ def counted(subject: Subject, context: Context) -> tuple[int | None, bool]:
     if not value.is_known:
         return None, True
     if isinstance(value.data, float):
-        return int(value.data), not context.is_whole(subject.name)
+        return int(value.data), subject.name in HISTORY_OF and not context.is_whole(subject.name)
     return (len(value.data) if isinstance(value.data, tuple) else 0), False
 
 

@@ -6,7 +6,20 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from importlib.metadata import entry_points
 
-from capa_sync.rules.phrases import actions, clock, closure, doers, due, history, order, people, prose, state, text
+from capa_sync.rules.phrases import (
+    actions,
+    causes,
+    clock,
+    closure,
+    doers,
+    due,
+    history,
+    order,
+    people,
+    prose,
+    state,
+    text,
+)
 from capa_sync.rules.phrases.phrase import Phrase, PhraseError, Test
 from capa_sync.rules.phrases.suggest import phrase_hint
 from capa_sync.rules.subjects import KIND_WORDS, Subject
@@ -23,6 +36,7 @@ BUILT_IN: tuple[Phrase, ...] = (
     *clock.PHRASES,
     *due.PHRASES,
     *actions.PHRASES,
+    *causes.PHRASES,
     *people.PHRASES,
     *doers.PHRASES,
     *closure.PHRASES,

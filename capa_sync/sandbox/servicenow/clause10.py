@@ -26,6 +26,7 @@ CLAUSE10_COLUMNS = """
     u_no_action_approver ref:sys_user | No action approved by
     u_rca_method string | Root cause method
     u_why_chain text | Whys
+    u_cause_categories string 255 | Fishbone branches
     u_root_cause text
     u_cause_category string
     u_extent_result string | Extent

@@ -51,6 +51,7 @@ def _joined_in_jira() -> Story:
     }
     cause: Fields = {
         "rca_method": "five_whys",
+        "why_chain": "The plan named a leaver.\nNobody was asked to change it.\nHR does not know the roles.",
         "root_cause": "The leaver check list of HR has no line for emergency roles, so nobody passes them on.",
         "cause_category": "process",
         "extent_result": "none_found",
@@ -105,6 +106,7 @@ def _improvement() -> Story:
         "decision": "accepted",
         "decision_by": LEAD,
         "benefit": "Odd mails are reported from week one.",
+        "due_at": Day(10),
     }
     done: Fields = {"outcome": "Part of the first day since last month; four reports came from new staff already."}
     return _story(

@@ -47,3 +47,4 @@ PEOPLE: dict[str, StoryPerson] = {
 }
 LEAD = "mara.roy"
 AUDITOR = "ingrid.holm"
+LEAVER = "ben.okafor"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from capa_sync.sandbox.stories import early_cases, late_cases
+from capa_sync.sandbox.stories.late_cases import until_implemented
 from capa_sync.sandbox.stories.script import Day
 from capa_sync.sandbox.stories.story_writer import StoryWriter
 
@@ -96,7 +98,7 @@ def actions_done_with_evidence(writer: StoryWriter) -> None:
 
 def effectiveness_before_close(writer: StoryWriter) -> None:
     """Broken: closed as soon as the work is done. Clean: closed after the effect was verified."""
-    _until_implemented(writer)
+    until_implemented(writer)
     if not writer.is_broken:
         writer.verify(16)
     writer.close(14)
@@ -104,7 +106,7 @@ def effectiveness_before_close(writer: StoryWriter) -> None:
 
 def edited_after_close(writer: StoryWriter) -> None:
     """Broken: a closed record is edited. Clean: it is reopened, edited and closed again."""
-    _until_implemented(writer)
+    until_implemented(writer)
     writer.verify(16)
     writer.close(14)
     if writer.is_broken:
@@ -120,31 +122,47 @@ def independent_review(writer: StoryWriter) -> None:
     """Broken: the owner confirms their own work. Clean: a colleague does."""
     if writer.is_broken:
         writer.reviewer = writer.owner
-    _until_implemented(writer)
+    until_implemented(writer)
     writer.verify(16)
     writer.close(14)
 
 
-def _until_implemented(writer: StoryWriter) -> None:
-    writer.report(78)
-    writer.contain(77)
-    writer.analyse(73)
-    writer.plan(70, due=48)
-    writer.implement(50)
-
-
 RULE_CASES: dict[str, RuleCase] = {
     "what-when-where": what_when_where,
+    "requirement-named": early_cases.requirement_named,
+    "source-classified": early_cases.source_classified,
+    "objective-evidence": early_cases.objective_evidence,
+    "grade-set": early_cases.grade_set,
+    "owner-active": early_cases.owner_active,
     "correction-recorded": correction_recorded,
+    "consequences-handled": early_cases.consequences_handled,
+    "action-need-decided": early_cases.action_need_decided,
     "root-cause-before-action": root_cause_before_action,
     "root-cause-substantive": root_cause_substantive,
+    "root-cause-not-symptom": early_cases.root_cause_not_symptom,
+    "root-cause-not-blame": early_cases.root_cause_not_blame,
+    "rca-method": early_cases.rca_method,
+    "rca-on-time": early_cases.rca_on_time,
     "extent-assessed": extent_assessed,
     "action-planned": action_planned,
+    "action-not-just-correction": early_cases.action_not_just_correction,
+    "action-addresses-cause": early_cases.action_addresses_cause,
+    "plan-approved": late_cases.plan_approved,
     "action-overdue": action_overdue,
     "due-date-moved": due_date_moved,
+    "implement-on-time": late_cases.implement_on_time,
     "actions-done-with-evidence": actions_done_with_evidence,
+    "communicated": late_cases.communicated,
+    "effectiveness-planned": late_cases.effectiveness_planned,
     "effectiveness-before-close": effectiveness_before_close,
+    "effectiveness-evidence": late_cases.effectiveness_evidence,
+    "effectiveness-too-early": late_cases.effectiveness_too_early,
+    "effectiveness-overdue": late_cases.effectiveness_overdue,
+    "ineffective-not-reopened": late_cases.ineffective_not_reopened,
+    "isms-and-risk-update": late_cases.isms_and_risk_update,
     "edited-after-close": edited_after_close,
+    "rejected-with-reason": early_cases.rejected_with_reason,
     "independent-review": independent_review,
+    "improvement-followed-through": early_cases.improvement_followed_through,
 }
 """Rule -> function that writes its story."""

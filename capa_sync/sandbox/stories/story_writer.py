@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from capa_sync.sandbox.stories.people import AUDITOR, LEAD
 from capa_sync.sandbox.stories.script import (
     AddAction,
@@ -31,6 +33,8 @@ class StoryWriter:
 
     Attributes:
         reviewer: the person who confirms that the action was effective.
+        approver: the person who approves the plan; "" for nobody.
+        instead: field -> the value that this story writes in place of the usual one; None leaves the field out.
     """
 
     def __init__(self, topic: Topic, number: int) -> None:
@@ -39,6 +43,8 @@ class StoryWriter:
         self.owner = topic["owner"]
         self.reporter = topic["reporter"]
         self.reviewer = topic.get("reviewer", AUDITOR)
+        self.approver = LEAD
+        self.instead: dict[str, str | Day | None] = {}
         self.place = topic.get("action_in", "field")
         self._first_minute = (number * 37) % (_OFFICE_MINUTES - 60)
         self._last = (0, 0)
@@ -48,9 +54,22 @@ class StoryWriter:
         """Whether the story breaks the rule."""
         return self.topic.twin == "broken"
 
+    def lack(self, *names: str) -> None:
+        """Leave fields out of the broken story."""
+        if self.is_broken:
+            self.instead |= dict.fromkeys(names)
+
     def report_vaguely(self, ago: int) -> None:
-        """Create the ticket with a few words only."""
-        self._add(ago, self.reporter, Create({"title": self.topic["title"], "description": self.topic["vague"]}))
+        """Create the ticket with a few words only: what happened, when and where stays open."""
+        text = self.topic
+        fields: Fields = {
+            "title": text["title"],
+            "description": text["vague"],
+            "source": text["source"],
+            "source_ref": text["ref"],
+            "owner": self.owner,
+        }
+        self._add(ago, self.reporter, Create(fields))
 
     def report(self, ago: int) -> None:
         """Create the ticket with what, when and where."""
@@ -83,16 +102,25 @@ class StoryWriter:
 
     def analyse(self, ago: int, *, cause: str = "", extent: bool = True, moves: bool = True) -> None:
         """Record the root cause, and whether the problem exists elsewhere."""
-        text = self.topic
+        text, found = self.topic, cause or self.topic["cause"]
         fields: dict[str, str | Day] = {
-            "rca_method": text.get("method", "five_whys"),
-            "root_cause": cause or text["cause"],
+            **self._working(found),
+            "root_cause": found,
             "cause_category": text["category"],
             "action_needed": "yes",
         }
         if extent:
             fields |= {"extent_result": text.get("extent_result", "none_found"), "extent_note": text["extent"]}
         self._add(ago, self.owner, ChangeStage("analysed", fields) if moves else Fill(fields))
+
+    def _working(self, cause: str) -> Fields:
+        """Return the method and what it left on the record: the steps of Five Whys, the branches of a fishbone."""
+        method = self.topic.get("method", "five_whys")
+        if method == "five_whys":
+            steps = (self.topic["title"], "Nothing on the way showed it to anybody.", cause)
+            return {"rca_method": method, "why_chain": "\n".join(steps)}
+        branches = {"cause_categories": "Process, Supplier, People"} if method == "fishbone" else {}
+        return {"rca_method": method, **branches}
 
     def plan(self, ago: int, due: int | None) -> None:
         """Plan the corrective action, and when and by which criterion its effect is reviewed."""
@@ -103,9 +131,8 @@ class StoryWriter:
         fields: Fields = {
             "effectiveness_criterion": self.topic["criterion"],
             "effectiveness_reviewer": self.reviewer,
-            "effectiveness_due": Day((0 if due is None else due) - 35),
-            "plan_approved_by": LEAD,
-            "plan_approved_at": Day(ago),
+            "effectiveness_due": Day((0 if due is None else due) - 50),
+            **({"plan_approved_by": self.approver, "plan_approved_at": Day(ago)} if self.approver else {}),
             **own,
         }
         self._add(ago, LEAD, ChangeStage("planned", fields))
@@ -152,7 +179,42 @@ class StoryWriter:
         """Let a person comment."""
         self._add(ago, by, Say(text))
 
+    def reject(self, ago: int) -> None:
+        """Let the ISMS lead reject the record."""
+        fields: Fields = {"rejected_reason": self.topic["rejection"], "rejected_by": LEAD}
+        self._add(ago, LEAD, ChangeStage("rejected", fields))
+
+    def propose(self, ago: int) -> None:
+        """Create an improvement."""
+        fields: Fields = {
+            "title": self.topic["title"],
+            "description": self.topic["what"],
+            "source": "employee_feedback",
+        }
+        self._add(ago, self.reporter, Create(fields, kind="improvement"))
+
+    def accept(self, ago: int, due: int) -> None:
+        """Let the ISMS lead accept an improvement."""
+        fields: Fields = {
+            "decision": "accepted",
+            "decision_by": LEAD,
+            "benefit": self.topic["benefit"],
+            "owner": self.owner,
+            "due_at": Day(due),
+        }
+        self._add(ago, LEAD, Fill(fields))
+
+    def end_without_action(self, ago: int, **fields: str | Day) -> None:
+        """Close a record for which no corrective action is taken."""
+        self._add(ago, LEAD, ChangeStage("closed", {"isms_change": "none_because", **fields}))
+
+    def _written(self, fields: Fields) -> Fields:
+        changed = {name: self.instead.get(name, value) for name, value in fields.items()}
+        return {name: value for name, value in changed.items() if value is not None}
+
     def _add(self, ago: int, by: str, event: StoryEvent) -> None:
         step = self._last[1] + _SPACING if self._last[0] == ago else 0
         self._last = (ago, step)
+        if isinstance(event, Create | Fill | ChangeStage):
+            event = replace(event, fields=self._written(event.fields))
         self.story.scenes.append(Scene(self.story.name, ago, self._first_minute + step, by, event))

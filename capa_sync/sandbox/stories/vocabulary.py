@@ -102,6 +102,7 @@ _OWN = """
     no_action_approver person No action approved by u_no_action_approver
     rca_method option RCA method u_rca_method
     why_chain text Five whys u_why_chain
+    cause_categories line Fishbone branches u_cause_categories
     root_cause text Root cause u_root_cause
     cause_category option Cause category u_cause_category
     extent_result option Extent result u_extent_result

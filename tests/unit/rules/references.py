@@ -173,6 +173,25 @@ def contain_passed(record: CapaRecord, now: datetime) -> bool:
     return sum(works(tick) and not held_at(record, tick) for tick in ends(day, now)) >= allowed
 
 
+def ago_off_hold(field: str, days: int) -> Reference:
+    """Return the reference of `more than N days ago without days on hold`, counting days off hold one by one."""
+
+    def reference(record: CapaRecord, now: datetime) -> bool:
+        day = day_of(record, field)
+        return day is not None and sum(not held_at(record, tick) for tick in ends(day, now)) >= days
+
+    return reference
+
+
+def due_after_contain(record: CapaRecord, _: datetime) -> bool:
+    """Count the business days from the day it was found to the due date, and compare with the grade's number."""
+    due, found = day_of(record, "due_at"), day_of(record, "detected_at")
+    if due is None or found is None:
+        return False
+    allowed = {"major": 5, "observation": 20, "ofi": 20}.get(str(record.fields["grade"].data), 10)
+    return sum(map(works, ends(found, midnight(due + timedelta(days=1))))) >= allowed
+
+
 def not_overdue(days: int) -> Reference:
     """Return the reference of `none is overdue by more than N days`, counting days off hold one by one."""
 
@@ -238,6 +257,11 @@ REFERENCES: dict[str, Reference] = {
         f"""exists (select 1 from change where field = 'actions' and human and grp > {first("root_cause")}
         and action not in (select id from action where kind = 'correction'))"""
     ),
+    "actions: changed after extent_result last changed": sql(
+        """exists (select 1 from change where field = 'actions' and human
+        and grp > (select max(grp) from change where field = 'extent_result' and (birth or old is not new))
+        and action not in (select id from action where kind = 'correction'))"""
+    ),
     "root_cause: changed at most 1 times after the record first became planned": sql(
         """(select count(*) from change where field = 'root_cause' and human and old is not new and grp >
         (select min(grp) from change where field = 'stage' and new = 'planned')) <= 1"""
@@ -260,6 +284,8 @@ REFERENCES: dict[str, Reference] = {
     "created_at: more than 2 business days ago": business_ago("created_at", 2),
     "detected_at: more than 9 business days ago": business_ago("detected_at", 9),
     "identified_at: past the contain deadline": contain_passed,
+    "due_at: more than 7 days ago without days on hold": ago_off_hold("due_at", 7),
+    "due_at: not before the contain deadline of detected_at": due_after_contain,
     "actions: none is overdue by more than 1 day": not_overdue(1),
     "actions: none is overdue by more than 14 days": not_overdue(14),
     "stage: became planned more than 5 days ago": spell("planned", 5),

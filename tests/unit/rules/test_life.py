@@ -11,6 +11,7 @@ from capa_sync.model.finding import Outcome, Verdict
 from capa_sync.rules import RuleSet, load_rules
 from capa_sync.rules.context import Terms
 from capa_sync.rules.derived import open_record
+from capa_sync.rules.profiles import NUMBERS
 from capa_sync.rules.replay import replay
 from tests.unit.rules.lives import LONDON, case_of
 from tests.unit.rules.pack import RULES
@@ -34,6 +35,7 @@ timeline:
     grade: minor
     impact: No data was read without right
     owner: lee
+    attachments: 1
   - {day: 2025-05-07 10:00, by: lee, action: {id: field, origin: field, text: Run the missing review, owner: lee, started: yes}}
   - {day: 2025-05-08 10:00, by: lee, correction: The review was run on 8 May, consequences: "none, because no right was misused"}
   - {day: 2025-05-12 10:00, by: lee, rca_method: five_whys, why_chain: [one, two, three, four], cause_category: ownership, root_cause: No deputy named in AC-03; reminder lost with leaver mailbox}
@@ -93,27 +95,27 @@ def turns(ruleset: RuleSet) -> dict[str, list[tuple[str, str]]]:
     return found
 
 
-LIFE_OF_RULES = {
-    "what-when-where": [],
-    "correction-recorded": [],
+LIFE_OF_RULES: dict[str, list[tuple[str, str]]] = {
     "root-cause-before-action": [("7 May 10:00", "high"), ("13 May 10:00", "historical")],
-    "root-cause-substantive": [],
     "extent-assessed": [("14 May 10:00", "medium"), ("25 Jul 10:00", "high")],
-    "action-planned": [],
     "action-overdue": [("2 Jul 00:00", "medium"), ("3 Jul 15:00", "-")],
     "due-date-moved": [("3 Jul 15:00", "medium"), ("4 Jul 09:00", "-")],
-    "actions-done-with-evidence": [],
-    "effectiveness-before-close": [],
     "edited-after-close": [("6 Aug 10:00", "high")],
     "independent-review": [("1 Aug 10:00", "medium")],
+    "effectiveness-planned": [("25 Jul 10:00", "medium"), ("28 Jul 10:00", "-")],
+    "effectiveness-evidence": [("1 Aug 10:00", "high")],
+    "effectiveness-too-early": [("1 Aug 10:00", "medium")],
+    "isms-and-risk-update": [("1 Aug 10:00", "medium")],
+    "communicated": [("1 Aug 10:00", "low")],
 }
+LIFE_OF_RULES |= {rule: [] for rule in NUMBERS if rule not in LIFE_OF_RULES and rule != "recurrence"}
 
 
 @pytest.mark.parametrize("rule", LIFE_OF_RULES)
 def test_each_rule_opens_changes_severity_and_clears_on_the_computed_dates(
     turns: dict[str, list[tuple[str, str]]], rule: str
 ) -> None:
-    """Each of the twelve rules changes at exactly the computed hours, and at no other."""
+    """Each rule changes at exactly the computed hours, and at no other."""
     assert turns[rule] == LIFE_OF_RULES[rule]
 
 
