@@ -108,7 +108,7 @@ class Judged:
 
 @pytest.fixture(scope="module", params=NOWS)
 def judged(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Judged]:
-    """All stories played to one instant, read, mapped and judged once, with write-back off."""
+    """All stories played to one instant, read, mapped and judged, with write-back off."""
     clock = SandboxClock(datetime.fromisoformat(request.param).replace(tzinfo=UTC), ticking=False)
     cloud, datacenter = JiraTracker("cloud", clock), JiraTracker("datacenter", clock)
     servicenow = ServiceNowTracker(clock)
@@ -121,6 +121,9 @@ def judged(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         )
         stack.callback(runtime.register.close)
         results = run_round(runtime, list(runtime.contexts.values()))
+        for context in runtime.contexts.values():
+            context.facts_at = None  # as an hour later: Jira shows whether an account is active on tickets alone
+        run_round(runtime, list(runtime.contexts.values()))
         assert [site.crashes for site in servers.values()] == [[], [], []]
         yield Judged(played, runtime, results)
 
@@ -186,9 +189,10 @@ def test_stages_are_claimed_as_written_and_evidenced_in_the_clean_twins(judged: 
         for name, row in rows.items()
         if name.endswith("/clean") and name.split("/")[1] not in WITHOUT_EVIDENCE
     }
+    further = {"servicenow/effectiveness-too-early/clean": "verified"}  # a stage for which ServiceNow has no state
     assert {n: row["evidenced_stage"] for n, row in shown.items()} == {
         n: row["claimed_stage"] for n, row in shown.items()
-    }
+    } | further
 
 
 def test_the_joined_nonconformity_is_judged_as_one(judged: Judged) -> None:

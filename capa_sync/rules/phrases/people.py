@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from capa_sync.rules import sentences as say
 from capa_sync.rules.context import Context
 from capa_sync.rules.moments import Truth
 from capa_sync.rules.phrases.phrase import Arguments, Family, Phrase, Test, check_kind, field, fields
@@ -17,7 +18,7 @@ def _active(subject: Subject, _: Arguments) -> Test:
             return None
         return context.record.people_active.get(str(value.data)) if value.is_filled else False
 
-    return Test((subject.name,), holds)
+    return Test((subject.name,), holds, why=lambda c: say.ACTIVITY_UNKNOWN if c.value(subject.name).is_filled else "")
 
 
 def persons_of(name: str, context: Context) -> tuple[frozenset[str], bool]:

@@ -41,7 +41,7 @@ class Test:
         marks: what is missing, as facts without labels or names; needed when `lacks` returns labels or names.
         broken_at: when a phrase over history was broken, for `since`.
         comments: it reads the comments, too.
-        why: a reason of its own why it is not known, "" when it has none; for tests that know one language alone.
+        why: a reason of its own why it is not known although all that it reads is, "" when it has none.
         present: it depends only on the present value of the subject, so that equal values have the same truth.
     """
 
