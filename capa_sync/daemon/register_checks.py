@@ -20,17 +20,21 @@ def check_register_after_census(runtime: Runtime, context: SourceContext, since:
 
 
 def check_register(runtime: Runtime, now: datetime) -> list[CheckResult]:
-    """Make all checks at an instant, store and return their results."""
-    results = [
-        *(_rules_of(runtime, context) for context in runtime.contexts.values()),
-        checks.silent_origins(_newest(runtime), runtime.limits, now),
-        checks.improvements(*_decided(runtime), runtime.limits, now),
-        *(_majors_of(runtime, context, now) for context in runtime.contexts.values()),
-        checks.overdue(runtime.register.checks.spans(), runtime.limits, now, runtime.options.timezone),
-        _waivers(runtime, now),
-        *(_counts_of(runtime, name) for name in runtime.contexts),
-    ]
-    runtime.register.checks.save(results, now)
+    """Make all checks at an instant, store and return their results.
+
+    One transaction: of two sources that end together, the second sees what the first has stored.
+    """
+    with runtime.register.transaction():
+        results = [
+            *(_rules_of(runtime, context) for context in runtime.contexts.values()),
+            checks.silent_origins(_newest(runtime), runtime.limits, now),
+            checks.improvements(*_decided(runtime), runtime.limits, now),
+            *(_majors_of(runtime, context, now) for context in runtime.contexts.values()),
+            checks.overdue(runtime.register.checks.spans(), runtime.limits, now, runtime.options.timezone),
+            _waivers(runtime, now),
+            *(_counts_of(runtime, name) for name in runtime.contexts),
+        ]
+        runtime.register.checks.save(results, now)
     return results
 
 
