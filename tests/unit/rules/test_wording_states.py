@@ -20,6 +20,7 @@ ON_A_CONDITION = {
     ("extent-assessed", "similar_refs"): "if the same was found elsewhere",
     ("effectiveness-before-close", "effectiveness_at"): "with the result, its day",
     ("due-date-moved", "replan_reason"): "to be brought up to date",
+    ("effectiveness-too-early", "effectiveness_at"): "the day of the second look",
 }
 """Fields that a fix names under a condition, or together with another field that is missing."""
 
