@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from capa_sync.daemon.runtime import Runtime, SourceContext
 from capa_sync.mapping import unmapped_names
@@ -76,7 +77,7 @@ def _majors_of(runtime: Runtime, context: SourceContext, now: datetime) -> Check
 
 
 def _waivers(runtime: Runtime, now: datetime) -> CheckResult:
-    found = runtime.register.checks.waived(now)
+    found = runtime.register.checks.waived(now.astimezone(ZoneInfo(runtime.options.timezone)).date())
     return checks.waivers(found.open, found.waived, found.expired, runtime.limits)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, NamedTuple
 
 from capa_sync.model.register_check import CheckName, CheckResult
@@ -85,15 +85,18 @@ class RegisterChecks:
         )
         return [Span(*(optional_instant(text or None) for text in row)) for row in rows]
 
-    def waived(self, now: datetime) -> Waived:
-        """Count open records, those with a waived rule, and waivers that have run out on a finding still live."""
+    def waived(self, today: date) -> Waived:
+        """Count open records, those with a waived rule, and points that are open after their waiver ran out."""
         open_ones = f"{_PRESENT} WHERE r.claimed_stage NOT IN {_ENDED}"
         return Waived(
             int(self._db.value(f"SELECT COUNT(*) FROM {open_ones}")),
             int(self._db.value(f"SELECT COUNT(*) FROM {open_ones} AND r.waived <> ''")),
             int(
                 self._db.value(
-                    "SELECT COUNT(*) FROM finding WHERE cleared_at IS NULL AND waived_until < ?", (instant_text(now),)
+                    """SELECT COUNT(*) FROM (SELECT DISTINCT w.source, w.ticket_id, w.rule FROM waiver w JOIN finding f
+                    ON f.source = w.source AND f.ticket_id = w.ticket_id AND f.rule = w.rule AND f.state = 'open'
+                    WHERE w.until < ?)""",
+                    (today.isoformat(),),
                 )
             ),
         )
