@@ -93,9 +93,9 @@ class RegisterChecks:
             int(self._db.value(f"SELECT COUNT(*) FROM {open_ones} AND r.waived <> ''")),
             int(
                 self._db.value(
-                    """SELECT COUNT(*) FROM (SELECT DISTINCT w.source, w.ticket_id, w.rule FROM waiver w JOIN finding f
-                    ON f.source = w.source AND f.ticket_id = w.ticket_id AND f.rule = w.rule AND f.state = 'open'
-                    WHERE w.until < ?)""",
+                    """SELECT COUNT(*) FROM (SELECT DISTINCT w.source, w.ticket_id, w.rule FROM waiver w
+                    JOIN finding f ON f.source = w.source AND f.ticket_id = w.ticket_id AND f.rule = w.rule
+                    WHERE f.state = 'open' AND w.until < ?)""",
                     (today.isoformat(),),
                 )
             ),
