@@ -40,8 +40,8 @@ def check_register(runtime: Runtime, now: datetime) -> list[CheckResult]:
 
 
 def _rules_of(runtime: Runtime, context: SourceContext) -> CheckResult:
-    if not runtime.register.runs.was_read(context.name):
-        what = "the source was not read yet"
+    if not runtime.register.findings.judged_tickets(context.name, 1):
+        what = "no ticket was evaluated yet"
         return CheckResult(CheckName.NEVER_DECIDED, CheckState.CANNOT_TELL, what, context.name)
     return checks.never_decided(context.name, runtime.register.checks.never_decided(context.name))
 

@@ -99,17 +99,18 @@ def entries(half: str) -> tuple[Entry, ...]:
 
 
 def stories() -> Iterator[Entry]:
-    """Yield the causes, actions and results of the sandbox's stories, all good, the weak causes left out."""
+    """Yield the causes, actions and results of the sandbox's stories, all good; those meant to be bad left out."""
     causes = dict.fromkeys(CHECKS[:3], True)
     for topic in read_topics():
         name, text = f"{topic.source}/{topic.rule}/{topic.twin}", topic.get
         shared = {"finding": f"{text('title')}. {text('what')}", "correction": text("correction")}
         for cause in filter(None, (text("cause"), text("rewritten"))):
             yield Entry("stories", "cause", name, causes, {**shared, "text": cause})
-        if action := text("action"):
+        broken = topic.rule if topic.twin == "broken" else ""
+        if (action := text("action")) and broken != CHECKS[3]:
             verdict = {CHECKS[3]: True}
             yield Entry("stories", "action", name, verdict, {**shared, "actions": [action]})
-            if outcome := text("outcome"):
+            if (outcome := text("outcome")) and broken != CHECKS[4]:
                 verdict = {CHECKS[4]: True}
                 yield Entry("stories", "result", name, verdict, {**shared, "actions": [action], "text": outcome})
 

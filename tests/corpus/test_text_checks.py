@@ -44,7 +44,7 @@ def test_each_text_reaches_its_rule() -> None:
 
 
 def test_no_text_of_the_stories_raises_a_false_alarm() -> None:
-    """The sandbox's tickets, written before these checks, hold good causes, actions and results."""
+    """The sandbox's tickets, on which no list was tuned, hold good causes, actions and results."""
     of_stories = list(stories())
     assert {entry.kind for entry in of_stories} == {"cause", "action", "result"}
     found = [
