@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class CheckName(StrEnum):
@@ -35,6 +36,15 @@ class CheckResult:
     state: CheckState
     says: str
     source: str = ""
+
+
+class RecordSpan(NamedTuple):
+    """When a record was open, and when it was late; None: not yet ended, or never."""
+
+    open_from: datetime | None
+    open_until: datetime | None
+    late_from: datetime | None
+    late_until: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,34 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from itertools import pairwise
-from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from capa_sync.model.amounts import count_of
-from capa_sync.model.register_check import CheckName, CheckResult, CheckState, RegisterLimits
+from capa_sync.model.register_check import CheckName, CheckResult, CheckState, RecordSpan, RegisterLimits
 
 _SHOWN = 5
 """Largest number of rules or tickets that a sentence names."""
-
-
-class Span(Protocol):
-    """When a record was open and when it was late (`capa_sync.store`)."""
-
-    @property
-    def open_from(self) -> datetime | None:
-        """When it was found."""
-
-    @property
-    def open_until(self) -> datetime | None:
-        """When it ended."""
-
-    @property
-    def late_from(self) -> datetime | None:
-        """When its due date ended."""
-
-    @property
-    def late_until(self) -> datetime | None:
-        """When it was implemented."""
 
 
 def never_decided(source: str, rules: Sequence[str]) -> CheckResult:
@@ -79,7 +58,7 @@ def unreviewed_majors(source: str, keys: Sequence[str], is_mapped: bool, limits:
     return _raised(CheckName.UNREVIEWED_MAJOR, f"{says}, without a management review: {_named(keys)}", source)
 
 
-def overdue(spans: Sequence[Span], limits: RegisterLimits, now: datetime, timezone: str) -> CheckResult:
+def overdue(spans: Sequence[RecordSpan], limits: RegisterLimits, now: datetime, timezone: str) -> CheckResult:
     """G5: the share of open records that are late is too large, or has risen for months."""
     share = _share(spans, now)
     if share is None:
@@ -97,7 +76,7 @@ def overdue(spans: Sequence[Span], limits: RegisterLimits, now: datetime, timezo
     return _ok(CheckName.OVERDUE_SHARE, says)
 
 
-def _share(spans: Sequence[Span], at: datetime) -> float | None:
+def _share(spans: Sequence[RecordSpan], at: datetime) -> float | None:
     """Return the share of the records open at an instant that were late then; None where none was open."""
     open_ones = [span for span in spans if _covers(span.open_from, span.open_until, at)]
     late = [span for span in open_ones if _covers(span.late_from, span.late_until, at)]

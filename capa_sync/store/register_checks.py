@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
-from capa_sync.model.register_check import CheckName, CheckResult
+from capa_sync.model.register_check import CheckName, CheckResult, RecordSpan
 from capa_sync.store.columns import instant, instant_text, optional_instant
 from capa_sync.store.database import Database
 
@@ -15,16 +15,7 @@ _PRESENT = """register_row r JOIN mirror m ON m.source = r.source AND m.ticket_i
 _ENDED = "('closed', 'rejected', 'cancelled', 'duplicate')"
 
 
-class Span(NamedTuple):
-    """When a record was open, and when it was late; None: not yet ended, or never."""
-
-    open_from: datetime | None
-    open_until: datetime | None
-    late_from: datetime | None
-    late_until: datetime | None
-
-
-class Waived(NamedTuple):
+class WaivedCounts(NamedTuple):
     """How many records are open, how many of these have a waived rule, and how many waivers have run out."""
 
     open: int
@@ -77,18 +68,18 @@ class RegisterChecks:
             (source, instant_text(before)),
         )
 
-    def spans(self) -> list[Span]:
+    def spans(self) -> list[RecordSpan]:
         """Return when each present record with actions to come or made was open and late."""
         rows = self._db.rows(
             f"""SELECT r.open_from, r.open_until, r.late_from, r.late_until FROM {_PRESENT}
             WHERE r.track IN ('nonconformity', 'preventive')"""
         )
-        return [Span(*(optional_instant(text or None) for text in row)) for row in rows]
+        return [RecordSpan(*(optional_instant(text or None) for text in row)) for row in rows]
 
-    def waived(self, today: date) -> Waived:
+    def waived(self, today: date) -> WaivedCounts:
         """Count open records, those with a waived rule, and points that are open after their waiver ran out."""
         open_ones = f"{_PRESENT} WHERE r.claimed_stage NOT IN {_ENDED}"
-        return Waived(
+        return WaivedCounts(
             int(self._db.value(f"SELECT COUNT(*) FROM {open_ones}")),
             int(self._db.value(f"SELECT COUNT(*) FROM {open_ones} AND r.waived <> ''")),
             int(

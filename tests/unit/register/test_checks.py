@@ -6,9 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from capa_sync.model.register_check import CheckResult, RegisterLimits
+from capa_sync.model.register_check import CheckResult, RecordSpan, RegisterLimits
 from capa_sync.register import checks
-from capa_sync.store.register_checks import Span
 
 NOW = datetime(2026, 6, 15, 12, tzinfo=UTC)
 LIMITS = RegisterLimits()
@@ -19,10 +18,10 @@ def ago(days: int) -> datetime:
     return NOW - timedelta(days=days)
 
 
-def spans(*rows: tuple[int, int | None, int | None]) -> list[Span]:
+def spans(*rows: tuple[int, int | None, int | None]) -> list[RecordSpan]:
     """Return records open since, until and late since so many days ago."""
     return [
-        Span(ago(start), None if end is None else ago(end), None if late is None else ago(late), None)
+        RecordSpan(ago(start), None if end is None else ago(end), None if late is None else ago(late), None)
         for start, end, late in rows
     ]
 
