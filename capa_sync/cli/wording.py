@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from capa_sync.model.amounts import count_of
-from capa_sync.model.register_check import CheckState
+from capa_sync.model.register_check import RegisterCheckState
 
 NAMED = 8
 """Largest number of tickets named with one reason."""
@@ -37,9 +37,9 @@ def check_lines(results: Sequence[Mapping[str, Any]]) -> list[str]:
     """Return the checks over the whole register that are raised, and how many are in order or cannot tell."""
     if not results:
         return []
-    raised = [row for row in results if row["state"] == CheckState.RAISED]
-    rest = [row["state"] for row in results if row["state"] != CheckState.RAISED]
-    unsure = rest.count(CheckState.CANNOT_TELL)
+    raised = [row for row in results if row["state"] == RegisterCheckState.RAISED]
+    rest = [row["state"] for row in results if row["state"] != RegisterCheckState.RAISED]
+    unsure = rest.count(RegisterCheckState.CANNOT_TELL)
     title = f"checks over the register: {len(raised)} to look at, {len(rest) - unsure} in order"
     lines = [f"{title}, {unsure} cannot tell" if unsure else title]
     for row in raised:

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from capa_sync.daemon.runtime import Runtime, SourceContext
 from capa_sync.mapping import unmapped_names
-from capa_sync.model.register_check import CheckName, CheckResult, CheckState
+from capa_sync.model.register_check import CheckName, CheckResult, RegisterCheckState
 from capa_sync.register import checks
 from capa_sync.store import CENSUS
 
@@ -42,7 +42,7 @@ def check_register(runtime: Runtime, now: datetime) -> list[CheckResult]:
 def _rules_of(runtime: Runtime, context: SourceContext) -> CheckResult:
     if not runtime.register.findings.judged_tickets(context.name, 1):
         what = "no ticket was evaluated yet"
-        return CheckResult(CheckName.NEVER_DECIDED, CheckState.CANNOT_TELL, what, context.name)
+        return CheckResult(CheckName.NEVER_DECIDED, RegisterCheckState.CANNOT_TELL, what, context.name)
     return checks.never_decided(context.name, runtime.register.checks.never_decided(context.name))
 
 

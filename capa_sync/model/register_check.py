@@ -20,7 +20,7 @@ class CheckName(StrEnum):
     COUNT_DIFFERS = "count-differs"
 
 
-class CheckState(StrEnum):
+class RegisterCheckState(StrEnum):
     """The result of a check; one that cannot tell claims nothing."""
 
     OK = "ok"
@@ -33,7 +33,7 @@ class CheckResult:
     """One check, for one source or ("") for all of them; `says` gives the reason in words."""
 
     check: CheckName
-    state: CheckState
+    state: RegisterCheckState
     says: str
     source: str = ""
 

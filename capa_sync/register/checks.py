@@ -8,7 +8,7 @@ from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from capa_sync.model.amounts import count_of
-from capa_sync.model.register_check import CheckName, CheckResult, CheckState, RecordSpan, RegisterLimits
+from capa_sync.model.register_check import CheckName, CheckResult, RecordSpan, RegisterCheckState, RegisterLimits
 
 _SHOWN = 5
 """Largest number of rules or tickets that a sentence names."""
@@ -42,7 +42,7 @@ def improvements(
         return _ok(CheckName.NO_IMPROVEMENT, f"an improvement was decided in the last {days} days")
     if unmapped:
         what = f"the mapping of {', '.join(unmapped)} names no field for the decision on an improvement"
-        return CheckResult(CheckName.NO_IMPROVEMENT, CheckState.CANNOT_TELL, what)
+        return CheckResult(CheckName.NO_IMPROVEMENT, RegisterCheckState.CANNOT_TELL, what)
     return _raised(CheckName.NO_IMPROVEMENT, f"no improvement was decided in {days} days")
 
 
@@ -50,7 +50,7 @@ def unreviewed_majors(source: str, keys: Sequence[str], is_mapped: bool, limits:
     """G4: open major nonconformities that no management review saw."""
     if not is_mapped:
         what = "the mapping names no field for the management review"
-        return CheckResult(CheckName.UNREVIEWED_MAJOR, CheckState.CANNOT_TELL, what, source)
+        return CheckResult(CheckName.UNREVIEWED_MAJOR, RegisterCheckState.CANNOT_TELL, what, source)
     days = limits.unreviewed_after.days
     if not keys:
         return _ok(CheckName.UNREVIEWED_MAJOR, f"no major one is open for {days} days without a review", source)
@@ -109,7 +109,7 @@ def counts(source: str, told: int | None, swept: int, without_row: int) -> Check
     """G7: the source counts other tickets than the register; `told` is None before the first complete census."""
     if told is None:
         what = "no census was completed yet"
-        return CheckResult(CheckName.COUNT_DIFFERS, CheckState.CANNOT_TELL, what, source)
+        return CheckResult(CheckName.COUNT_DIFFERS, RegisterCheckState.CANNOT_TELL, what, source)
     if told != swept:
         what = f"the tracker counts {count_of(told, 'ticket')} and listed {swept}"
         return _raised(CheckName.COUNT_DIFFERS, what, source)
@@ -127,8 +127,8 @@ def _named(names: Sequence[str]) -> str:
 
 
 def _ok(check: CheckName, says: str, source: str = "") -> CheckResult:
-    return CheckResult(check, CheckState.OK, says, source)
+    return CheckResult(check, RegisterCheckState.OK, says, source)
 
 
 def _raised(check: CheckName, says: str, source: str = "") -> CheckResult:
-    return CheckResult(check, CheckState.RAISED, says, source)
+    return CheckResult(check, RegisterCheckState.RAISED, says, source)
