@@ -96,6 +96,17 @@ def configure(
     return Configuration(settings, file, folder, rules, options, mappings, secrets, hint_secrets)
 
 
+def conceal_available(settings: Settings, file: Path, environ: Mapping[str, str]) -> None:
+    """Remove those secrets that can be fetched from all that this process writes, for verbs that need none.
+
+    A ticket may quote a secret of ours; a secret that cannot be fetched here is no problem of such a verb.
+    """
+    trouble, folder = _Trouble(), file.resolve().parent
+    for name, source in settings.sources.items():
+        secret = trouble.without(partial(secret_of, file, name, source.auth, folder, environ))
+        conceal(secret or "", source.options().user)
+
+
 class _Trouble:
     """Collects the problems of several files, so that a person sees all of them together."""
 

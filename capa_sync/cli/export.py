@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
@@ -25,6 +26,7 @@ from capa_sync.model.record import Stage
 from capa_sync.model.selection import Selection
 from capa_sync.settings import Settings
 from capa_sync.store import own_files
+from capa_sync.wiring import conceal_available
 
 ROLES = ("auditor", "reader")
 
@@ -89,6 +91,7 @@ def export(
     FILE.meta.json. XLSX needs the extra `capa-sync[export]`, Parquet `capa-sync[parquet]`.
     """
     settings = read_settings(config)
+    conceal_available(settings, config, os.environ)
     path = register_path(config, settings)
     refuse_register_file(file, path)
     _check_sources(sources, settings)

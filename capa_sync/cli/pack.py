@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -33,7 +34,7 @@ from capa_sync.model.amounts import count_of
 from capa_sync.model.selection import Selection
 from capa_sync.output_files import whole_folder
 from capa_sync.store import open_register
-from capa_sync.wiring import build_runtime_for_reading
+from capa_sync.wiring import build_runtime_for_reading, conceal_available
 
 _role = click.option(
     "--as-role",
@@ -123,6 +124,7 @@ def sample(
 def _reading(config: Path, test_clock: str | None) -> Iterator[Runtime]:
     """Open the register and what its rules rest on, for reading alone."""
     configuration, clock = read_configuration(config, with_secrets=False), clock_from(test_clock)
+    conceal_available(configuration.settings, config, os.environ)
     register = open_register(configuration.register_path, clock_now=clock.now(), create=False, read_only=True)
     try:
         yield build_runtime_for_reading(configuration, register, clock)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,7 @@ from capa_sync.exports.sheets import SHEETS
 from capa_sync.model.selection import Selection
 from capa_sync.model.visible import escaped
 from capa_sync.output_files import whole_file
+from capa_sync.redaction import redacted
 
 FORMATS: Mapping[str, str] = {
     ".xlsx": "xlsx",
@@ -73,6 +74,7 @@ def export_register(extract: Extract, export: Export, progress: Progress) -> dic
         filters = ", ".join(f"{name} {_words(value)}" for name, value in export.selection.filters().items())
         what = f"no record is chosen{f' by {filters}' if filters else ''}"
         raise UserError([Problem("", 0, what, "nothing was written; `capa-sync status` counts the records")])
+    extract = _WithoutSecrets(extract)
     about = _about(extract, export)
     beside = export.file.with_name(f"{export.file.name}.meta.json")
     with whole_file(beside) if export.format in _BARE else nullcontext() as meta, whole_file(export.file) as fresh:
@@ -82,6 +84,19 @@ def export_register(extract: Extract, export: Export, progress: Progress) -> dic
             text = orjson.dumps(about, option=orjson.OPT_INDENT_2).decode()
             meta.write_text(escaped(f"{text}\n"), encoding="utf-8")
     return about
+
+
+class _WithoutSecrets:
+    """An extract whose texts quote no secret of ours, as far as this process knows them."""
+
+    def __init__(self, extract: Extract) -> None:
+        self.records, self.facts, self.sources = extract.records, extract.facts, extract.sources
+        self._extract = extract
+
+    def rows(self, view: str, columns: Sequence[str]) -> Iterator[tuple[Any, ...]]:
+        """Yield the rows."""
+        for row in self._extract.rows(view, columns):
+            yield tuple([redacted(value) if isinstance(value, str) else value for value in row])
 
 
 def _about(extract: Extract, export: Export) -> dict[str, Any]:

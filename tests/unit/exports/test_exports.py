@@ -27,12 +27,14 @@ from capa_sync.exports.cells import MOST_UNITS, text_cell
 from capa_sync.exports.sampling import Candidate
 from capa_sync.model.selection import Selection
 from capa_sync.model.waiver import Waiver, Way
+from capa_sync.redaction import conceal
 from capa_sync.store import open_register
 from tests.patience import PATIENCE
 from tests.unit.store.fake_parser import SOURCE, T0
 from tests.unit.web.conftest import FORMULA, HOSTILE, SECRET, fill
 
 ALL = Selection()
+OURS = "xoxb-4711-a-token-of-ours"
 LONG = "=1+1 " + "🐝" * 40_000
 """A formula whose bees are two UTF-16 units each: far more than a cell holds."""
 
@@ -47,7 +49,16 @@ def register_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
         plain = {"ticket_key": "CAPA-1", "ticket_url": "https://tickets.example/CAPA-1", "confidential": "no"}
         stages = {"grade": "major", "claimed_stage": "closed", "due_at": "2026-03-01", "detected_at": T0}
         register.records.save_row(
-            SOURCE, "1", {**plain, **stages, "title": "Access review missed", "root_cause": LONG, "warnings_high": 1}
+            SOURCE,
+            "1",
+            {
+                **plain,
+                **stages,
+                "title": "Access review missed",
+                "root_cause": LONG,
+                "extent": f"Mailed {OURS}",
+                "warnings_high": 1,
+            },
         )
         waiver = Waiver(
             SOURCE, "3", "action-planned", date(2026, 5, 31), "A pilot, to May", "M. Roy", T0, Way.COMMAND
@@ -284,6 +295,15 @@ def test_a_readers_export_has_no_text_of_a_confidential_ticket(
     assert not any(SECRET in text for text in texts)
     assert any("restricted" in text for text in texts)
     assert any("CAPA-2" in text for text in texts)
+
+
+@pytest.mark.parametrize("ending", FORMATS)
+def test_no_export_quotes_a_secret_of_ours(exported: Callable[..., Path], ending: str) -> None:
+    """A ticket into which somebody pasted our token is exported without it."""
+    conceal(OURS)
+    texts = _texts_of(exported(f"q{ending}"))
+    assert not any(OURS in text for text in texts)
+    assert ending == ".oscal.json" or any("Mailed [secret removed]" in text for text in texts)
 
 
 @pytest.mark.parametrize(
