@@ -11,6 +11,7 @@ from capa_sync.mapping.entries import ACTION_FIELDS
 from capa_sync.mapping.fields import option_words
 from capa_sync.mapping.people import People, PeopleDirectory
 from capa_sync.mapping.schema import ActionMapping, FieldMapping, FieldSource, MappingFile, Options
+from capa_sync.mapping.sections import Sections
 from capa_sync.mapping.site import SharedName, SiteFields, is_day
 from capa_sync.mapping.statuses import BoundStage, OptionSet, bind_stage, status_set
 from capa_sync.mapping.texts import fold
@@ -173,7 +174,22 @@ class _Binder:
         found = self.site.column(name, part.ref) if child else self.site.find(name, part.ref)
         if found is None:
             return None
-        return BoundFieldSource(found.id, found.name or found.id, self._converter(part, found, spec))
+        label = found.name or found.id
+        if not part.heading:
+            return BoundFieldSource(found.id, label, self._converter(part, found, spec))
+        sections, convert = Sections(part.heading, self._headings(part)), self._converter(part, found, spec)
+        return BoundFieldSource(
+            found.id,
+            f"{label}, under “{part.heading[0]}”",
+            lambda raw, people: convert(sections.of(raw), people),
+        )
+
+    def _headings(self, part: FieldSource) -> set[str]:
+        """Return every heading that the mapping names in the same field of the tracker."""
+        parts = [other for entry in self.mapping.record.values() for other in entry.parts]
+        parts += [entry.text for entry in self.mapping.actions]
+        same = [other for other in parts if other.ref and part.ref and fold(other.ref.name) == fold(part.ref.name)]
+        return {heading for other in same for heading in other.heading}
 
     def _converter(self, part: FieldSource, found: FieldDef, spec: FieldSpec) -> Converter:
         words = option_words(part.values)

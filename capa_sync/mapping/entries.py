@@ -23,7 +23,7 @@ _OWN_FIELDS = ("text", "owner", "due_at", "done_at", "evidence")
 _COMMON = ("from", "kind", *_OWN_FIELDS, "inherit")
 _CHILD = ("status", "started", "done", "cancelled")
 ACTION_KEYS: dict[ActionOrigin, tuple[str, ...]] = {
-    ActionOrigin.FIELD: (*_COMMON, "field", "template", "aliases"),
+    ActionOrigin.FIELD: (*_COMMON, "field", "template", "aliases", "heading"),
     ActionOrigin.SUBTASK: (*_COMMON, *_CHILD, "types"),
     ActionOrigin.LINK: (*_COMMON, *_CHILD, "types", "issue_types", "also_record"),
     ActionOrigin.CHILD: (*_COMMON, *_CHILD, "table", "reference"),
@@ -227,7 +227,7 @@ _ONLY_LINKED = {
 
 def _field_only(item: CommentedMap) -> CommentedMap:
     """Return the entry with only the keys that describe its text; line numbers stay."""
-    return with_keys(item, [key for key in ("field", "template", "aliases") if key in item])
+    return with_keys(item, [key for key in ("field", "template", "aliases", "heading") if key in item])
 
 
 def _without(item: CommentedMap, name: str) -> CommentedMap:

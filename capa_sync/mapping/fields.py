@@ -13,7 +13,7 @@ from capa_sync.mapping.schema import NOTHING, FieldMapping, FieldRef, FieldSourc
 from capa_sync.model.catalogue import FIELDS, FieldSpec, FieldType
 from capa_sync.model.near import FIELD_WORDS, did_you_mean, near_or_all
 
-_PART_KEYS = ("field", "values", "template", "constant", "links", "aliases", "split")
+_PART_KEYS = ("field", "values", "template", "constant", "links", "aliases", "split", "heading")
 _PART_WORDS = {
     "column": "field",
     "default": "constant",
@@ -21,6 +21,8 @@ _PART_WORDS = {
     "map": "values",
     "name": "field",
     "options": "values",
+    "section": "heading",
+    "under": "heading",
 }
 _SPLIT_WORDS = {"comma": "commas", "semicolon": "commas", "newline": "lines", "line": "lines", "rows": "lines"}
 _SPLITS = ("lines", "commas")
@@ -97,6 +99,7 @@ def read_part(reader: YamlReader, value: Any, line: int, spec: FieldSpec, people
         values=_read_options(reader, value, spec),
         template=_read_template(reader, value, spec),
         split=_read_split(reader, value, spec),
+        heading=_read_heading(reader, value, spec),
     )
 
 
@@ -166,6 +169,14 @@ def _read_template(reader: YamlReader, data: CommentedMap, spec: FieldSpec) -> t
     if template and spec.type not in {FieldType.TEXT, FieldType.LIST}:
         reader.add(line_of(data, "template"), f"'{spec.name}' is no text and takes no `template`", "leave it out")
     return template
+
+
+def _read_heading(reader: YamlReader, data: CommentedMap, spec: FieldSpec) -> tuple[str, ...]:
+    heading = reader.texts_at(data, "heading")
+    if heading and spec.type not in {FieldType.TEXT, FieldType.LIST}:
+        what = f"'{spec.name}' is no text and takes no `heading`"
+        reader.add(line_of(data, "heading"), what, "name a field of its own for it")
+    return heading
 
 
 def _read_split(reader: YamlReader, data: CommentedMap, spec: FieldSpec) -> str:

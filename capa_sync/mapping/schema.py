@@ -40,6 +40,7 @@ class FieldSource:
     values: Options | None = None
     template: tuple[str, ...] = ()
     split: str = ""
+    heading: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

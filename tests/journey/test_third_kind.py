@@ -122,7 +122,7 @@ class Drive:
         env |= {"PYTHONPATH": self._path, "CAPA_SYNC_TEST_CLOCK": self.now.isoformat()} | more
         out = self.folder / f"{next(self._count)}-{verb}.out"
         done = self._fork_server.start(
-            [verb, "-c", "capa-sync.toml", *arguments],
+            [verb, *arguments, "-c", "capa-sync.toml"],
             env=env, folder=self.folder, out=out, limits={}, yaml=(self.folder / "rules").iterdir(),
         ).wait()  # fmt: skip
         assert done.code == code, f"{verb} ended with {done.code}:\n{done.out}\n{done.err}"
@@ -290,6 +290,29 @@ def test_a_kill_beside_the_write_makes_no_second_comment(drive: Drive, step: str
     drive.sync()
     assert len(drive.texts(1)) == 1
     assert [write["state"] for write in drive.rows("v_writes")] == ["delivered"]
+
+
+def test_doctor_and_mapping_answer_for_the_kind_too(drive: Drive) -> None:
+    """Its package declares the checks; the proposed mapping loads and maps the same fields; nothing is written."""
+    before = drive.picture()
+    checked = json.loads(drive.run("doctor", "--json"))
+    [source] = checked["sources"]
+    states = {check["name"]: check["state"] for check in source["checks"]}
+    assert (states["sign_in"], states["right_to_write"], states["rule"]) == ("ok", "ok", "ok")
+    proposed = drive.folder / "proposed.yaml"
+    drive.run("mapping", "suggest", "shared-drive", "--out", str(proposed))
+    fields = (
+        "title: Title",
+        "description: Description",
+        "owner: Owner",
+        "correction: Correction",
+        "location: Location",
+    )
+    assert all(f"\n  {field}  # 0.9" in proposed.read_text(encoding="utf-8") for field in fields)
+    (drive.folder / "map.yaml").write_text(proposed.read_text(encoding="utf-8"), encoding="utf-8")
+    shown = drive.run("mapping", "check", "shared-drive", "NC-1")
+    assert "Title: Door found open" in shown
+    assert drive.picture() == before
 
 
 def test_withdraw_takes_the_comment_back(drive: Drive) -> None:
