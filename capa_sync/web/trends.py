@@ -16,12 +16,14 @@ from typing import Any
 from capa_sync.model.amounts import count_of
 from capa_sync.web.asked import Asked, link
 from capa_sync.web.chart import Chart, Point, bar_chart
+from capa_sync.web.durations import on_time, step_times
 from capa_sync.web.filters import AGES, BEGUN, ENDED_AT, IN_WORK, IS_DATED
 from capa_sync.web.times import months_until
 
 MONTHS = 13
 """The present month and the twelve before it."""
-_SPANS = f"SELECT {BEGUN} AS begun, {ENDED_AT} AS ended FROM v_register WHERE {IS_DATED}"  # noqa: S608 - ours
+_SPANS = f"""SELECT {BEGUN} AS begun, {ENDED_AT} AS ended, corrected_at, implemented_at, due_at
+    FROM v_register WHERE {IS_DATED}"""  # noqa: S608 - ours
 _AGES = f"SELECT days_open FROM v_register WHERE {IN_WORK} AND days_open IS NOT NULL"  # noqa: S608
 _UNDATED = f"SELECT COUNT(*) FROM v_register WHERE NOT ({IS_DATED})"  # noqa: S608
 
@@ -44,6 +46,9 @@ def trends(asked: Asked) -> dict[str, Any]:
         "flow": _flow(lines),
         "stock": _stock(lines),
         "ages": _ages([row["days_open"] for row in ages]),
+        "steps": step_times(spans, asked.times, months[0]),
+        "on_time": on_time(spans, asked.times, months[0]),
+        "since": f"{months[0]:%B %Y}",
         "open_records": len(ages),
         "undated": asked.value(_UNDATED),
         "records": len(spans),

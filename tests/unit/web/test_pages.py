@@ -6,7 +6,7 @@ import html
 import re
 import sqlite3
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from capa_sync.starter import starter_path
 from capa_sync.web import RegisterPage, serve_register
 from capa_sync.web.asked import Asked
 from capa_sync.web.chart import Point, bar_chart
+from capa_sync.web.durations import on_time, step_times
 from capa_sync.web.record import record
 from capa_sync.web.site import RegisterSite
 from capa_sync.web.times import PageTimes
@@ -320,6 +321,31 @@ def test_dates_are_shown_in_the_zone_of_the_organisation(
     for shown, expected in ((times.day(value), day), (times.moment(value), moment)):
         assert re.sub(r"<[^>]+>", "", shown) == expected
         assert exact in shown
+
+
+def test_times_to_each_step_are_counted_by_days_of_the_zone() -> None:
+    """The median and the ninth of ten stand for the records that reached the step; the others are in no number."""
+    times = PageTimes(T0, ZONE)
+    rows = [
+        {
+            "begun": "2026-01-01T00:00:00Z",
+            "corrected_at": f"2026-01-{day:02}",
+            "implemented_at": "2025-12-31T23:30:00Z" if day == 2 else None,
+            "due_at": "2025-12-31",
+            "ended": None,
+        }
+        for day in range(2, 12)
+    ]
+    late = {"begun": "2026-01-01", "corrected_at": None, "implemented_at": "2026-07-01T22:30:00Z", "ended": None}
+    rows += [late | {"due_at": "2026-07-01"}, late | {"due_at": "2026-07-02"}, late | {"due_at": None}]
+    found = {step.step: step for step in step_times(rows, times, date(2026, 1, 1))}
+    assert (found["corrected"].records, found["corrected"].median, found["corrected"].most) == (10, 5.5, 9)
+    assert found["all actions done"].records == 3
+    assert "ended" not in found
+    kept = on_time(rows, times, date(2026, 1, 1))
+    assert (kept.records, kept.on_time, kept.share) == (2, 2, 100)
+    kept = on_time([late | {"due_at": "2026-06-30"}, *rows], times, date(2025, 12, 1))
+    assert (kept.records, kept.on_time) == (4, 3)
 
 
 def test_a_chart_begins_at_zero_and_its_highest_bar_stays_inside() -> None:
