@@ -417,6 +417,19 @@ def test_a_busy_port_and_a_missing_or_foreign_file_are_reported_in_words(site: R
         serve_register(foreign, "127.0.0.1:0")
 
 
+def test_a_register_of_an_older_version_is_refused_with_the_way_to_mend_it(
+    register_file: Path, tmp_path: Path
+) -> None:
+    """It lacks a view that this version shows; the page changes no file, so the daemon has to do it."""
+    older = tmp_path / "older.db"
+    older.write_bytes(register_file.read_bytes())
+    with sqlite3.connect(older) as old:
+        old.execute("DROP VIEW v_today")
+    old.close()
+    with pytest.raises(RegisterUnavailable, match="of another version of capa-sync; `capa-sync sync` or `run`"):
+        serve_register(older, "127.0.0.1:0")
+
+
 def test_the_page_follows_the_register_while_it_is_written(register_file: Path, tmp_path: Path) -> None:
     """The next request shows a daemon's commit; stopping frees the port and takes no second."""
     live = tmp_path / "live.db"
