@@ -96,5 +96,6 @@ def _choices(asked: Asked) -> dict[str, dict[str, str]]:
 def _values(asked: Asked, column: str, view: str) -> dict[str, str]:
     """Return the values of a column, `none` for the empty one if it occurs."""
     found = asked.rows(f"SELECT DISTINCT COALESCE({column}, '') AS value FROM {view} ORDER BY 1")  # noqa: S608
+    values = [str(row["value"]) for row in found]
     words = {"": "none", RESTRICTED: "confidential"}
-    return {row["value"] or "none": words.get(row["value"], row["value"]) for row in found}
+    return {value or "none": words.get(value, value) for value in values}

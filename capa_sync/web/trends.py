@@ -65,7 +65,7 @@ def _month(month: date, opened: int, ended: int, open_end: int, open_start: int)
     name = f"{month:%Y-%m}"
     return {
         "name": f"{month:%b %Y}",
-        "short": f"{month:%b}" if month.month > 1 else f"{month:%b %y}",
+        "short": f"{month:%b %y}",
         "open_start": open_start,
         "opened": Point(opened, f"{month:%B %Y}: {count_of(opened, 'record')} opened", _rows("opened", name)),
         "ended": Point(ended, f"{month:%B %Y}: {count_of(ended, 'record')} ended", _rows("ended", name)),
