@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
+
+
+def rule_paths(named: Iterable[str], folder: Path) -> list[Path]:
+    """Return the rule files and folders that settings in a folder name; the shipped rules when they name none."""
+    return [folder / path for path in named] or [starter_path("rules")]
 
 
 def starter_path(name: str) -> Path:

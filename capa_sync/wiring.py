@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -29,7 +29,7 @@ from capa_sync.rules import RuleSet, failed_tests, load_rules, rules_in_words
 from capa_sync.settings import Settings, SourceSettings
 from capa_sync.settings.secrets import hint_secret_of, secret_of
 from capa_sync.settings.units import parse_holidays
-from capa_sync.starter import starter_path
+from capa_sync.starter import rule_paths
 from capa_sync.store import Register
 
 if TYPE_CHECKING:  # a vendor's library is imported where a source of that kind is built
@@ -39,8 +39,8 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Configuration:
-    """The settings with every file that they name, checked completely and without any connection.
+class Setup:
+    """The settings with their secrets, without the files that decide verdicts.
 
     Attributes:
         file: the settings file, for messages. folder: the folder that its relative paths start from.
@@ -49,16 +49,22 @@ class Configuration:
     settings: Settings
     file: Path
     folder: Path
-    rules: RuleSet
-    options: JudgeOptions
-    mappings: Mapping[str, MappingFile]
     secrets: Mapping[str, str]
-    hint_secrets: Mapping[str, str] = field(default_factory=dict)
+    hint_secrets: Mapping[str, str]
 
     @property
     def register_path(self) -> Path:
         """Return where the register file is."""
         return self.folder / self.settings.register_file
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration(Setup):
+    """A setup with rules, mappings and what rules may read besides: checked completely, without any connection."""
+
+    rules: RuleSet
+    options: JudgeOptions
+    mappings: Mapping[str, MappingFile]
 
 
 def configure(
@@ -68,32 +74,78 @@ def configure(
 
     `with_secrets` is False for verbs that reach no tracker: they work for people who have no secret.
     """
-    folder = file.resolve().parent
-    options = judge_options(settings)
+    return configured(set_up(settings, file, environ, with_secrets=with_secrets))
+
+
+def set_up(settings: Settings, file: Path, environ: Mapping[str, str], *, with_secrets: bool = True) -> Setup:
+    """Read the secrets that the settings name.
+
+    Raises UserError with the problems of the secrets, and with those of all other files that the settings name.
+    """
     trouble = _Trouble()
-    rules = trouble.without(lambda: load_rules(rule_paths(settings, folder), options))
-    trouble.problems += (
-        [*failed_tests(rules), *_unknown_unwaivable(file, rules, options)] if rules is not None else []
-    )
-    mappings: dict[str, MappingFile] = {}
-    secrets: dict[str, str] = {}
-    for name, source in settings.sources.items():
-        mapping = trouble.without(partial(load_mapping, folder / source.mapping, source.mapping))
-        if mapping is not None:
-            mappings[name] = mapping
-            trouble.problems += _misfits(file, name, source, mapping)
-        if with_secrets:
-            secrets[name] = trouble.without(partial(secret_of, file, name, source.auth, folder, environ)) or ""
+    folder, sources = file.resolve().parent, settings.sources if with_secrets else {}
+    secrets = {
+        name: trouble.without(partial(secret_of, file, name, source.auth, folder, environ)) or ""
+        for name, source in sources.items()
+    }
     hint_secrets = {
         name: trouble.without(partial(hint_secret_of, file, name, source, folder, environ)) or ""
-        for name, source in settings.sources.items()
-        if with_secrets and settings.hints.listen and source.takes_hints
+        for name, source in sources.items()
+        if settings.hints.listen and source.takes_hints
     }
     for name, secret in (*secrets.items(), *hint_secrets.items()):
         conceal(secret, settings.sources[name].options().user)
+    setup = Setup(settings, file, folder, secrets, hint_secrets)
+    if trouble.problems:
+        raise UserError([*_problems_of(partial(configured, setup)), *trouble.problems])
+    return setup
+
+
+def _problems_of(work: Callable[[], object]) -> list[Problem]:
+    trouble = _Trouble()
+    trouble.without(work)
+    return trouble.problems
+
+
+def configured(setup: Setup) -> Configuration:
+    """Load and test the rules and mappings that the settings name. Raises UserError with all problems together."""
+    settings, folder, options = setup.settings, setup.folder, judge_options(setup.settings)
+
+    def mapping_of(source: str) -> MappingFile:
+        return load_mapping(folder / settings.sources[source].mapping, settings.sources[source].mapping)
+
+    return assembled(setup, lambda: load_rules(rule_paths(settings.rules, folder), options), options, mapping_of)
+
+
+def assembled(
+    setup: Setup,
+    rules_of: Callable[[], RuleSet],
+    options: JudgeOptions,
+    mapping_of: Callable[[str], MappingFile],
+    *,
+    tested_with: str = "",
+) -> Configuration:
+    """Load rules and the mapping of each source, and check that they fit the settings.
+
+    Raises UserError with all problems together. The tests inside the rules are not run again when the rule set has
+    the hash `tested_with`: they passed, and texts, options and the meaning of phrases are the same.
+    """
+    trouble = _Trouble()
+    rules = trouble.without(rules_of)
+    if rules is not None:
+        trouble.problems += failed_tests(rules) if rules.hash != tested_with else []
+        trouble.problems += _unknown_unwaivable(setup.file, rules, options)
+    mappings: dict[str, MappingFile] = {}
+    for name, source in setup.settings.sources.items():
+        mapping = trouble.without(partial(mapping_of, name))
+        if mapping is not None:
+            mappings[name] = mapping
+            trouble.problems += _misfits(setup.file, name, source, mapping)
     if trouble.problems or rules is None:
         raise UserError(trouble.problems)
-    return Configuration(settings, file, folder, rules, options, mappings, secrets, hint_secrets)
+    return Configuration(
+        setup.settings, setup.file, setup.folder, setup.secrets, setup.hint_secrets, rules, options, mappings
+    )
 
 
 def conceal_available(settings: Settings, file: Path, environ: Mapping[str, str]) -> None:
@@ -145,11 +197,6 @@ def _unknown_unwaivable(file: Path, rules: RuleSet, options: JudgeOptions) -> li
     ]
 
 
-def rule_paths(settings: Settings, folder: Path) -> list[Path]:
-    """Return the rule files and folders of the settings; the shipped rules when they name none."""
-    return [folder / path for path in settings.rules] or [starter_path("rules")]
-
-
 def _misfits(file: Path, name: str, source: SourceSettings, mapping: MappingFile) -> list[Problem]:
     """Return what does not fit between one source's settings and its mapping."""
     problems = []
@@ -181,7 +228,7 @@ def build_runtime(
 def page_options(settings: Settings, folder: Path, clock: Clock | None = None) -> PageOptions:
     """Return what the page needs of the settings; it reads no mapping and no secret, and rules when it shows them."""
     return PageOptions(
-        rules=lambda: rules_in_words(load_rules(rule_paths(settings, folder), judge_options(settings))),
+        rules=lambda: rules_in_words(load_rules(rule_paths(settings.rules, folder), judge_options(settings))),
         timezone=settings.timezone,
         clock=clock or SystemClock(),
         poll_every={name: source.poll_every for name, source in settings.sources.items()},
@@ -189,7 +236,7 @@ def page_options(settings: Settings, folder: Path, clock: Clock | None = None) -
     )
 
 
-def build_hints(configuration: Configuration) -> tuple[HintReceiver, HintBox] | None:
+def build_hints(configuration: Setup) -> tuple[HintReceiver, HintBox] | None:
     """Build the listener for hints, bound to its address, and the box that it fills; None when it is off.
 
     Raises SettingsError when the address cannot be used.

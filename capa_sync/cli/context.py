@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import getpass
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,10 +23,12 @@ if TYPE_CHECKING:  # each verb imports only what it needs: tests/cli/test_starti
     from capa_sync.daemon.runtime import Runtime
     from capa_sync.settings import Settings
     from capa_sync.store import Register
-    from capa_sync.wiring import Configuration
+    from capa_sync.wiring import Configuration, Setup
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 DEFAULT_CONFIG = "capa-sync.toml"
+_NAMED = 5
+"""Parts of a verdict set that one line names."""
 EXIT_STOPPED = 130
 """Stopped by SIGINT or SIGTERM before the end."""
 
@@ -64,20 +67,61 @@ def clock_from(text: str | None) -> Clock:
     return ShiftedClock(start.astimezone(UTC))
 
 
-def read_configuration(config: Path, *, with_secrets: bool = True) -> Configuration:
-    """Load and check the settings with every file that they name. Raises UserError.
+def read_setup(config: Path, *, with_secrets: bool = True) -> Setup:
+    """Load and check the settings with their secrets, without rules and mappings. Raises UserError.
 
     Prints a warning on standard error for secret files that everybody may read.
     """
     from capa_sync.settings import load_settings
     from capa_sync.settings.secrets import exposed_files
-    from capa_sync.wiring import configure
+    from capa_sync.wiring import set_up
 
-    configuration = configure(load_settings(config, os.environ), config, os.environ, with_secrets=with_secrets)
-    sources = configuration.settings.sources if with_secrets else {}
-    for problem in exposed_files(config, sources, configuration.folder):
+    setup = set_up(load_settings(config, os.environ), config, os.environ, with_secrets=with_secrets)
+    sources = setup.settings.sources if with_secrets else {}
+    for problem in exposed_files(config, sources, setup.folder):
         say(f"warning: {problem}", err=True)
-    return configuration
+    return setup
+
+
+def read_configuration(config: Path, *, with_secrets: bool = True) -> Configuration:
+    """Load and check the settings with every file that they name, whatever is live. Raises UserError."""
+    from capa_sync.wiring import configured
+
+    return configured(read_setup(config, with_secrets=with_secrets))
+
+
+def first_configuration(setup: Setup) -> Configuration | None:
+    """Load the configured set where there is no register yet, since a mistake in it must leave none behind."""
+    from capa_sync.store import register_exists
+    from capa_sync.wiring import configured
+
+    return None if register_exists(setup.register_path) else configured(setup)
+
+
+def settled(
+    setup: Setup, register: Register, clock: Clock, *, stores: bool = False, first: Configuration | None = None
+) -> Configuration:
+    """Return the configuration with the register's live verdict set, and print what waits. Raises UserError.
+
+    `stores` and `first` as in `capa_sync.live.settle`; with `stores` what became live is printed, too.
+    """
+    from capa_sync.live.settle import settle
+
+    found = settle(setup, register, clock.now(), getpass.getuser(), stores=stores, first=first)
+    if found.note and stores:
+        say(found.note, err=True)
+    if found.waiting:
+        say(waiting_line(found.waiting), err=True)
+    return found.configuration
+
+
+def waiting_line(waiting: Sequence[str]) -> str:
+    """Return in words that the files differ from the live verdict set."""
+    shown = ", ".join(waiting[:_NAMED])
+    more = f" and {len(waiting) - _NAMED} more" if len(waiting) > _NAMED else ""
+    return (
+        f"a changed set waits and is not live: {shown}{more}; look at `capa-sync preview`, then `capa-sync activate`"
+    )
 
 
 def read_settings(config: Path) -> Settings:
@@ -92,7 +136,7 @@ def register_path(config: Path, settings: Settings) -> Path:
     return config.resolve().parent / settings.register_file
 
 
-def chosen_sources(configuration: Configuration, only: str | None) -> list[str]:
+def chosen_sources(configuration: Setup, only: str | None) -> list[str]:
     """Return the names of the sources to work on: all, or the one that `--source` names. Raises UserError."""
     names = list(configuration.settings.sources)
     if only is None:
@@ -113,41 +157,43 @@ def check_rule(configuration: Configuration, rule: str | None) -> None:
 
 @contextmanager
 def open_runtime(
-    configuration: Configuration,
+    path: Path,
+    choose: Callable[[Register], Configuration],
     clock: Clock,
     *,
-    lock: bool,
     stop: threading.Event | None = None,
     create: bool = True,
 ) -> Iterator[Runtime]:
-    """Open the register and build the runtime on it; `lock` keeps out a second daemon or `sync`.
+    """Open the register under its lock, which keeps out a second daemon or `sync`, and build the runtime on it.
+
+    `choose` returns the configuration, once the sets that other verbs asked to activate are live.
 
     Raises RegisterUnavailable; without `create` also when there is no register yet.
     """
-    from capa_sync.cli.checkpoints import VARIABLE, checkpoint_from
-    from capa_sync.cli.worker import workers_for
+    from capa_sync.daemon.requests import carry_out_activations
     from capa_sync.store import open_register
-    from capa_sync.wiring import build_runtime
 
-    path = configuration.register_path
-    with lock_register(path) if lock else _no_lock():
-        register = open_register(path, clock_now=clock.now(), create=create, check=lock)
+    with lock_register(path):
+        register = open_register(path, clock_now=clock.now(), create=create, check=True)
         try:
-            runtime = build_runtime(configuration, register, clock, stop or threading.Event())
-            runtime.workers = workers_for(configuration.file)
-            runtime.checkpoint = checkpoint_from(os.environ.get(VARIABLE, ""))
-            yield runtime
+            carry_out_activations(register, clock.now())
+            yield equipped_runtime(choose(register), register, clock, stop or threading.Event())
         finally:
             register.close()
 
 
-def is_held(path: Path) -> bool:
-    """Tell whether a daemon holds the register now."""
-    try:
-        with lock_register(path):
-            return False
-    except RegisterUnavailable:
-        return True
+def equipped_runtime(
+    configuration: Configuration, register: Register, clock: Clock, stop: threading.Event
+) -> Runtime:
+    """Build the runtime on an open register, with its worker pool."""
+    from capa_sync.cli.checkpoints import VARIABLE, checkpoint_from
+    from capa_sync.cli.worker import workers_for
+    from capa_sync.wiring import build_runtime
+
+    runtime = build_runtime(configuration, register, clock, stop)
+    runtime.workers = workers_for(configuration.file)
+    runtime.checkpoint = checkpoint_from(os.environ.get(VARIABLE, ""))
+    return runtime
 
 
 @contextmanager
@@ -163,9 +209,13 @@ def lock_register(path: Path) -> Iterator[None]:
         register_lock.release()
 
 
-@contextmanager
-def _no_lock() -> Iterator[None]:
-    yield
+def is_held(path: Path) -> bool:
+    """Tell whether a daemon holds the register now."""
+    try:
+        with lock_register(path):
+            return False
+    except RegisterUnavailable:
+        return True
 
 
 @contextmanager

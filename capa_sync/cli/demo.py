@@ -105,7 +105,7 @@ def demo(once: bool, listen: str, as_json: bool) -> None:
     ports = dict.fromkeys(("jira", "jira-dc", "servicenow"), 0)
     with default_trackers(ports) as trackers, _folder() as folder:
         configuration = demo_configuration(folder, trackers)
-        with open_runtime(configuration, SystemClock(), lock=True, stop=stop) as runtime:
+        with open_runtime(configuration.register_path, lambda _: configuration, SystemClock(), stop=stop) as runtime:
             summary = _first_cycle(runtime, trackers, as_json=as_json)
             _print_result(summary, trackers, as_json=as_json)
             if not once:

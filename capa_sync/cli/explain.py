@@ -12,14 +12,15 @@ from capa_sync.cli.context import (
     clock_from,
     config_option,
     json_option,
+    open_for_reading,
     print_json,
-    read_configuration,
+    read_setup,
     say,
+    settled,
 )
 from capa_sync.cli.verbs import VerbCommand
 from capa_sync.daemon.explaining import Explanation, explain_ticket
 from capa_sync.rules import explain_lines
-from capa_sync.store import open_register
 from capa_sync.wiring import build_runtime_for_reading
 
 EXIT_UNKNOWN = 2
@@ -45,14 +46,12 @@ def explain(ticket: str, config: Path, test_clock: str | None, only: str | None,
     entries behind it; for a ticket that is not in the register, the reason is printed. Exit 2 when no source knows
     the ticket. It asks no tracker and needs no secret.
     """
-    configuration, clock = read_configuration(config, with_secrets=False), clock_from(test_clock)
-    check_rule(configuration, only)
-    register = open_register(configuration.register_path, clock_now=clock.now(), create=False, read_only=True)
-    try:
+    setup, clock = read_setup(config, with_secrets=False), clock_from(test_clock)
+    with open_for_reading(setup.register_path, clock) as register:
+        configuration = settled(setup, register, clock)
+        check_rule(configuration, only)
         runtime = build_runtime_for_reading(configuration, register, clock)
         found = explain_ticket(runtime, ticket, clock.now())
-    finally:
-        register.close()
     if as_json:
         print_json([_as_dict(explanation, only) for explanation in found])
     else:

@@ -14,7 +14,7 @@ from capa_sync.cli.context import (
     config_option,
     json_option,
     print_json,
-    read_configuration,
+    read_setup,
     say,
 )
 from capa_sync.cli.verbs import VerbCommand
@@ -23,7 +23,7 @@ from capa_sync.model.amounts import count_of
 from capa_sync.model.clock import Clock
 from capa_sync.model.halt import Halt, HaltKind
 from capa_sync.store import PAUSE, RESUME, WITHDRAW, Register, open_register
-from capa_sync.wiring import Configuration, write_options
+from capa_sync.wiring import Setup, write_options
 
 EVERY = ""
 """Means all sources, also those that are added to the settings later."""
@@ -44,9 +44,9 @@ def pause(config: Path, test_clock: str | None, only: str | None, as_json: bool)
 
     Reading and judging go on. A running daemon stops before its next write; no settings file is edited.
     """
-    configuration, clock = read_configuration(config, with_secrets=False), clock_from(test_clock)
-    chosen_sources(configuration, only)
-    register = _open(configuration, clock)
+    setup, clock = read_setup(config, with_secrets=False), clock_from(test_clock)
+    chosen_sources(setup, only)
+    register = _open(setup, clock)
     try:
         _hold(register, clock, HaltKind.PAUSED, PAUSE, [only or EVERY])
     finally:
@@ -70,9 +70,9 @@ def resume(config: Path, test_clock: str | None, only: str | None, as_json: bool
 
     Warnings are planned and written again, within the brakes.
     """
-    configuration, clock = read_configuration(config, with_secrets=False), clock_from(test_clock)
-    chosen_sources(configuration, only)
-    register = _open(configuration, clock)
+    setup, clock = read_setup(config, with_secrets=False), clock_from(test_clock)
+    chosen_sources(setup, only)
+    register = _open(setup, clock)
     try:
         if only and EVERY in register.halts.all():
             hint = "run `capa-sync resume` without --source"
@@ -100,10 +100,10 @@ def withdraw(config: Path, test_clock: str | None, only: str | None, as_json: bo
     is written. `capa-sync plan` shows what would be removed; `capa-sync sync --release N|all` removes it. ServiceNow
     keeps its work notes: no system can delete them. `capa-sync resume` ends the withdrawal.
     """
-    configuration, clock = read_configuration(config, with_secrets=False), clock_from(test_clock)
-    names = chosen_sources(configuration, only)
-    _require_writing(configuration, config, names)
-    register = _open(configuration, clock)
+    setup, clock = read_setup(config, with_secrets=False), clock_from(test_clock)
+    names = chosen_sources(setup, only)
+    _require_writing(setup, config, names)
+    register = _open(setup, clock)
     try:
         tickets = sum(len(register.outbox.written_tickets(name)) for name in names)
         _hold(register, clock, HaltKind.WITHDRAWN, WITHDRAW, names)
@@ -120,8 +120,8 @@ def withdraw(config: Path, test_clock: str | None, only: str | None, as_json: bo
     )
 
 
-def _open(configuration: Configuration, clock: Clock) -> Register:
-    return open_register(configuration.register_path, clock_now=clock.now(), create=False)
+def _open(setup: Setup, clock: Clock) -> Register:
+    return open_register(setup.register_path, clock_now=clock.now(), create=False)
 
 
 def _hold(register: Register, clock: Clock, kind: HaltKind, verb: str, names: Sequence[str]) -> None:
@@ -136,9 +136,9 @@ def _ask(register: Register, clock: Clock, verb: str, source: str) -> None:
     register.requests.leave(verb, {"source": source, "asked_by": getpass.getuser()}, clock.now())
 
 
-def _require_writing(configuration: Configuration, config: Path, names: Sequence[str]) -> None:
+def _require_writing(setup: Setup, config: Path, names: Sequence[str]) -> None:
     """Raise UserError when write-back is not on for a source, because a withdrawal could remove nothing there."""
-    idle = [name for name in names if write_options(configuration.settings, name).mode != "on"]
+    idle = [name for name in names if write_options(setup.settings, name).mode != "on"]
     if idle:
         what = f"write_back.mode is not on for {', '.join(idle)}, so nothing can be taken back there"
         raise UserError([Problem(str(config), 0, what, 'set mode = "on"; nothing is written before a release')])

@@ -5,8 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import threading
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,10 +20,12 @@ from capa_sync.cli.context import (
     config_option,
     json_option,
     print_json,
-    read_configuration,
+    read_setup,
     say,
+    settled,
 )
-from capa_sync.cli.plan_view import DOES, brake_lines, outcome_lines, plan_lines, removal_words, ticket_rows
+from capa_sync.cli.forecast import forecast_of, planned_tickets, planned_writes
+from capa_sync.cli.plan_view import outcome_lines, plan_lines, removal_words
 from capa_sync.cli.progress import progress_listener
 from capa_sync.cli.summary import print_trouble, summary_of
 from capa_sync.cli.verbs import VerbCommand
@@ -33,13 +34,9 @@ from capa_sync.daemon.cycle import run_round
 from capa_sync.daemon.log import configure_logs
 from capa_sync.daemon.runtime import Runtime
 from capa_sync.daemon.shutdown import stop_on_signals
-from capa_sync.daemon.waiting import waiting_tickets
-from capa_sync.daemon.writing import brakes_ahead
-from capa_sync.model.amounts import count_of
-from capa_sync.model.halt import HaltKind
 from capa_sync.model.write import Write
 from capa_sync.store import copy_register, open_register, register_exists
-from capa_sync.wiring import Configuration, build_runtime, write_options
+from capa_sync.wiring import Configuration, build_runtime
 
 
 @click.command(
@@ -71,17 +68,18 @@ def plan(
     and ticket, then come the sums and what the brakes would do. Exit 3 when a source could not be read.
     """
     configure_logs(quiet=True)
-    configuration, clock = read_configuration(config), clock_from(test_clock)
-    names = chosen_sources(configuration, only)
-    check_rule(configuration, rule)
+    setup, clock = read_setup(config), clock_from(test_clock)
+    names = chosen_sources(setup, only)
     stop = threading.Event()
     with tempfile.TemporaryDirectory(prefix="capa-sync-plan-") as folder:
         asked = stop_on_signals(stop, late_code=EXIT_STOPPED, before_late_end=partial(shutil.rmtree, folder))
         copy = Path(folder) / "register.db"
-        if register_exists(configuration.register_path):  # else `plan` starts with an empty one
-            copy_register(configuration.register_path, copy)
+        if register_exists(setup.register_path):  # else `plan` starts with an empty one
+            copy_register(setup.register_path, copy)
         register = open_register(copy, clock_now=clock.now())
         try:
+            configuration = settled(setup, register, clock)
+            check_rule(configuration, rule)
             runtime = build_runtime(configuration, register, clock, stop, write_mode="plan")
             result = _planned(runtime, configuration, names)
         finally:
@@ -102,10 +100,10 @@ def _planned(runtime: Runtime, configuration: Configuration, names: list[str]) -
         runtime.progress = listener
         results = run_round(runtime, [runtime.contexts[name] for name in names], deliver=False)
     summary = summary_of(runtime, results)
-    writes = [write for write in runtime.register.reports.planned_writes() if write.source in names]
-    tickets = ticket_rows(writes, partial(_text_now, runtime))
+    writes = planned_writes(runtime, names)
+    tickets = planned_tickets(runtime, writes)
     for source in summary["sources"]:
-        source |= _would(runtime, configuration, source["source"], tickets)
+        source |= forecast_of(runtime, configuration, source["source"], tickets)
     summary["older_wording"] = runtime.register.outbox.older_wording()
     summary["tickets"] = tickets
     summary["messages"] = {
@@ -114,42 +112,6 @@ def _planned(runtime: Runtime, configuration: Configuration, names: list[str]) -
     }
     summary["planned"] = [_as_dict(write) for write in writes]
     return summary
-
-
-def _text_now(runtime: Runtime, write: Write) -> str:
-    """Return the text of ours that is on the ticket in the place of this write."""
-    last = runtime.register.outbox.last_delivered(write.source, write.ticket_id).get(write.kind)
-    return last.text.plain() if last is not None and last.text is not None else ""
-
-
-def _would(
-    runtime: Runtime, configuration: Configuration, name: str, tickets: Sequence[Mapping[str, Any]]
-) -> dict[str, Any]:
-    """Return how much would be written on one source, and what its brakes would do with its own settings."""
-    options, register = write_options(configuration.settings, name), runtime.register
-    does = Counter(row["does"] for row in tickets if row["source"] == name)
-    halt, released = register.halts.of(name), register.outbox.released(name)
-    limit = (
-        "" if released is None else "all" if released.remaining is None else count_of(released.remaining, "ticket")
-    )
-    return {
-        "mode": options.mode,
-        "tickets": sum(does.values()),
-        "would": {what: does[what] for what in DOES},
-        "waiting": [
-            {"ticket": ticket.key, "waits_for": ticket.reason, "until": ticket.until}
-            for ticket in waiting_tickets(runtime, runtime.contexts[name], runtime.clock.now())
-        ],
-        "brakes": brake_lines(
-            options.mode,
-            str(halt) if halt is not None and halt.kind is HaltKind.PAUSED else "",
-            [
-                stopped.brief
-                for stopped in brakes_ahead(runtime, runtime.contexts[name], options, runtime.clock.now())
-            ],
-            f"released: the next `sync` writes to {limit}, the worst first" if limit else "",
-        ),
-    }
 
 
 def _as_dict(write: Write) -> dict[str, Any]:

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import click
 
-from capa_sync.cli.context import clock_from, config_option, json_option, open_runtime, print_json, read_configuration
+from capa_sync.cli.context import (
+    clock_from,
+    config_option,
+    json_option,
+    open_runtime,
+    print_json,
+    read_setup,
+    settled,
+)
 from capa_sync.cli.verbs import VerbCommand
 from capa_sync.daemon.log import configure_logs
 from capa_sync.daemon.rebuilding import rebuild_derived
@@ -26,9 +35,9 @@ def rebuild(config: Path, test_clock: str | None, as_json: bool) -> None:
     They come from the primary tables, which nothing drops. Exit 6 while a daemon holds the register.
     """
     configure_logs(quiet=True)
-    with open_runtime(
-        read_configuration(config, with_secrets=False), clock_from(test_clock), lock=True, create=False
-    ) as runtime:
+    setup, clock = read_setup(config, with_secrets=False), clock_from(test_clock)
+    choose = partial(settled, setup, clock=clock, stores=True)
+    with open_runtime(setup.register_path, choose, clock, create=False) as runtime:
         bind_as_last_known(runtime)
         counts = rebuild_derived(runtime)
     if as_json:

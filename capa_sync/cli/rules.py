@@ -15,6 +15,12 @@ SECTIONS = {
         "phrases": Verb("capa_sync.cli.rule_files:phrases", "Print every phrase that a rule may say."),
         "schema": Verb("capa_sync.cli.rule_files:schema", "Print a JSON Schema of rule files, for editors."),
     },
+    "What is live": {
+        "preview": Verb("capa_sync.cli.preview:preview_rules", "Show what changed rules would do."),
+        "activate": Verb("capa_sync.cli.sets:activate_rules", "Make the changed rules live."),
+        "rollback": Verb("capa_sync.cli.sets:rollback_rules", "Make the rules live that were live before."),
+        "history": Verb("capa_sync.cli.sets:history_of_rules", "List which rules were live when, and by whom."),
+    },
 }
 
 
@@ -22,6 +28,6 @@ SECTIONS = {
 def rules() -> None:
     """Check, test and describe rule files.
 
-    `check`, `test` and `wording` take files and folders, and look at the shipped pack when none is named. Only
-    `coverage` needs a settings file: it reads the register.
+    `check`, `test` and `wording` take files and folders, and look at the shipped pack when none is named. They need
+    no settings file; `coverage` and the verbs about what is live do.
     """

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import click
 
-from capa_sync.cli.context import clock_from, config_option, open_runtime, read_configuration, say
+from capa_sync.cli.context import clock_from, config_option, open_runtime, read_setup, say
+from capa_sync.cli.set_watch import SetWatch
 from capa_sync.cli.verbs import VerbCommand
 from capa_sync.daemon.daemon import Daemon
 from capa_sync.daemon.log import configure_logs
@@ -31,15 +32,16 @@ EXIT_UNASKED = 70
 def run(config: Path, test_clock: str | None, verbose: bool) -> int:
     """Run the daemon until it is stopped.
 
-    It never ends because a source fails. SIGTERM, SIGINT and SIGHUP stop it within ten seconds; settings, mappings
-    and rules are read at the start alone, so start it again after a change.
+    It never ends because a source fails. SIGTERM, SIGINT and SIGHUP stop it within ten seconds. It judges by the
+    live set in the register (`capa-sync history`); other settings are read at the start alone.
     """
     configure_logs(verbose=verbose)
-    configuration = read_configuration(config)
+    setup, clock = read_setup(config), clock_from(test_clock)
     stop = threading.Event()
     asked = stop_on_signals(stop, late_code=0)
-    with open_runtime(configuration, clock_from(test_clock), lock=True, stop=stop) as runtime:
-        ended = Daemon(runtime, *(build_hints(configuration) or ())).run()
+    watch = SetWatch(setup, clock, stop)
+    with open_runtime(setup.register_path, watch.first, clock, stop=stop) as runtime:
+        ended = Daemon(runtime, *(build_hints(setup) or ()), sets=watch, is_asked=asked.is_set).run()
     code = 0 if asked.is_set() else EXIT_UNASKED
     if code:
         say("capa-sync: the daemon ended without being asked to, please report it", err=True)

@@ -19,6 +19,7 @@ from capa_sync.cli.context import (
     register_path,
     say,
 )
+from capa_sync.cli.live_set import live_set_lines, live_set_of
 from capa_sync.cli.verbs import VerbCommand
 from capa_sync.cli.wording import (
     cannot_tell_lines,
@@ -54,7 +55,7 @@ def status(config: Path, test_clock: str | None, as_json: bool) -> int:
     settings, clock = read_settings(config), clock_from(test_clock)
     every = {name: source.poll_every for name, source in settings.sources.items()}
     with open_for_reading(register_path(config, settings), clock) as register:
-        health = health_of(register, every, clock.now())
+        health = health_of(register, every, clock.now()) | {"live_set": live_set_of(config, settings, register)}
     if as_json:
         print_json(health)
     else:
@@ -76,6 +77,7 @@ def _lines(health: dict[str, Any]) -> list[str]:
         f"{row['cause'].replace('_', ' ')}; look at `capa-sync plan`"
         for row in health["held_back"]
     ]
+    lines += live_set_lines(health["live_set"])
     for title, rows in (
         (
             "stuck writes",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import click
@@ -13,12 +14,14 @@ from capa_sync.cli.context import (
     chosen_sources,
     clock_from,
     config_option,
+    first_configuration,
     is_held,
     json_option,
     open_runtime,
     print_json,
-    read_configuration,
+    read_setup,
     say,
+    settled,
 )
 from capa_sync.cli.progress import progress_listener
 from capa_sync.cli.summary import findings_exit_code, print_cycle, summary_of
@@ -33,7 +36,7 @@ from capa_sync.model.clock import Clock
 from capa_sync.model.finding import Severity
 from capa_sync.model.halt import HaltKind
 from capa_sync.store import REFRESH, RELEASE, open_register
-from capa_sync.wiring import Configuration
+from capa_sync.wiring import Setup
 
 
 @click.command(
@@ -73,18 +76,19 @@ def sync(
     a brake held.
     """
     configure_logs(quiet=True)
-    configuration, clock = read_configuration(config), clock_from(test_clock)
-    names = chosen_sources(configuration, only)
+    setup, clock = read_setup(config), clock_from(test_clock)
+    names = chosen_sources(setup, only)
     requests = {
         verb: _count(f"--{verb}", text)
         for verb, text in ((RELEASE, released), (REFRESH, refreshed))
         if text is not None
     }
-    if requests and is_held(configuration.register_path):
-        return _leave(configuration, clock, names, requests)
+    if requests and is_held(setup.register_path):
+        return _leave(setup, clock, names, requests)
     stop = threading.Event()
     asked = stop_on_signals(stop, late_code=EXIT_STOPPED)
-    with open_runtime(configuration, clock, lock=True, stop=stop) as runtime, progress_listener() as listener:
+    choose = partial(settled, setup, clock=clock, stores=True, first=first_configuration(setup))
+    with open_runtime(setup.register_path, choose, clock, stop=stop) as runtime, progress_listener() as listener:
         runtime.progress = listener
         if requests:
             _refuse_while_paused(runtime, names)
@@ -127,9 +131,9 @@ def _refuse_while_paused(runtime: Runtime, names: list[str]) -> None:
         raise UserError(problems)
 
 
-def _leave(configuration: Configuration, clock: Clock, names: list[str], requests: Mapping[str, int | None]) -> int:
+def _leave(setup: Setup, clock: Clock, names: list[str], requests: Mapping[str, int | None]) -> int:
     """Leave the requests for the daemon, which carries them out at its next tick."""
-    register = open_register(configuration.register_path, clock_now=clock.now(), create=False)
+    register = open_register(setup.register_path, clock_now=clock.now(), create=False)
     try:
         for verb, count in requests.items():
             for name in names:

@@ -15,15 +15,16 @@ from capa_sync.cli.context import (
     lock_register,
     open_for_reading,
     print_json,
-    read_configuration,
+    read_setup,
     say,
+    settled,
 )
 from capa_sync.cli.verbs import VerbCommand
 from capa_sync.daemon.waiver_requests import WaiverWish, record_waiver, waiver_of
 from capa_sync.model.clock import Clock
 from capa_sync.model.waiver import Waiver
 from capa_sync.store import WAIVE, Register, open_register, waiver_as_json
-from capa_sync.wiring import Configuration, build_runtime_for_reading
+from capa_sync.wiring import Setup, build_runtime_for_reading
 
 
 @click.command(
@@ -60,17 +61,17 @@ def waive(
     A waiver ends by itself, also when what the rule reads has changed. Names are recorded as given, with the
     operating system's user. While the daemon holds the register, the waiver is left for it.
     """
-    configuration, clock = read_configuration(config, with_secrets=False), clock_from(test_clock)
+    setup, clock = read_setup(config, with_secrets=False), clock_from(test_clock)
     wish = WaiverWish(ticket, rule, until, because, by, approved_by, recorded_by=getpass.getuser())
-    with open_for_reading(configuration.register_path, clock) as register:
-        runtime = build_runtime_for_reading(configuration, register, clock)
+    with open_for_reading(setup.register_path, clock) as register:
+        runtime = build_runtime_for_reading(settled(setup, register, clock), register, clock)
         waiver = waiver_of(runtime, wish, clock.now())
         key = register.tickets.key(waiver.source, waiver.ticket_id)
-    is_left = is_held(configuration.register_path)
+    is_left = is_held(setup.register_path)
     if is_left:
-        _leave(configuration, clock, waiver)
+        _leave(setup, clock, waiver)
     else:
-        _record(configuration, clock, waiver)
+        _record(setup, clock, waiver)
     if as_json:
         state = "left" if is_left else "recorded"
         print_json({"state": state, "source": waiver.source, "ticket": key, "rule": rule, "until": waiver.until})
@@ -79,17 +80,17 @@ def waive(
         say(f"{key}: {rule} is waived until {waiver.until}; {when}")
 
 
-def _record(configuration: Configuration, clock: Clock, waiver: Waiver) -> None:
+def _record(setup: Setup, clock: Clock, waiver: Waiver) -> None:
     """Record the waiver now, holding the register's lock."""
-    with lock_register(configuration.register_path), _open(configuration, clock) as register:
+    with lock_register(setup.register_path), _open(setup, clock) as register:
         record_waiver(register, waiver, clock.now())
 
 
-def _leave(configuration: Configuration, clock: Clock, waiver: Waiver) -> None:
+def _leave(setup: Setup, clock: Clock, waiver: Waiver) -> None:
     """Leave the waiver in the register for the daemon."""
-    with _open(configuration, clock) as register:
+    with _open(setup, clock) as register:
         register.requests.leave(WAIVE, waiver_as_json(waiver), clock.now())
 
 
-def _open(configuration: Configuration, clock: Clock) -> Register:
-    return open_register(configuration.register_path, clock_now=clock.now(), create=False)
+def _open(setup: Setup, clock: Clock) -> Register:
+    return open_register(setup.register_path, clock_now=clock.now(), create=False)

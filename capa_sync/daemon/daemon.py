@@ -10,13 +10,14 @@ from typing import Any
 
 from capa_sync.daemon.cycle import run_cycle, run_hinted
 from capa_sync.daemon.damage import DamageWatch
+from capa_sync.daemon.live_sets import LiveSets
 from capa_sync.daemon.log import LogAction, log
 from capa_sync.daemon.requests import carry_out_requests
 from capa_sync.daemon.runtime import Runtime
 from capa_sync.daemon.scheduler import Scheduler
 from capa_sync.daemon.shutdown import GRACE
 from capa_sync.daemon.watchdog import ClockWatch
-from capa_sync.errors import RegisterUnavailable, own_error
+from capa_sync.errors import RegisterUnavailable, UserError, own_error
 from capa_sync.hints import HintBox, HintReceiver
 from capa_sync.store import POLL
 
@@ -38,10 +39,25 @@ class Daemon:
     Args:
         runtime: the runtime to work with.
         receiver, box: the optional listener for hints, and the box that holds their ticket ids.
+        sets: makes the next runtime when another verdict set becomes live; by default the runtime stays.
+        is_asked: tells whether the end was requested, when the stop event is set.
     """
 
-    def __init__(self, runtime: Runtime, receiver: HintReceiver | None = None, box: HintBox | None = None) -> None:
+    def __init__(
+        self,
+        runtime: Runtime,
+        receiver: HintReceiver | None = None,
+        box: HintBox | None = None,
+        *,
+        sets: LiveSets | None = None,
+        is_asked: Callable[[], bool] = lambda: True,
+    ) -> None:
         self._runtime = runtime
+        self._sets = sets
+        self._is_asked = is_asked
+        self._live = runtime.register.verdict_sets.live()
+        self._is_changing = False
+        self._over = threading.Event()
         self._receiver = receiver
         self._box = box
         self._turns = {name: threading.Lock() for name in runtime.contexts}
@@ -53,7 +69,7 @@ class Daemon:
         every = {name: context.poll_every for name, context in runtime.contexts.items()}
         self._scheduler = Scheduler(every, self._job, self._tick)
         self._damage_watch = DamageWatch(runtime.register, self._give_up)
-        self._clock_watch = ClockWatch(self._scheduler.replan, runtime.stop)
+        self._clock_watch = ClockWatch(self._scheduler.replan, self._over)
 
     def run(self) -> bool:
         """Work until the stop event is set; return whether all work ended within the grace.
@@ -64,7 +80,7 @@ class Daemon:
         self._scheduler.start()
         self._clock_watch.start()
         self._start_listening()
-        self._runtime.stop.wait()
+        self._wait_for_end()
         log(LogAction.DAEMON_STOPPING)
         if self._receiver is not None:
             self._receiver.stop()
@@ -75,6 +91,39 @@ class Daemon:
         if self._broken is not None:
             raise self._broken
         return ended
+
+    def _wait_for_end(self) -> None:
+        """Wait until the daemon is to end; each time another verdict set became live, go on with a new runtime.
+
+        The stop event ends the work under way, as at an end of the process: no ticket is judged by two sets, and
+        what is left is done by the next runtime.
+        """
+        stop, sets = self._runtime.stop, self._sets
+        while stop.wait() and sets is not None and self._is_changing and self._broken is None:
+            with self._idle:
+                while self._busy and not self._is_asked():
+                    self._idle.wait(timeout=LOOK_UP)
+            if self._is_asked():
+                break
+            self._change_runtime(sets)
+            stop.clear()
+            self._is_changing = False  # after `clear`, or a change noticed between the two would be lost
+            if self._is_asked() or self._broken is not None:
+                stop.set()
+            for source in self._runtime.contexts:
+                self._scheduler.run_soon(source)
+        self._over.set()
+
+    def _change_runtime(self, sets: LiveSets) -> None:
+        """Make the runtime with the set that is live now; the former one stays where that set does not load."""
+        try:
+            self._live = self._runtime.register.verdict_sets.live()
+            self._runtime = sets.runtime()
+        except UserError as error:
+            for problem in error.problems:
+                log(LogAction.SET_REFUSED, level="error", problem=str(problem))
+        except RegisterUnavailable as error:
+            self._give_up(error)
 
     def _job(self, source: str) -> None:
         """Run one source's cycle; repeat it when another cycle was requested meanwhile."""
@@ -110,14 +159,14 @@ class Daemon:
 
     def _follow_hints(self, box: HintBox, source: str) -> None:
         """Follow the hints of one source between its cycles."""
-        context, stop = self._runtime.contexts[source], self._runtime.stop
-        while not stop.is_set():
-            if not box.wait(source, LOOK_UP) or stop.wait(GATHER):
+        while not self._over.is_set():
+            if not box.wait(source, LOOK_UP) or self._over.wait(GATHER):
                 continue
             with self._turn(source):
-                ids = [] if stop.is_set() else box.take(source, HINTS_AT_ONCE)
+                runtime = self._runtime
+                ids = [] if runtime.stop.is_set() else box.take(source, HINTS_AT_ONCE)
                 if ids:
-                    self._fenced(source, partial(run_hinted, self._runtime, context, ids))
+                    self._fenced(source, partial(run_hinted, runtime, runtime.contexts[source], ids))
 
     def _fenced(self, source: str, work: Callable[[], object]) -> None:
         """Keep a fault of one source, or a bug in its cycle, from ending the daemon."""
@@ -146,7 +195,7 @@ class Daemon:
         self._runtime.stop.set()
 
     def _tick(self) -> None:
-        """Check that the register is still there, carry out requests left in it, and log refused hints."""
+        """Check that the register is there, carry out requests left in it, see edits, and log refused hints."""
         self._ticks += 1
         if self._receiver is not None and self._ticks % TALLY_EVERY == 0:
             counts = self._receiver.guard.tally()
@@ -159,5 +208,14 @@ class Daemon:
             for source in carry_out_requests(self._runtime):
                 self._wanted.add(source)
                 self._scheduler.run_soon(source)
+            if self._sets is not None and not self._is_changing:
+                self._follow_live_set(self._sets)
         except RegisterUnavailable as error:
             self._give_up(error)
+
+    def _follow_live_set(self, sets: LiveSets) -> None:
+        """See edits of the files; when another set is live than the one that the runtime has, end its work."""
+        sets.look()
+        if self._runtime.register.verdict_sets.live() != self._live:
+            self._is_changing = True
+            self._runtime.stop.set()

@@ -7,7 +7,7 @@ from datetime import datetime
 from capa_sync.daemon.judging import judge_due_tickets, pass_to_primaries
 from capa_sync.daemon.reading import note_persons
 from capa_sync.daemon.roles import settle_all_roles
-from capa_sync.daemon.runtime import Runtime
+from capa_sync.daemon.runtime import Runtime, SourceContext
 from capa_sync.daemon.writing import note_plan_times
 
 
@@ -35,10 +35,15 @@ def rebuild_derived(runtime: Runtime) -> dict[str, int]:
 
 def judge_mirror(runtime: Runtime, now: datetime) -> None:
     """Judge every due ticket of every source from the mirror, and store when to plan it; no tracker is asked."""
+    for context in judge_from_mirror(runtime, now):
+        note_plan_times(runtime, context, now)
+
+
+def judge_from_mirror(runtime: Runtime, now: datetime) -> list[SourceContext]:
+    """Judge every due ticket of every source from the mirror; return the sources whose site facts are known."""
     bound = [context for context in runtime.contexts.values() if context.bound is not None]
     for context in bound:
         pass_to_primaries(runtime, context, now)
     for context in [*bound, *bound]:  # twice: a ticket found to be joined makes its duplicate due again
         judge_due_tickets(runtime, context, now)
-    for context in bound:
-        note_plan_times(runtime, context, now)
+    return bound

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 
 from capa_sync.daemon.log import LogAction, log
 from capa_sync.daemon.runtime import Runtime
 from capa_sync.daemon.waiver_requests import record_waiver
+from capa_sync.model.verdict_set import How
 from capa_sync.store import (
+    ACTIVATE,
     PAUSE,
     REFRESH,
     RELEASE,
@@ -15,6 +18,7 @@ from capa_sync.store import (
     RETRY,
     WAIVE,
     WITHDRAW,
+    Register,
     VerbRequest,
     waiver_from_json,
 )
@@ -37,6 +41,29 @@ def refresh(runtime: Runtime, sources: Iterable[str], tickets: int | None) -> No
     """Ask that texts of older wording are edited, on `tickets` tickets of each source (None: all)."""
     for source in sources:
         runtime.register.outbox.ask_refresh(source, tickets, runtime.clock.now())
+
+
+def carry_out_activations(register: Register, now: datetime) -> None:
+    """Make the verdict sets live that other verbs asked for; needs the register's lock."""
+    for request in register.requests.waiting():
+        if request.verb == ACTIVATE:
+            with register.transaction():
+                _activate(register, request, now)
+                register.requests.done(request.id, now)
+
+
+def _activate(register: Register, request: VerbRequest, now: datetime) -> None:
+    asked = request.args
+    log(LogAction.SET_ACTIVATED, how=asked["how"], asked_by=asked["by"], set=asked["set_hash"][:12])
+    register.verdict_sets.activate(
+        asked["set_hash"],
+        rule_set=asked["rule_set"],
+        at=now,
+        by=asked["by"],
+        how=How(asked["how"]),
+        rules_alone=asked["rules_alone"],
+        revision=asked["revision"],
+    )
 
 
 def carry_out_requests(runtime: Runtime) -> list[str]:
@@ -63,6 +90,8 @@ def _carry_out(runtime: Runtime, request: VerbRequest) -> list[str]:
         refresh(runtime, sources, request.args.get("tickets"))
     elif request.verb == WAIVE:
         record_waiver(runtime.register, waiver_from_json(request.args), runtime.clock.now())
+    elif request.verb == ACTIVATE:
+        _activate(runtime.register, request, runtime.clock.now())
     elif request.verb == RETRY:
         ticket = request.args.get("ticket", "")
         runtime.register.outbox.retry((named, ticket) if ticket else None)

@@ -6,8 +6,8 @@ from capa_sync.mapping.binding import BoundMapping, bind
 from capa_sync.mapping.canonical import last_human_at, map_ticket
 from capa_sync.mapping.coverage import FieldCoverage, coverage, score, unmapped_names
 from capa_sync.mapping.joining import join
-from capa_sync.mapping.loader import load_mapping
-from capa_sync.mapping.people import People, load_people, persons_of
+from capa_sync.mapping.loader import load_mapping, mapping_from
+from capa_sync.mapping.people import People, load_people, people_from, persons_of
 from capa_sync.mapping.roles import LinkRules, role_of
 from capa_sync.mapping.schema import MappingFile
 from capa_sync.mapping.source_names import unknown_sources
@@ -29,6 +29,8 @@ __all__ = [
     "load_people",
     "load_waivers",
     "map_ticket",
+    "mapping_from",
+    "people_from",
     "persons_of",
     "role_of",
     "score",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 from ruamel.yaml.comments import CommentedMap
@@ -63,21 +64,36 @@ def load_mapping(path: Path, shown: str = "") -> MappingFile:
         MappingFileError: with every mistake in both files.
     """
     reader = YamlReader(shown or str(path), "mapping")
-    data = reader.load(path)
-    mapping = _read(reader, data, path) if data is not None else None
+    return _mapping_of(reader, reader.load(path), lambda data: _read_people(reader, data, path))
+
+
+def mapping_from(text: str, shown: str, people: People) -> MappingFile:
+    """Read the text of a mapping file that was stored earlier, with the people file that was stored with it.
+
+    Raises:
+        MappingFileError: with every mistake in it.
+    """
+    reader = YamlReader(shown, "mapping")
+    return _mapping_of(reader, reader.parse(text), lambda data: people if "people" in data else NOBODY)
+
+
+def _mapping_of(
+    reader: YamlReader, data: CommentedMap | None, people_of: Callable[[CommentedMap], People]
+) -> MappingFile:
+    mapping = _read(reader, data, people_of) if data is not None else None
     if reader.problems or mapping is None:
         raise MappingFileError(sorted(reader.problems, key=lambda problem: (problem.file, problem.line)))
     return mapping
 
 
-def _read(reader: YamlReader, data: CommentedMap, path: Path) -> MappingFile | None:
+def _read(reader: YamlReader, data: CommentedMap, people_of: Callable[[CommentedMap], People]) -> MappingFile | None:
     meant = reader.keys(_without_fields(reader, data), TOP_KEYS, "a mapping", KEY_WORDS)
     name, kind = reader.text_at(data, "mapping"), reader.text_at(data, "kind")
     for key in NEEDED:
         if key not in data and key not in meant:
             reader.add(1, f"`{key}:` is missing", NEEDED[key])
     declared = _read_kind(reader, data, kind)
-    people = _read_people(reader, data, path)
+    people = people_of(data)
     record = read_record(reader, data, people)
     stage = read_stage(reader, data)
     actions = read_actions(reader, data, declared, people) if declared else ()
@@ -101,6 +117,7 @@ def _read(reader: YamlReader, data: CommentedMap, path: Path) -> MappingFile | N
         content_hash(plain(data), people),
         line_of(data, "record") if "record" in data else 1,
         _read_language(reader, data),
+        reader.content,
     )
 
 

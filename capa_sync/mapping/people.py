@@ -26,6 +26,7 @@ class People:
         gone: persons marked `active: no`. groups: group -> person ids. waiver_group: group that may waive, or "".
         content: the file's data, for the mapping's hash.
         sources: names of the sources that have accounts here -> file and line of the first mention.
+        file, text: the file as the user named it, and its whole text; "" without one.
     """
 
     names: Mapping[str, str] = field(default_factory=dict)
@@ -35,6 +36,8 @@ class People:
     waiver_group: str = ""
     content: object = None
     sources: Mapping[str, tuple[str, int]] = field(default_factory=dict)
+    file: str = ""
+    text: str = ""
 
 
 NOBODY = People()
@@ -53,7 +56,16 @@ _ACTIVE = {"yes": True, "true": True, "no": False, "false": False}
 def load_people(path: Path, shown: str = "") -> People:
     """Read a people file. Raises MappingFileError with every mistake in it."""
     reader = YamlReader(shown or str(path), "people", quotes=False)
-    data = reader.load(path)
+    return _people_of(reader, reader.load(path))
+
+
+def people_from(text: str, shown: str) -> People:
+    """Read the text of a people file that was stored earlier. Raises MappingFileError with every mistake in it."""
+    reader = YamlReader(shown, "people", quotes=False)
+    return _people_of(reader, reader.parse(text))
+
+
+def _people_of(reader: YamlReader, data: CommentedMap | None) -> People:
     if data is not None and any(str(key) not in _KEYS for key in data):
         # the user may have named any file here, also one with secrets: no message quotes it
         key = next(key for key in data if str(key) not in _KEYS)
@@ -99,7 +111,17 @@ def _read_people(reader: YamlReader, data: CommentedMap) -> People:
     if waiver_group and waiver_group not in groups and isinstance(data.get("groups"), (CommentedMap, type(None))):
         hint = near_or_all(waiver_group, groups) or "write `groups:` and below it the group with its members"
         reader.add(line_of(data, "waiver_group"), f"there is no group '{waiver_group}'", hint)
-    return People(names, accounts, frozenset(gone), groups, waiver_group, plain(data), places)
+    return People(
+        names,
+        accounts,
+        frozenset(gone),
+        groups,
+        waiver_group,
+        plain(data),
+        places,
+        file=reader.file,
+        text=reader.content,
+    )
 
 
 def _read_active(reader: YamlReader, entry: CommentedMap) -> bool:

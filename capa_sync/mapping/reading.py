@@ -31,12 +31,16 @@ class YamlReader:
         file: how the user named it.
         first_key: the key that such a file begins with, for a file that is none.
         quotes: whether messages may quote the file's content.
+
+    Attributes:
+        problems: the mistakes found so far. content: the whole text of the file, once it was read.
     """
 
     def __init__(self, file: str, first_key: str, *, quotes: bool = True) -> None:
         self.file = file
         self._first_key = first_key
         self._quotes = quotes
+        self.content = ""
         self.problems: list[Problem] = []
 
     def add(self, line: int, what: str, hint: str = "") -> None:
@@ -46,10 +50,16 @@ class YamlReader:
     def load(self, path: Path) -> CommentedMap | None:
         """Parse the file; return None (and report a problem) when it contains no mapping."""
         try:
-            loaded = load_with_lines(decoded(read_user_file(path, self.file, LARGEST), self.file))
+            return self.parse(decoded(read_user_file(path, self.file, LARGEST), self.file))
         except UserError as error:
             self.problems += error.problems
             return None
+
+    def parse(self, content: str) -> CommentedMap | None:
+        """Parse the content of the file, as `load` does."""
+        self.content = content
+        try:
+            loaded = load_with_lines(content)
         except Refused as error:
             self.add(*error.mistake)
             return None

@@ -126,7 +126,7 @@ class MappingFile:
     Attributes:
         name, kind: as written. file: the path as the user named it. hash: over the content of this file and its
             people file, without comments and layout. record_line: the line of `record:`.
-        language: that the texts of the tickets are in.
+        language: that the texts of the tickets are in. text: the whole text of the file.
     """
 
     name: str
@@ -141,6 +141,7 @@ class MappingFile:
     hash: str = ""
     record_line: int = 1
     language: str = CHECKED
+    text: str = ""
 
     @property
     def children(self) -> ChildTickets:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from capa_sync.errors import Problem, UserError
 
 KIB = 1_024
+_SUFFIXES = frozenset({".yaml", ".yml"})
 
 
 def read_user_file(path: Path, shown: str, most: int) -> bytes:
@@ -41,6 +43,22 @@ def read_user_file(path: Path, shown: str, most: int) -> bytes:
             shown, line, f"the file is larger than {most // KIB} KiB", "split it, or leave out what is unused"
         )
     return content
+
+
+def yaml_files(paths: Iterable[str | Path]) -> Iterator[Path]:
+    """Yield the given files and the YAML files inside the given folders, each folder in the order of paths."""
+    for path in map(Path, paths):
+        if _is_folder(path):
+            yield from sorted(file for file in path.rglob("*") if file.suffix in _SUFFIXES and file.is_file())
+        else:
+            yield path
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # for example a name that is too long; it is reported as a file that cannot be read
+        return False
 
 
 def decoded(content: bytes, shown: str) -> str:

@@ -6,7 +6,7 @@ from capa_sync.rules.deciding import undecidable
 from capa_sync.rules.docs import json_schema, phrases_table, phrases_text
 from capa_sync.rules.explain import explain_lines
 from capa_sync.rules.in_words import rules_in_words
-from capa_sync.rules.loader import check_rules, load_rules
+from capa_sync.rules.loader import check_rules, load_rules, rules_from
 from capa_sync.rules.page import page_lines, wording_of
 from capa_sync.rules.report import TestReport, failed_tests, run_tests
 from capa_sync.rules.ruleset import RuleSet
@@ -22,6 +22,7 @@ __all__ = [
     "page_lines",
     "phrases_table",
     "phrases_text",
+    "rules_from",
     "rules_in_words",
     "run_tests",
     "undecidable",

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from capa_sync.errors import Problem, RuleFileError, UserError
 from capa_sync.model.near import near_or_all
 from capa_sync.model.settings import JudgeOptions
-from capa_sync.model.userfile import decoded, read_user_file
+from capa_sync.model.userfile import decoded, read_user_file, yaml_files
 from capa_sync.rules.phrases.table import vocabulary
 from capa_sync.rules.profiles import PACK, PROFILES
 from capa_sync.rules.rule import Rule
@@ -18,7 +18,6 @@ from capa_sync.rules.schema import read_rule
 from capa_sync.rules.yaml_lines import Problems
 from capa_sync.yamlfiles import LARGEST
 
-_SUFFIXES = frozenset({".yaml", ".yml"})
 MOST_FILES, MOST_BYTES = 500, 2 * 1_024 * 1_024
 """Most rule files of a set, and most bytes that they may have together."""
 _RULE_FILES = "rule files end in .yaml"
@@ -34,43 +33,48 @@ def load_rules(paths: Iterable[str | Path], options: JudgeOptions | None = None)
 
     Raises RuleFileError with every mistake of every file.
     """
-    used = options or JudgeOptions()
-    rules, texts, problems = _read(paths, used)
+    named = list(paths)
+    return _rule_set(*_read(named, yaml_files(named), options or JudgeOptions()), options or JudgeOptions())
+
+
+def rules_from(texts: Mapping[str, str], options: JudgeOptions) -> RuleSet:
+    """Return the rules of texts that were stored earlier, by the names of their files.
+
+    Raises RuleFileError with every mistake.
+    """
+    content = {Path(name): text.encode() for name, text in texts.items()}
+    return _rule_set(*_read([*texts], content, options, lambda file: content[file]), options)
+
+
+def _rule_set(rules: list[Rule], texts: dict[str, bytes], problems: list[Problem], options: JudgeOptions) -> RuleSet:
     if problems:
         raise RuleFileError(problems)
-    return RuleSet(rules, used, _hash(texts, used))
+    return RuleSet(rules, options, _hash(texts, options), {name: text.decode() for name, text in texts.items()})
 
 
 def check_rules(paths: Iterable[str | Path], options: JudgeOptions | None = None) -> list[Problem]:
     """Return every mistake in some rule files and folders; an empty list means that they load."""
-    return _read(paths, options or JudgeOptions())[2]
+    named = list(paths)
+    return _read(named, yaml_files(named), options or JudgeOptions())[2]
 
 
-def rule_files(paths: Iterable[str | Path]) -> Iterator[Path]:
-    """Yield the given rule files and the rule files inside the given folders, each folder in the order of paths."""
-    for path in map(Path, paths):
-        if _is_folder(path):
-            yield from sorted(file for file in path.rglob("*") if file.suffix in _SUFFIXES and file.is_file())
-        else:
-            yield path
+def _content_of(file: Path) -> bytes:
+    return read_user_file(file, str(file), LARGEST)
 
 
-def _is_folder(path: Path) -> bool:
-    try:
-        return path.is_dir()
-    except OSError:  # for example a name that is too long; it is reported as a file that cannot be read
-        return False
-
-
-def _read(paths: Iterable[str | Path], options: JudgeOptions) -> tuple[list[Rule], dict[str, bytes], list[Problem]]:
+def _read(
+    named: Sequence[str | Path],
+    found: Iterable[Path],
+    options: JudgeOptions,
+    content_of: Callable[[Path], bytes] = _content_of,
+) -> tuple[list[Rule], dict[str, bytes], list[Problem]]:
     rules: list[Rule] = []
     texts: dict[str, bytes] = {}
     problems: list[Problem] = []
     if options.profile not in PROFILES:
         hint = near_or_all(options.profile, PROFILES)
         return [], {}, [Problem("", 0, f"there is no profile '{options.profile}'", hint)]
-    named = list(paths)
-    files = list(dict.fromkeys(rule_files(named)))
+    files = list(dict.fromkeys(found))
     if not files:
         problems.append(
             Problem(
@@ -81,7 +85,7 @@ def _read(paths: Iterable[str | Path], options: JudgeOptions) -> tuple[list[Rule
         hint = "name the folder of your rules alone"
         return [], {}, [Problem(str(files[MOST_FILES]), 1, f"there are more than {MOST_FILES} rule files", hint)]
     for file in files:
-        rule = _read_file(file, texts, problems)
+        rule = _read_file(file, content_of, texts, problems)
         rules += [rule] if rule is not None else []
         if sum(map(len, texts.values())) > MOST_BYTES:
             what = f"the rule files before and up to this one are larger than {MOST_BYTES // 1_024} KiB together"
@@ -90,11 +94,13 @@ def _read(paths: Iterable[str | Path], options: JudgeOptions) -> tuple[list[Rule
     return rules, texts, problems
 
 
-def _read_file(file: Path, texts: dict[str, bytes], problems: list[Problem]) -> Rule | None:
+def _read_file(
+    file: Path, content_of: Callable[[Path], bytes], texts: dict[str, bytes], problems: list[Problem]
+) -> Rule | None:
     noted = Problems(str(file))
     rule: Rule | None = None
     try:
-        content = read_user_file(file, str(file), LARGEST)
+        content = content_of(file)
         rule = read_rule(decoded(content, str(file)), str(file), vocabulary(), noted)
         texts[file.stem] = content
     except UserError as error:

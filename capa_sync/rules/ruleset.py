@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from types import MappingProxyType
 from typing import NamedTuple
 
 from capa_sync.model.finding import Mode, Verdict
@@ -31,13 +32,21 @@ class RuleSet:
     Attributes:
         rules: all rules, drafts included, in the order of the pack, then by id.
         hash: SHA-256 over the rule files and the options that change a verdict; stored with each evaluation.
+        texts: rule id -> the whole text of its file.
     """
 
-    def __init__(self, rules: Iterable[Rule], options: JudgeOptions, digest: str) -> None:
+    def __init__(
+        self,
+        rules: Iterable[Rule],
+        options: JudgeOptions,
+        digest: str,
+        texts: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         ordered = sorted(rules, key=lambda rule: (rule.number or 1000, rule.id))
         self.rules: tuple[Rule, ...] = tuple(ordered)
         self.options = options
         self.hash = digest
+        self.texts = texts
         self._active = [rule for rule in ordered if rule.mode is not Mode.DRAFT]
         terms = Terms(options)
         self._ready = _Ready(options, terms, Gates(self._active, terms))

@@ -112,6 +112,7 @@ class Settings(BaseSettings):
     timezone: str = "UTC"
     holidays: tuple[date | str, ...] = Field(default=(), max_length=2_000)
     baseline: date | None = Field(default=None, ge=date(1970, 1, 1), le=date(2200, 1, 1))
+    rules_live: Literal["on_activate", "on_save"] = "on_activate"
     profile: Literal["light", "standard", "strict", "iso9001", "iso13485"] = "standard"
     public_url: str = ""
     isms_lead: str = ""

@@ -44,6 +44,11 @@ def parse_days(text: Any) -> Days:
     return Days(int(match[1]), match[2] == "bd")
 
 
+def days_text(days: Days) -> str:
+    """Return the text of a length, as `parse_days` reads it."""
+    return f"{days.count}{'bd' if days.business else 'd'}"
+
+
 def source_name(text: str) -> str:
     """Check the name of a source. Raises ValueError with the allowed characters."""
     if _NAME.fullmatch(text) is None:

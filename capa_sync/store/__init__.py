@@ -12,13 +12,15 @@ from capa_sync.store.lock import RegisterLock
 from capa_sync.store.parts import Stored, newest_parts
 from capa_sync.store.place import register_exists
 from capa_sync.store.register import Register, copy_register, open_register
-from capa_sync.store.requests import PAUSE, REFRESH, RELEASE, RESUME, RETRY, WAIVE, WITHDRAW, VerbRequest
+from capa_sync.store.requests import ACTIVATE, PAUSE, REFRESH, RELEASE, RESUME, RETRY, WAIVE, WITHDRAW, VerbRequest
 from capa_sync.store.roles import Naming, TicketPlace
 from capa_sync.store.runs import CENSUS, FULL, POLL, STAMPED_AHEAD
 from capa_sync.store.snapshot import Snapshot
+from capa_sync.store.standings import StandingChange
 from capa_sync.store.waivers import waiver_as_json, waiver_from_json
 
 __all__ = [
+    "ACTIVATE",
     "CENSUS",
     "FULL",
     "PAUSE",
@@ -35,6 +37,7 @@ __all__ = [
     "Register",
     "RegisterLock",
     "Snapshot",
+    "StandingChange",
     "Stored",
     "TicketPlace",
     "VerbRequest",

@@ -44,6 +44,9 @@ PRIMARY: tuple[str, ...] = (
     "waiver",
     "waiver_file",
     CHECKS,
+    "set_text",
+    "set_part",
+    "activation",
 )
 DERIVED: tuple[str, ...] = (
     "ticket",
@@ -464,5 +467,23 @@ def register_check(db: Any) -> None:
         (
             """CREATE TABLE register_check (name TEXT, source TEXT, state TEXT NOT NULL, says TEXT NOT NULL,
                 since TEXT NOT NULL, PRIMARY KEY (name, source))""",
+        ),
+    )
+
+
+@STEPS(name="0022_verdict_sets")
+def verdict_sets(db: Any) -> None:
+    """Store every verdict set that was live, as full text, and when and by whom it was made live."""
+    _run_all(
+        db,
+        (
+            "CREATE TABLE set_text (digest TEXT PRIMARY KEY, body TEXT NOT NULL)",
+            """CREATE TABLE set_part (
+                hash TEXT, role TEXT, key TEXT, name TEXT NOT NULL, digest TEXT NOT NULL REFERENCES set_text (digest),
+                PRIMARY KEY (hash, role, key))""",
+            """CREATE TABLE activation (
+                id INTEGER PRIMARY KEY, hash TEXT NOT NULL, rule_set TEXT NOT NULL, activated_at TEXT NOT NULL,
+                activated_by TEXT NOT NULL, how TEXT NOT NULL, rules_alone INTEGER NOT NULL,
+                revision TEXT NOT NULL)""",
         ),
     )

@@ -33,7 +33,9 @@ from capa_sync.store.requests import Requests
 from capa_sync.store.roles import Roles
 from capa_sync.store.runs import Runs
 from capa_sync.store.snapshot import Snapshot
+from capa_sync.store.standings import Standings
 from capa_sync.store.tickets import Tickets
+from capa_sync.store.verdict_sets import VerdictSets
 from capa_sync.store.views import VIEWS
 from capa_sync.store.waivers import Waivers
 
@@ -46,8 +48,8 @@ class Register:
 
     Attributes:
         path: the file. id: random id given at creation, used in markers; a copy has the same id.
-        tickets, runs, facts, findings, outbox, requests, halts, records, queue, reports, roles, waivers, checks: its
-            parts, each for a group of tables.
+        tickets, runs, facts, findings, outbox, requests, halts, records, queue, reports, roles, waivers, checks,
+            verdict_sets, standings: its parts, each for a group of tables.
     """
 
     def __init__(self, db: Database) -> None:
@@ -67,6 +69,8 @@ class Register:
         self.roles = Roles(db)
         self.waivers = Waivers(db)
         self.checks = RegisterChecks(db)
+        self.verdict_sets = VerdictSets(db)
+        self.standings = Standings(db)
 
     def transaction(self) -> AbstractContextManager[None]:
         """Return a context whose changes are stored together or not at all; nested contexts join the outer one."""

@@ -60,6 +60,8 @@ mapping = "{_MAPPINGS["servicenow"]}"
 auth = {{ method = "basic", user = "{INTEGRATION_USER}", password_env = "SERVICENOW_PASSWORD" }}
 write_back = {{ text_field = "u_capa_sync_text", state_field = "u_capa_sync_state" }}""",
 }
+ON_SAVE = 'rules_live = "on_save"\n'
+"""A test that edits rules or mappings means the edit to count at once."""
 _SECRETS = {"JIRA_TOKEN": API_TOKEN, "SERVICENOW_PASSWORD": PASSWORD}
 
 FACTS: dict[str, str | Day] = {
@@ -192,7 +194,8 @@ class Harness:
     def write_settings(self) -> str:
         """Write the settings file of the started trackers, and return its text."""
         top, write_back, poll_every, extra = self._lines
-        text = f'register = "register.db"\nrules = ["rules"]\ntimezone = "Europe/London"\n{top}\n'
+        text = 'register = "register.db"\nrules = ["rules"]\ntimezone = "Europe/London"\n'
+        text += f"{'' if 'rules_live' in top else ON_SAVE}{top}\n"
         text += f'\n[write_back]\nsettle = "0s"\n{write_back}\n'
         for name in self.names:
             text += f'\n[sources.{name}]\nurl = "{self.servers[name].url}"\n{_SOURCES[name]}\n'

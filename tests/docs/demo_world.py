@@ -61,7 +61,9 @@ def demo_world_in(folder: Path) -> Iterator[DemoWorld]:
     ports = dict.fromkeys(("jira", "jira-dc", "servicenow"), 0)
     with default_trackers(ports) as trackers:
         configuration = demo_configuration(folder, trackers)
-        with open_runtime(configuration, SystemClock(), lock=True, stop=threading.Event()) as runtime:
+        with open_runtime(
+            configuration.register_path, lambda _: configuration, SystemClock(), stop=threading.Event()
+        ) as runtime:
             release(runtime, runtime.contexts, None)
             run_round(runtime, list(runtime.contexts.values()))
             waive_one(runtime)

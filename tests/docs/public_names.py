@@ -161,7 +161,7 @@ def _is_key(part: ast.AST | None) -> bool:
 # --- keys of --json ------------------------------------------------------------------------------------------------
 NAMED_BY_DATA = re.compile(
     r"(older_wording|records|writes|trackers|rows|filters|packs|checks(\.\*)?)"
-    r"|sources\[\]\.(vanished|endpoints_not_before|verdicts|census_drift)"
+    r"|sources\[\]\.(vanished|would_now|endpoints_not_before|verdicts|census_drift)"
     r"|fields\[\]\.states|rules\[\]\.outcomes|tickets\[\]\.fields\[\]\.own"
 )
 """Paths below which the keys are names of sources, states or presences, which the data decide."""
@@ -179,6 +179,11 @@ UNPRINTED = frozenset(
         "sync": "sources[].undelivered sources[].stamped_ahead",
         "demo": "trackers trackers.* look_at",
         "waive": "state source ticket rule until",
+        "preview": """rules[].rule rules[].applied rules[].applied_before tickets[].source tickets[].ticket
+            tickets[].rule tickets[].mode tickets[].what tickets[].severity tickets[].severity_before
+            tickets[].reason tickets[].reason_before quarantined[].source quarantined[].ticket quarantined[].reason
+            sources[].source sources[].mode sources[].tickets sources[].would sources[].would_now
+            sources[].waiting sources[].brakes""",
     }.items()
     for key in listed.split()
 ) | frozenset(
@@ -202,7 +207,11 @@ def json_keys(world: DemoWorld, folder: Path, fork_server: ForkServer) -> set[st
         assert done.code in (0, 2, 4), (words, done.err)  # 2: `doctor` tells of the demo's odd status
         name = " ".join(words[:2] if words[0] in {"rules", "register", "mapping"} else words[:1])
         found |= {f"{name}: {path}" for path in _paths(json.loads(done.out), "")}
-    return found
+    of_sets = {key for key in found | UNPRINTED if key.startswith(("preview:", "activate:", "history:"))}
+    found |= {f"rules {key}" for key in of_sets}
+    return found | {
+        key.replace("activate:", "rollback:") for key in found if key.startswith(("activate:", "rules activate:"))
+    }
 
 
 _ONE_RULE = "rules/root-cause-before-action.yaml"
@@ -219,6 +228,10 @@ _JSON_VERBS: tuple[tuple[str, ...], ...] = (
     ("plan", "--limit", "1"),
     ("resume",),
     ("sync",),
+    ("status",),
+    ("history",),
+    ("preview",),
+    ("activate",),
     ("rebuild",),
     ("retry",),
     ("rules", "check", _ONE_RULE),
