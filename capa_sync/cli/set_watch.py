@@ -18,7 +18,7 @@ from capa_sync.live.files import verdict_set_of, with_verdict_settings
 from capa_sync.live.settle import settle
 from capa_sync.model.clock import Clock
 from capa_sync.model.userfile import yaml_files
-from capa_sync.model.verdict_set import How, PartKind, VerdictSet
+from capa_sync.model.verdict_set import How, VerdictSet
 from capa_sync.settings import load_settings
 from capa_sync.starter import rule_paths
 from capa_sync.store import Register
@@ -42,6 +42,7 @@ class SetWatch:
         self._stop = stop
         self._register: Register | None = None
         self._first = first_configuration(setup)
+        self._people: frozenset[Path] = frozenset()
         self._judged = self._edited = self._signature(setup)
 
     def first(self, register: Register) -> Configuration:
@@ -76,6 +77,10 @@ class SetWatch:
             stores=True,
             is_lenient=True,
             first=first,
+        )
+        mappings = found.configuration.mappings.values()
+        self._people = frozenset(
+            self._setup.folder / mapping.people.file for mapping in mappings if mapping.people.file
         )
         if found.note:
             log(LogAction.SET_ACTIVATED, why=found.note)
@@ -118,11 +123,7 @@ class SetWatch:
         yield setup.file
         yield from yaml_files(rule_paths(setup.settings.rules, setup.folder))
         yield from (setup.folder / source.mapping for source in setup.settings.sources.values())
-        register = self._register
-        live = register.verdict_sets.live() if register is not None else None
-        if register is not None and live is not None:
-            people = register.verdict_sets.load(live.set_hash).of(PartKind.PEOPLE).values()
-            yield from (setup.folder / part.name for part in people)
+        yield from self._people
 
 
 def _stat_of(file: Path) -> tuple[str, int, int, int] | None:

@@ -69,7 +69,7 @@ class Standings:
         return [
             StandingChange(
                 row[0],
-                keys.get(f"{row[0]}:{row[1]}", row[1]),
+                str(keys.get(f"{row[0]}:{row[1]}") or row[1]),
                 row[2],
                 row[3],
                 Standing(row[9], bool(row[10]), row[11], row[12]),
