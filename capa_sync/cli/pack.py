@@ -17,9 +17,11 @@ from capa_sync.cli.context import (
     clock_from,
     config_option,
     json_option,
+    open_for_reading,
     print_json,
-    read_configuration,
+    read_setup,
     say,
+    settled,
 )
 from capa_sync.cli.export import ROLES, refuse_register_file
 from capa_sync.cli.progress import progress_listener
@@ -33,7 +35,6 @@ from capa_sync.exports.pack import pack_name, write_pack
 from capa_sync.model.amounts import count_of
 from capa_sync.model.selection import Selection
 from capa_sync.output_files import whole_folder
-from capa_sync.store import open_register
 from capa_sync.wiring import build_runtime_for_reading, conceal_available
 
 _role = click.option(
@@ -123,13 +124,10 @@ def sample(
 @contextmanager
 def _reading(config: Path, test_clock: str | None) -> Iterator[Runtime]:
     """Open the register and what its rules rest on, for reading alone."""
-    configuration, clock = read_configuration(config, with_secrets=False), clock_from(test_clock)
-    conceal_available(configuration.settings, config, os.environ)
-    register = open_register(configuration.register_path, clock_now=clock.now(), create=False, read_only=True)
-    try:
-        yield build_runtime_for_reading(configuration, register, clock)
-    finally:
-        register.close()
+    setup, clock = read_setup(config, with_secrets=False), clock_from(test_clock)
+    conceal_available(setup.settings, config, os.environ)
+    with open_for_reading(setup.register_path, clock) as register:
+        yield build_runtime_for_reading(settled(setup, register, clock), register, clock)
 
 
 def _check_role(evidence: RecordEvidence, role: str) -> None:
