@@ -51,8 +51,10 @@ SECTIONS = {
         "rules": Verb("capa_sync.cli.rules:rules", "Check, test and describe rule files."),
         "register": Verb("capa_sync.cli.register:register", "Take away the register: export, pack, backup, restore."),
         "serve": Verb("capa_sync.cli.serve:serve", "Serve the register's page alone."),
-        "preview": Verb("capa_sync.cli.preview:preview", "Show what a changed set would do; nothing changes."),
-        "activate": Verb("capa_sync.cli.sets:activate", "Make the changed rules, mappings and settings live."),
+        "preview": Verb(
+            "capa_sync.cli.preview:preview", "Show what the changed set would do; nothing changes anywhere."
+        ),
+        "activate": Verb("capa_sync.cli.sets:activate", "Make the changed set live."),
         "rollback": Verb("capa_sync.cli.sets:rollback", "Make the set live that was live before the last change."),
         "history": Verb("capa_sync.cli.sets:history", "List which set was live when, and by whom."),
         "rebuild": Verb("capa_sync.cli.rebuild:rebuild", "Make the derived tables again, without a tracker."),

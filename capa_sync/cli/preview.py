@@ -57,7 +57,7 @@ _limit = click.option(
     cls=VerbCommand,
     examples=(
         ("capa-sync preview", "the files of the settings, against what is live"),
-        ("capa-sync preview ../proposal", "those of another folder that holds a capa-sync.toml"),
+        ("capa-sync preview .", "the files of a folder that holds a capa-sync.toml, such as a proposal"),
     ),
 )
 @click.argument("path", type=click.Path(path_type=Path, exists=True), required=False)
@@ -88,8 +88,8 @@ def preview(
     cls=VerbCommand,
     examples=(
         ("capa-sync rules preview", "the rules of the settings, against those that are live"),
-        ("capa-sync rules preview draft/action-overdue.yaml", "the live rules, with this one changed or added"),
-        ("capa-sync rules preview ../proposal/rules", "the rules of another folder alone"),
+        ("capa-sync rules preview rules/action-overdue.yaml", "the live rules, with this one changed or added"),
+        ("capa-sync rules preview rules", "the rules of a folder, in place of those that are live"),
     ),
 )
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path, exists=True))

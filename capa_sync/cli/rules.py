@@ -16,9 +16,13 @@ SECTIONS = {
         "schema": Verb("capa_sync.cli.rule_files:schema", "Print a JSON Schema of rule files, for editors."),
     },
     "What is live": {
-        "preview": Verb("capa_sync.cli.preview:preview_rules", "Show what changed rules would do."),
+        "preview": Verb(
+            "capa_sync.cli.preview:preview_rules", "Show what changed rules would do; nothing changes anywhere."
+        ),
         "activate": Verb("capa_sync.cli.sets:activate_rules", "Make the changed rules live."),
-        "rollback": Verb("capa_sync.cli.sets:rollback_rules", "Make the rules live that were live before."),
+        "rollback": Verb(
+            "capa_sync.cli.sets:rollback_rules", "Make the rules live that were live before the last change of rules."
+        ),
         "history": Verb("capa_sync.cli.sets:history_of_rules", "List which rules were live when, and by whom."),
     },
 }
