@@ -34,7 +34,10 @@ def with_verdict_settings(setup: Setup, other: Settings, file: Path) -> Setup:
     sources = {
         name: source.model_copy(update={"mapping": mapping_of(name)}) for name, source in before.sources.items()
     }
-    deciding = {name: getattr(other, name) for name in _DECIDING}
+    deciding: dict[str, object] = {name: getattr(other, name) for name in _DECIDING}
+    if before.waivers.file:
+        own = str(setup.folder / before.waivers.file)
+        deciding["waivers"] = before.waivers.model_copy(update={"file": own})
     settings = before.model_copy(update={**deciding, "sources": sources})
     return replace(setup, settings=settings, file=file, folder=folder)
 
