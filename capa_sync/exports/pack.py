@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import string
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from capa_sync.model.visible import escaped
 from capa_sync.output_files import whole_file
 from capa_sync.redaction import redacted
 
-_UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
+_SAFE = frozenset(string.ascii_letters + string.digits + "._-")
 
 
 def pack_name(name: str) -> str:
@@ -102,4 +102,4 @@ def _page(evidence: RecordEvidence, content: Row) -> str:
 
 
 def _safe(name: str) -> str:
-    return _UNSAFE.sub("-", name).strip(".") or "ticket"
+    return "".join(letter if letter in _SAFE else "-" for letter in name).strip(".") or "ticket"
