@@ -116,7 +116,8 @@ class OptionTable:
     def _word(self, raw: Raw, index: int) -> str | None:
         option = raw.ids[index] if index < len(raw.ids) else ""
         name = raw.names[index] if index < len(raw.names) else ""
-        for key in filter(None, (option, name, "" if len(raw.ids) > 1 else raw.text, raw.parent)):
+        above = raw.text.partition(" - ")[0] if raw.parent else ""  # the parent's name, in a cascading list
+        for key in filter(None, (option, name, "" if len(raw.ids) > 1 else raw.text, raw.parent, above)):
             word = self._words.get(key) or self._words.get(fold(key))
             if word is None and fold(key).replace(" ", "_") in self._open:
                 word = fold(key).replace(" ", "_")

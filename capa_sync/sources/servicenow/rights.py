@@ -94,7 +94,7 @@ def _writing(facts: TableFacts, options: ServiceNowOptions) -> Iterator[Check]:
     why = "the warning of a ticket stands in these columns; a column that is not there is dropped without an error"
     if facts.columns and absent:
         what = f"{facts.name} has no column for {', '.join(absent)}"
-        do = "import the update set of the folder deploy, or name other columns under write_back"
+        do = "ask the admin to add them (text, 4,000 characters), or name other columns under write_back"
         yield Check("written_columns", CheckState.PROBLEM, what, why, do)
     elif facts.columns and all(named.values()):
         yield Check("written_columns", CheckState.OK, f"{facts.name} has {', '.join(named.values())}", why)
