@@ -15,11 +15,14 @@ _FEWEST = 8
 """Words; of a shorter text it is not told."""
 _SHARE = 0.15
 """Share of a text's words that are commonest words of one language."""
+_DIFFERENT = 3
+"""So many different ones of them at least."""
 _LEAD = 2
 """So many times the commonest words of any other language."""
 _COMMONEST = {
     "en": """the of and to is was were are been be has have had not this that these those with for from by at which
-        it its they their we our he she you as on or if when where there would should could can will did does but""",
+        it its they their we our he she you as on or if when where there would should could can will did does but a an
+        no in do me so all per come one then after before only over under any each more""",
     "de": """der die das und ist nicht ein eine einen einem einer den dem des mit auf für von zu zum zur wurde wurden
         werden wird sich auch es sind bei nach aus durch als wie noch nur über kann keine kein haben hat dass im am
         vom oder weil sowie bereits""",
@@ -34,7 +37,12 @@ _COMMONEST = {
     "pt": """o a os as do da dos das um uma é e não em para por com que se foi são ao à no na nos nas mais como mas
         sem sobre foram ser""",
 }
-_WORDS = {language: frozenset(words.split()) for language, words in _COMMONEST.items()}
+_ENGLISH = frozenset(_COMMONEST[CHECKED].split())
+_WORDS = {
+    language: frozenset(words.split()) - (frozenset() if language == CHECKED else _ENGLISH)
+    for language, words in _COMMONEST.items()
+}
+"""Without the words that English has too: a text is called foreign by what English lacks."""
 
 
 def other_language(context: Context, names: Sequence[str]) -> str:
@@ -64,7 +72,8 @@ def language_of(text: str) -> str:
         return ""
     counts = sorted(((_count(words, known), language) for language, known in _WORDS.items()), reverse=True)
     (most, language), (second, _) = counts[:2]
-    return language if most >= _SHARE * len(words) and most >= _LEAD * second else ""
+    is_plain = most >= _SHARE * len(words) and most >= _LEAD * second
+    return language if is_plain and len(_WORDS[language].intersection(words)) >= _DIFFERENT else ""
 
 
 def _count(words: Sequence[str], known: frozenset[str]) -> int:

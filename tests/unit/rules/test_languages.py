@@ -12,6 +12,7 @@ from capa_sync.rules.derived import open_record
 from capa_sync.rules.languages import language_of
 from capa_sync.rules.phrases.table import vocabulary
 from capa_sync.rules.subjects import SUBJECTS
+from tests.corpus.measure import HALVES, entries
 from tests.unit.rules.lives import case_of, context_on
 
 TEXTS = {
@@ -34,6 +35,12 @@ def test_a_sentence_is_told_and_a_line_of_a_log_is_not(language: str) -> None:
     """Few words, or words of no language, decide nothing."""
     assert language_of(TEXTS[language]) == language
     assert language_of(MIXED) == language_of("Server rebooted") == ""
+
+
+def test_no_english_text_of_the_corpus_is_called_foreign() -> None:
+    """A wrong guess would silence the check on a text that it can read."""
+    texts = [entry.shown for half in HALVES for entry in entries(half)]
+    assert sum(language_of(text) not in {"", "en"} for text in texts) == 0
 
 
 def _context(field: str, text: str, language: str = "en") -> Context:
