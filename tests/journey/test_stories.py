@@ -22,7 +22,7 @@ from capa_sync.sandbox.servicenow import INTEGRATION_USER, ServiceNowTracker
 from capa_sync.sandbox.stories.scenario import PlayedScenario, play_scenario
 from capa_sync.sandbox.stories.topics import read_topics
 from capa_sync.settings import load_settings
-from capa_sync.starter import starter_path
+from capa_sync.starter import joined_mappings
 from capa_sync.store import open_register
 from capa_sync.wiring import build_runtime, configure
 from tests.journey.harness import HEAD, SECRETS, SOURCES, TABLES
@@ -129,8 +129,9 @@ def judged(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 
 def _runtime(folder: Path, urls: dict[str, str], clock: SandboxClock) -> Runtime:
+    mappings = joined_mappings(folder / "mappings")
     tables = [
-        TABLES[name].format(url=url, mappings=starter_path("mappings"), email=API_EMAIL, user=INTEGRATION_USER)
+        TABLES[name].format(url=url, mappings=mappings, email=API_EMAIL, user=INTEGRATION_USER)
         for name, url in urls.items()
     ]
     file = folder / "capa-sync.toml"
