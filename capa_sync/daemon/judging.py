@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import assert_never
 
@@ -19,6 +20,8 @@ from capa_sync.daemon.runtime import Runtime, SourceContext
 from capa_sync.findings import What
 from capa_sync.model.settings import UNWAIVABLE
 from capa_sync.model.ticket import Page, Role
+from capa_sync.model.waiver import WaiverState
+from capa_sync.store import JudgedRows, standing_row
 
 BATCH = 200
 """Tickets stored in one transaction."""
@@ -198,15 +201,25 @@ class _ResultWriter:
                 return {"judged": 1} | _log_events(runtime, context, ticket_id, outcome.events)
         assert_never(outcome)
 
+    def _store_requests(self, rows: JudgedRows) -> None:
+        """Store what requests in a ticket's comments became; a new waiver gets its number here."""
+        waivers, asked = self._runtime.register.waivers, rows.asked
+        for waiver, state, why in asked.new:
+            number = waivers.add(waiver, self._now, replaces=state is WaiverState.ACTIVE)
+            rows.standings.append(standing_row(replace(waiver, id=number), state, why))
+        waivers.approve(asked.approved, self._now)
+        waivers.save_answers(self._context.name, rows.ticket_id, asked.answers)
+
     def _store_rows(self) -> None:
         register, name = self._runtime.register, self._context.name
         found = {evaluated.ticket_id: evaluated.rows for evaluated in self._judged}
         register.findings.save_rows([row for rows in found.values() for row in rows.findings])
         register.findings.replace_verdicts(name, {key: rows.verdicts for key, rows in found.items()}, self._now)
-        register.waivers.replace_standings(name, {key: rows.standings for key, rows in found.items()})
         for rows in found.values():
+            self._store_requests(rows)
             register.waivers.bind(rows.bound_waivers)
             register.waivers.end(rows.ended_waivers, self._now)
+        register.waivers.replace_standings(name, {key: rows.standings for key, rows in found.items()})
         register.findings.next_dues(name, {key: rows.next_due_at for key, rows in found.items()})
         register.records.give_numbers(name, {key: rows.year for key, rows in found.items()})
         register.records.replace_register_rows(name, {key: rows.register_row for key, rows in found.items()})

@@ -9,6 +9,7 @@ the next ticket's verdict rests on it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from capa_sync.daemon.inputs import PipelineInputs
@@ -16,6 +17,7 @@ from capa_sync.daemon.mapped import map_alone, map_mirrored
 from capa_sync.daemon.outcome import Evaluated, LeftToPrimary, NotMirrored, Outcome, Quarantined
 from capa_sync.daemon.plan_cache import PickledPlan
 from capa_sync.daemon.targets import target_of, target_of_action, target_of_withdrawal
+from capa_sync.daemon.waiver_comments import NOTHING_NEW, AskedOnTicket, asked_on, shown_answers
 from capa_sync.daemon.waiving import TicketWaivers, waivers_on
 from capa_sync.errors import CapaSyncError, own_error
 from capa_sync.findings import RULE_GONE, DiffResult, What, diff_findings
@@ -44,6 +46,8 @@ class Pipeline:
         self._as_of = self._register.runs.as_of(self._source.name)
         self._findings = self._register.findings.latest_of(self._source.name, ids)
         self._waivers = self._register.waivers.standing(self._source.name, ids)
+        self._answers = self._register.waivers.answers(self._source.name, ids)
+        self._asked: dict[str, AskedOnTicket] = {}
         self._writes = self._read_writes() if self._source.write.mode != "off" else {}
         self._quarantined: Mapping[str, str] = {}
 
@@ -139,19 +143,31 @@ class Pipeline:
                 timeline=birth_rows(record),
                 waivers=on.states,
                 bound_waivers=on.bound,
+                approved=self._asked_on(record).approved,
+                answers=self._asked_on(record).answers,
             )
             yield Evaluated(record.ticket_id, rows, events_of(diff), plan)
 
     def _decide(self, record: CapaRecord, findings: Sequence[Finding], verdicts: Sequence[Verdict]) -> TicketWaivers:
-        """Decide on the waivers of a record."""
-        own = self._waivers.get(record.ticket_id, ())
-        return waivers_on(self._inputs, own, record, findings, verdicts, _judged_at(self._inputs, record))
+        """Decide on new requests in a record's comments, and on its waivers."""
+        key, at = record.ticket_id, _judged_at(self._inputs, record)
+        answered = self._answers.get(key, [])
+        asked = asked_on(self._inputs, self._waivers.get(key, ()), answered, record, findings, verdicts, at)
+        if asked.answers:
+            self._asked[key] = asked
+            self._answers[key] = [*answered, *(answer for answer, _ in asked.answers)]
+        return waivers_on(self._inputs, asked.waivers, record, findings, verdicts, at)
+
+    def _asked_on(self, record: CapaRecord) -> AskedOnTicket:
+        """Return what the new requests in a record's comments became."""
+        return self._asked.get(record.ticket_id, NOTHING_NEW)
 
     def _plan_judged(
         self, record: CapaRecord, findings: Sequence[Finding], verdicts: Sequence[Verdict]
     ) -> PickledPlan | None:
         """Plan a record that was just evaluated; None for one that never had a finding or a write."""
-        if self._source.write.mode == "off" or not (findings or self._writes.get(record.ticket_id)):
+        key = record.ticket_id
+        if self._source.write.mode == "off" or not (findings or self._writes.get(key) or self._answers.get(key)):
             return None
         outcomes = {verdict.rule: verdict.outcome for verdict in verdicts if verdict.mode is Mode.WARN}
         return PickledPlan.of(self._plan(record, findings, outcomes))
@@ -177,6 +193,8 @@ class Pipeline:
         """Plan a record from its latest findings and the outcomes of its rules in warn mode."""
         writes = self._writes.get(record.ticket_id, [])
         target = target_of(self._inputs, record, self._mirror, was_meant=bool(writes))
+        if answers := self._answers.get(record.ticket_id):
+            target = replace(target, answers=shown_answers(answers, record))
         return plan_ticket(target, findings, writes, now=self._now, options=self._source.write, outcomes=outcomes)
 
 

@@ -7,12 +7,12 @@ from dataclasses import replace
 from datetime import datetime
 
 from capa_sync.daemon.inputs import PipelineInputs
-from capa_sync.findings import Standing, WaiverCase, newest_first, standing_of
+from capa_sync.findings import WaiverCase, WaiverStanding, newest_first, standing_of
 from capa_sync.mapping import People
 from capa_sync.model.finding import Finding, FindingState, Outcome, Severity, Verdict
 from capa_sync.model.light import light
 from capa_sync.model.record import CapaRecord
-from capa_sync.model.waiver import Granted, Waiver, WaiverState
+from capa_sync.model.waiver import Granted, Waiver, WaiverState, Way
 
 
 @light
@@ -24,7 +24,7 @@ class TicketWaivers:
         bound: id -> what the rule reads now, of those that are bound to it from now on.
     """
 
-    decided: tuple[tuple[Waiver, Standing], ...]
+    decided: tuple[tuple[Waiver, WaiverStanding], ...]
     granted: Mapping[str, Granted]
     bound: Mapping[int, Mapping[str, str]]
 
@@ -61,12 +61,21 @@ def waivers_on(
         verdict, latest = judged.get(waiver.rule), known.get(waiver.rule)
         case = case_of(inputs, record, waiver.rule, severity_of(verdict, latest), now)
         standing = _without_effect(standing_of(waiver, case), waiver, verdict, latest)
+        if _is_taken_back(waiver, record):
+            standing = WaiverStanding(WaiverState.ENDED, "its comment was changed or deleted", None)
         if not waiver.is_bound and has_finding(verdict, latest):
             bound[waiver.id] = case.reads
         decided.append((waiver, standing))
         if standing.state is WaiverState.ACTIVE and standing.until is not None:
             granted.setdefault(waiver.rule, _granted(waiver, standing.until, inputs.source.mapping.people))
     return TicketWaivers(tuple(decided), granted, bound)
+
+
+def _is_taken_back(waiver: Waiver, record: CapaRecord) -> bool:
+    """Return whether a waiver was asked for in a comment that is there no more, or that says something else now."""
+    if waiver.way is not Way.COMMENT or record.unread_join or "comments" in record.undelivered:
+        return False
+    return all(request.key != waiver.origin for comment in record.comments for request in comment.requests)
 
 
 def has_finding(verdict: Verdict | None, latest: Finding | None) -> bool:
@@ -76,7 +85,9 @@ def has_finding(verdict: Verdict | None, latest: Finding | None) -> bool:
     return is_breach or (is_unsure and latest is not None and latest.state in _LIVE)
 
 
-def _without_effect(standing: Standing, waiver: Waiver, verdict: Verdict | None, latest: Finding | None) -> Standing:
+def _without_effect(
+    standing: WaiverStanding, waiver: Waiver, verdict: Verdict | None, latest: Finding | None
+) -> WaiverStanding:
     """Return the standing of a waiver whose rule is not active, or that was recorded where nothing was found."""
     if standing.state is WaiverState.ENDED:
         return standing
@@ -87,7 +98,7 @@ def _without_effect(standing: Standing, waiver: Waiver, verdict: Verdict | None,
     if verdict.outcome is Outcome.CANNOT_TELL:
         return replace(standing, state=WaiverState.INACTIVE, why=f"{waiver.rule} cannot tell yet")
     why = f"{waiver.rule} found nothing on the ticket, so there was nothing to waive"
-    return Standing(WaiverState.ENDED, why, None)
+    return WaiverStanding(WaiverState.ENDED, why, None)
 
 
 def severity_of(verdict: Verdict | None, latest: Finding | None) -> Severity:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from capa_sync.findings.diff import RULE_GONE, DiffResult, Event, What, diff_findings
-from capa_sync.findings.waivers import Standing, WaiverCase, newest_first, standing_of
+from capa_sync.findings.waivers import WaiverCase, WaiverStanding, newest_first, standing_of
 
 __all__ = [
     "RULE_GONE",
     "DiffResult",
     "Event",
-    "Standing",
     "WaiverCase",
+    "WaiverStanding",
     "What",
     "diff_findings",
     "newest_first",

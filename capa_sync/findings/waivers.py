@@ -39,7 +39,7 @@ class WaiverCase:
 
 
 @light
-class Standing:
+class WaiverStanding:
     """What a waiver does now, why it has no effect ("" when it has), and when it ends by time."""
 
     state: WaiverState
@@ -47,7 +47,7 @@ class Standing:
     until: datetime | None
 
 
-def standing_of(waiver: Waiver, case: WaiverCase) -> Standing:
+def standing_of(waiver: Waiver, case: WaiverCase) -> WaiverStanding:
     """Decide whether a recorded or wanted waiver counts now.
 
     It ends for good when its last day is over or what the rule read has changed. It is inactive while a condition of
@@ -55,9 +55,9 @@ def standing_of(waiver: Waiver, case: WaiverCase) -> Standing:
     """
     until = _ends_at(waiver, case)
     if why := next(_over(waiver, case, until), ""):
-        return Standing(WaiverState.ENDED, why, None)
+        return WaiverStanding(WaiverState.ENDED, why, None)
     why = next(_obstacles(waiver, case), "")
-    return Standing(WaiverState.INACTIVE if why else WaiverState.ACTIVE, why, until)
+    return WaiverStanding(WaiverState.INACTIVE if why else WaiverState.ACTIVE, why, until)
 
 
 def latest_day(asked_on: date, severity: Severity) -> date:

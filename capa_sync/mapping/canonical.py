@@ -10,6 +10,7 @@ from operator import attrgetter
 from capa_sync.mapping.actions import ActionsFound, collect_actions
 from capa_sync.mapping.binding import BoundFieldSource, BoundMapping
 from capa_sync.mapping.children import ChildTicket, find_children
+from capa_sync.mapping.comment_requests import requests_in
 from capa_sync.mapping.links import link_history
 from capa_sync.mapping.people import People, PeopleDirectory
 from capa_sync.mapping.stages import StageReplay, replay_stage
@@ -235,6 +236,7 @@ def _comments(ticket: SourceTicket, people: PeopleDirectory) -> tuple[RecordComm
                 people.known(comment.by).by if comment.by else None,
                 people.is_human(comment.by),
                 comment.id,
+                requests_in(comment, people),
             )
             for comment in ticket.comments
         ]

@@ -12,6 +12,7 @@ from capa_sync.model.language import CHECKED
 from capa_sync.model.light import light
 from capa_sync.model.ticket import Origin, Presence
 from capa_sync.model.values import UNMAPPED, Value
+from capa_sync.model.waiver import CommentRequest
 
 
 class Stage(StrEnum):
@@ -124,12 +125,16 @@ class Action:
 
 @light
 class RecordComment:
-    """A comment, for rules that accept a reason in a comment: instant, person, whether a human wrote it."""
+    """A comment, for rules that accept a reason in a comment: instant, person, whether a human wrote it.
+
+    `requests`: what it asks of capa-sync (docs/waivers.md).
+    """
 
     at: datetime
     by: str | None
     human: bool
     id: str = ""
+    requests: tuple[CommentRequest, ...] = ()
 
 
 @light

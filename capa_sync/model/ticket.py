@@ -82,6 +82,8 @@ class RawChange:
 class RawComment:
     """One comment or work note; `internal` is True for work notes and for internal comments of JSM.
 
+    `edited_by` is the account of its last editor, "" where the tracker names none: then it is the author's.
+
     `properties` are the keys of comment properties (Jira); they identify our own comment.
     """
 
@@ -92,6 +94,7 @@ class RawComment:
     updated_at: datetime | None = None
     internal: bool = False
     properties: tuple[str, ...] = ()
+    edited_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)

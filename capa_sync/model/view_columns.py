@@ -197,7 +197,7 @@ _WAIVERS = (
     Column("reason", _TEXT, "The reason in the words of the person who asked."),
     Column("asked_by", _TEXT, "The person who asked for it, by the id in the people file."),
     Column("approved_by", _TEXT, "The second person, by the id in the people file; empty for none."),
-    Column("way", _TEXT, "How it was asked for: `command` or `file`.", masked=False),
+    Column("way", _TEXT, "How it was asked for: `command`, `comment` or `file`.", masked=False),
     Column("recorded_by", _TEXT, "The operating system's user who typed the command."),
     Column("asked_at", _INSTANT, "When it was asked for.", masked=False),
     Column("recorded_at", _INSTANT, "When the register recorded it.", masked=False),

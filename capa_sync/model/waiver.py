@@ -18,6 +18,7 @@ class Way(StrEnum):
     """How a waiver came into the register; it decides how far its names are proven."""
 
     COMMAND = "command"  # typed at a terminal: names as claimed, recorded with the operating system's user
+    COMMENT = "comment"  # a comment or work note on the ticket: author and last editor as the tracker names them
     FILE = "file"  # an entry of the reviewed file: names as claimed, recorded with the file's git revision
 
 
@@ -39,7 +40,8 @@ class Waiver:
             person. asked_at: when it was asked for; the longest time counts from that day.
         reads: subject -> digest of what the rule read when it was asked for; a waiver ends when one of them differs.
         way: how it was asked for. recorded_by: the operating system's user, for a command.
-        origin: what identifies the entry of a file, "" for a command. revision: the git revision of the file.
+        origin: what identifies the entry of a file or the request in a comment, "" for a command.
+        revision: the git revision of the file.
         is_bound: False until the first evaluation after it was recorded, which sets `reads`.
         id: its number in the register, 0 before it is recorded.
     """
@@ -59,6 +61,38 @@ class Waiver:
     revision: str = ""
     is_bound: bool = True
     id: int = 0
+
+
+@light
+class CommentRequest:
+    """A request that a person wrote into a comment: `capa waive …` or `capa approve …`.
+
+    Attributes:
+        key: identifies the request; an edited comment has other keys. text: the request on one line.
+        by, editor: person ids of the comment's author and of its last editor; None for a person that is not known.
+        at: when the comment was last edited.
+    """
+
+    key: str
+    text: str
+    by: str | None
+    editor: str | None
+    at: datetime
+
+
+@light
+class RequestAnswer:
+    """What became of a request in a comment.
+
+    Attributes:
+        key: of the request. rule: as written. name: who asked, for people. answer: why it is not granted, or what it
+            waits for; "" when it was granted.
+    """
+
+    key: str
+    rule: str
+    name: str
+    answer: str
 
 
 @light

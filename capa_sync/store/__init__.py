@@ -7,7 +7,7 @@ row, and that no primary data is ever deleted. `open_register` opens it; `Regist
 from __future__ import annotations
 
 from capa_sync.store.backup import back_up, own_files, restore
-from capa_sync.store.judged_rows import JudgedRows, judged_rows
+from capa_sync.store.judged_rows import JudgedRows, judged_rows, standing_row
 from capa_sync.store.lock import RegisterLock
 from capa_sync.store.parts import Stored, newest_parts
 from capa_sync.store.place import register_exists
@@ -49,6 +49,7 @@ __all__ = [
     "own_files",
     "register_exists",
     "restore",
+    "standing_row",
     "waiver_as_json",
     "waiver_from_json",
 ]

@@ -12,7 +12,7 @@ from capa_sync.model.record import Action, FieldChange
 from capa_sync.model.register_columns import STORED
 from capa_sync.model.ticket import Origin
 from capa_sync.model.values import Value
-from capa_sync.model.waiver import Waiver, WaiverState
+from capa_sync.model.waiver import RequestAnswer, Waiver, WaiverState
 from capa_sync.store.columns import day_or_instant_text, instant_text, json_text, optional_text
 from capa_sync.store.database import Params, Row
 
@@ -26,6 +26,23 @@ _HASH_AT = 2 + STORED.index("row_hash")
 
 
 _NONE: Mapping[int, Mapping[str, str]] = {}
+_NOBODY: Mapping[int, str] = {}
+
+
+class AskedRows(NamedTuple):
+    """What requests in a ticket's comments became.
+
+    Attributes:
+        new: waivers to record, each with its state and why it has no effect. approved: id of a waiver -> the second
+            person. answers: of the requests, each with when it was asked.
+    """
+
+    new: list[tuple[Waiver, WaiverState, str]]
+    approved: dict[int, str]
+    answers: list[tuple[RequestAnswer, datetime]]
+
+
+NOTHING_ASKED = AskedRows([], {}, [])
 
 
 class JudgedRows(NamedTuple):
@@ -35,7 +52,7 @@ class JudgedRows(NamedTuple):
         ticket_id: the ticket. year: of its register number. look_again: the next due instant as text, None for never.
         findings: episodes to insert or update. verdicts, register_row, actions, births, standings: all its rows in
             those tables. ended_waivers: id -> why, of the waivers that end now. bound_waivers: id -> what their
-            rule read, of those that this evaluation bound.
+            rule read, of those that this evaluation bound. asked: what requests in its comments became.
     """
 
     ticket_id: str
@@ -49,6 +66,7 @@ class JudgedRows(NamedTuple):
     standings: list[Params]
     ended_waivers: dict[int, str]
     bound_waivers: dict[int, Mapping[str, str]]
+    asked: AskedRows
 
 
 def judged_rows(
@@ -64,14 +82,17 @@ def judged_rows(
     timeline: Iterable[FieldChange],
     waivers: Sequence[tuple[Waiver, WaiverState, str]] = (),
     bound_waivers: Mapping[int, Mapping[str, str]] = _NONE,
+    approved: Mapping[int, str] = _NOBODY,
+    answers: Sequence[tuple[RequestAnswer, datetime]] = (),
 ) -> JudgedRows:
     """Make the rows of one evaluated record; `columns` and ValueError as in `register_row_of`.
 
     `waivers`: those that had not ended, with what each does now, and why it has no effect; `bound_waivers`: id ->
-    what the rule read, of those that this evaluation bound.
+    what the rule read, of those that this evaluation bound; `approved` and `answers` as in `AskedRows`.
     """
-    standing = [(waiver, state, why) for waiver, state, why in waivers if state is not WaiverState.ENDED]
-    ended = {waiver.id: why for waiver, state, why in waivers if state is WaiverState.ENDED}
+    standing = [entry for entry in waivers if entry[1] is not WaiverState.ENDED and entry[0].id]
+    new = [entry for entry in waivers if not entry[0].id]
+    ended = {waiver.id: why for waiver, state, why in waivers if state is WaiverState.ENDED and waiver.id}
     return JudgedRows(
         ticket_id,
         year,
@@ -84,6 +105,7 @@ def judged_rows(
         [standing_row(waiver, state, why) for waiver, state, why in standing],
         ended,
         dict(bound_waivers),
+        AskedRows(new, dict(approved), list(answers)) if new or approved or answers else NOTHING_ASKED,
     )
 
 

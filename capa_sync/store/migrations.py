@@ -47,6 +47,7 @@ PRIMARY: tuple[str, ...] = (
     "set_text",
     "set_part",
     "activation",
+    "waiver_request",
 )
 DERIVED: tuple[str, ...] = (
     "ticket",
@@ -485,5 +486,18 @@ def verdict_sets(db: Any) -> None:
                 id INTEGER PRIMARY KEY, hash TEXT NOT NULL, rule_set TEXT NOT NULL, activated_at TEXT NOT NULL,
                 activated_by TEXT NOT NULL, how TEXT NOT NULL, rules_alone INTEGER NOT NULL,
                 revision TEXT NOT NULL)""",
+        ),
+    )
+
+
+@STEPS(name="0023_requests_in_comments")
+def requests_in_comments(db: Any) -> None:
+    """Store what became of the requests that people wrote into comments."""
+    _run_all(
+        db,
+        (
+            """CREATE TABLE waiver_request (
+                source TEXT, ticket_id TEXT, key TEXT, rule TEXT NOT NULL, name TEXT NOT NULL, answer TEXT NOT NULL,
+                asked_at TEXT NOT NULL, PRIMARY KEY (source, ticket_id, key))""",
         ),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 
-from capa_sync.model.waiver import Waiver, Way
+from capa_sync.model.waiver import RequestAnswer, Waiver, Way
 from capa_sync.store.columns import instant, instant_text, json_text, json_value
 from capa_sync.store.database import Database, Params, Row
 from capa_sync.store.replacing import replace_rows
@@ -25,18 +25,53 @@ class Waivers:
     def __init__(self, db: Database) -> None:
         self._db = db
 
-    def add(self, waiver: Waiver, at: datetime) -> None:
-        """Record a waiver; earlier waivers of the same finding end."""
+    def add(self, waiver: Waiver, at: datetime, *, replaces: bool = True) -> int:
+        """Record a waiver and return its number; with `replaces`, earlier waivers of the same finding end."""
         with self._db.transaction():
-            self._db.execute(
-                f"{_END} AND source = ? AND ticket_id = ? AND rule = ?",
-                (instant_text(at), REPLACED, waiver.source, waiver.ticket_id, waiver.rule),
-            )
+            if replaces:
+                self._db.execute(
+                    f"{_END} AND source = ? AND ticket_id = ? AND rule = ?",
+                    (instant_text(at), REPLACED, waiver.source, waiver.ticket_id, waiver.rule),
+                )
             self._db.execute(
                 f"""INSERT INTO waiver ({", ".join(_FIELDS[:-1])}, recorded_at)
                 VALUES ({",".join("?" * len(_FIELDS))})""",
                 (*_row(waiver), instant_text(at)),
             )
+            return int(self._db.value("SELECT MAX(id) FROM waiver"))
+
+    def approve(self, approved: Mapping[int, str], at: datetime) -> None:
+        """Store the second person of waivers (id -> person); other waivers of the same findings end."""
+        for number, person in approved.items():
+            self._db.execute("UPDATE waiver SET approved_by = ? WHERE id = ?", (person, number))
+            self._db.execute(
+                f"""{_END} AND id <> ? AND (source, ticket_id, rule) IN (
+                    SELECT source, ticket_id, rule FROM waiver WHERE id = ?)""",
+                (instant_text(at), REPLACED, number, number),
+            )
+
+    # --- requests in comments --------------------------------------------------------------------------------------
+    def answers(self, source: str, ticket_ids: Sequence[str]) -> dict[str, list[RequestAnswer]]:
+        """Return ticket id -> what became of the requests in its comments, the oldest first."""
+        found: dict[str, list[RequestAnswer]] = {}
+        for ticket_id, *row in self._db.rows_in(
+            """SELECT ticket_id, key, rule, name, answer FROM waiver_request WHERE source = ? AND ticket_id IN (?)
+            ORDER BY asked_at, rowid""",
+            (source,),
+            ticket_ids,
+        ):
+            found.setdefault(ticket_id, []).append(RequestAnswer(*row))
+        return found
+
+    def save_answers(self, source: str, ticket_id: str, answers: Sequence[tuple[RequestAnswer, datetime]]) -> None:
+        """Store what became of requests, each with when it was asked."""
+        self._db.execute_many(
+            "INSERT INTO waiver_request VALUES (?,?,?,?,?,?,?) ON CONFLICT DO NOTHING",
+            [
+                (source, ticket_id, answer.key, answer.rule, answer.name, answer.answer, instant_text(at))
+                for answer, at in answers
+            ],
+        )
 
     def standing(self, source: str, ticket_ids: Sequence[str]) -> dict[str, list[Waiver]]:
         """Return ticket id -> its waivers that have not ended; only tickets that have one."""

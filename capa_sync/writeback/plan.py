@@ -11,6 +11,7 @@ from capa_sync.model.finding import Finding, Outcome
 from capa_sync.model.note import NoteMark
 from capa_sync.model.settings import WriteOptions
 from capa_sync.model.ticket import Presence
+from capa_sync.model.waiver import RequestAnswer
 from capa_sync.model.write import WarningText, Wording, Write, WriteKind, says_the_same
 from capa_sync.writeback.desired_state import DesiredState, desired_state_of, fingerprint, is_open_point
 from capa_sync.writeback.render import WordingContext, render, render_action, render_moved
@@ -40,6 +41,7 @@ class Target:
             the outbox no longer knows it.
         joined_to: key of the primary when this ticket is its duplicate (`same_as`), otherwise "".
         is_action: the ticket is now an action and no longer a record; `action_of`: the keys of its records.
+        answers: what became of requests in its comments, where they were not granted.
     """
 
     register: str
@@ -59,6 +61,7 @@ class Target:
     joined_to: str = ""
     is_action: bool = False
     action_of: tuple[str, ...] = ()
+    answers: tuple[RequestAnswer, ...] = ()
 
 
 class Learned(NamedTuple):
@@ -165,7 +168,7 @@ class _Planner:
 
     def wanted(self) -> list[Write]:
         """Return the writes for the desired state of the ticket, those already reported included."""
-        if not self.reported.is_touched and not self.desired_state.shown:
+        if not self.reported.is_touched and not self.desired_state.shown and not self.target.answers:
             return []
         return [write for channel in self.options.channels for write in self._of_channel(channel)]
 
@@ -252,7 +255,8 @@ class _Planner:
     def _comment(self) -> Iterable[Write]:
         """Yield the comment, which is created once and then edited in place."""
         is_gone = self._must_recreate()
-        if self.desired_state.shown or (self.reported.reached(WriteKind.COMMENT) and not is_gone):
+        is_there = self.reported.reached(WriteKind.COMMENT) and not is_gone
+        if self.desired_state.shown or self.target.answers or is_there:
             is_new = is_gone or not self.reported.has_comment
             yield self._write(WriteKind.COMMENT, self._facts(), text=self._text(), notifies=is_new)
 
@@ -290,9 +294,16 @@ class _Planner:
     def _is_news(self) -> bool:
         """Return whether a point is new or worse than in the last work note, or all is clear since that note."""
         last = self.reported.reached(WriteKind.WORK_NOTE)
+        if self._has_new_answers(last):
+            return True
         if self.desired_state.shown:
             return any(not self.reported.knows(finding, last) for finding in self.desired_state.shown)
         return self.desired_state.is_all_clear and last is not None and any(map(is_open_point, last.points.values()))
+
+    def _has_new_answers(self, last: Write | None) -> bool:
+        """Return whether a request in a comment was answered since the last work note."""
+        known = (last.facts or {}).get("waived", "") if last is not None else ""
+        return any(_fact_of(answer) not in known.split() for answer in self.target.answers)
 
     def _facts(self) -> dict[str, str]:
         """Return the facts in the ticket's text, by name."""
@@ -301,7 +312,10 @@ class _Planner:
         if self.target.joined_to:
             return {"joined": self.target.joined_to}
         next_person = {"owner": self.target.owner_id} if self.desired_state.shown else {}
-        return {"joined": ""} | self.desired_state.facts | next_person
+        facts = self.desired_state.facts
+        # part of a fact that texts of older versions have, too: they are compared by the facts that both have
+        waived = " ".join([facts["waived"], *map(_fact_of, self.target.answers)]).strip()
+        return {"joined": ""} | facts | {"waived": waived} | next_person
 
     def _text(self) -> WarningText:
         """Return the ticket's text."""
@@ -311,7 +325,7 @@ class _Planner:
         return (
             render_moved(self.target.joined_to, wording_context)
             if self.target.joined_to
-            else render(self.desired_state, wording_context)
+            else render(self.desired_state, wording_context, self.target.answers)
         )
 
     def _write(
@@ -342,6 +356,10 @@ class _Planner:
             created_at=self.now,
             marker=f"{target.register} {target.ticket_id}",
         )
+
+
+def _fact_of(answer: RequestAnswer) -> str:
+    return f"asked:{answer.key}"
 
 
 def _reads_as(write: Write, other: Write) -> bool:

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from capa_sync.model.finding import Finding
 from capa_sync.model.settings import WriteOptions
-from capa_sync.model.waiver import last_day
+from capa_sync.model.waiver import RequestAnswer, last_day
 from capa_sync.model.write import Paragraph, Span, WarningText
 from capa_sync.writeback import sentences as say
 from capa_sync.writeback.desired_state import Calm, DesiredState
@@ -31,15 +31,25 @@ class WordingContext:
     owner: str = ""
 
 
-def render(desired_state: DesiredState, wording_context: WordingContext) -> WarningText:
-    """Return the text for a ticket: its open points, or why there are none; at most 5 points, 8,000 characters."""
+def render(
+    desired_state: DesiredState, wording_context: WordingContext, answers: Sequence[RequestAnswer] = ()
+) -> WarningText:
+    """Return the text for a ticket: its open points, or why there are none; at most 5 points, 8,000 characters.
+
+    `answers`: what became of requests in its comments.
+    """
     head = (
         _open_points(desired_state, wording_context)
         if desired_state.shown
         else [_nothing_open(desired_state, wording_context)]
     )
     return WarningText(
-        (*head, *_waived_points(desired_state.waived, wording_context), *_closing(desired_state, wording_context))
+        (
+            *head,
+            *_waived_points(desired_state.waived, wording_context),
+            *map(_answer, answers),
+            *_closing(desired_state, wording_context),
+        )
     )
 
 
@@ -122,6 +132,13 @@ def _waived_points(waived: Sequence[Finding], wording_context: WordingContext) -
         Paragraph((Span(_waived_point(finding, wording_context.options.timezone)),))
         for finding in waived[:MAX_POINTS]
     ]
+
+
+def _answer(answer: RequestAnswer) -> Paragraph:
+    """Return what became of one request, with who asked."""
+    of_rule = say.OF_RULE.format(rule=clean(answer.rule, _RULE)) if answer.rule else ""
+    what = sentence(answer.answer, _SENTENCE)
+    return Paragraph((Span(say.ANSWER.format(of_rule=of_rule, name=clean(answer.name, _NAME), answer=what)),))
 
 
 def _waived_point(finding: Finding, zone: str) -> str:

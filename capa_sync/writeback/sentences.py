@@ -30,6 +30,8 @@ UNSURE = " These earlier points cannot be checked at present: {rules}."
 OTHERS_UNSURE = " Some other checks cannot be made on this ticket at present."
 
 WAIVED = "{title} - waived{until}{by}{reason}"
+ANSWER = "Request{of_rule} of {name}: {answer}"
+OF_RULE = " about {rule}"
 UNTIL = " until {day}"
 BY = " by {name}"
 BECAUSE = ": {reason}"

@@ -264,6 +264,7 @@ def _comment(raw: Mapping[str, Any]) -> RawComment:
         updated_at=read_instant(updated) if updated else None,
         internal=raw.get("jsdPublic") is False,
         properties=tuple(str(prop.get("key")) for prop in raw.get("properties") or ()),
+        edited_by=account_of(raw.get("updateAuthor")),
     )
 
 
