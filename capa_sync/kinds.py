@@ -122,6 +122,29 @@ class HintFormat:
     identifier: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Prevention:
+    """What a tracker is to demand, so that a rule is not broken in the first place.
+
+    Attributes:
+        rule: the rule's id. message: for the person who is stopped.
+        table: of the source. status: the field that has the status. statuses: name -> id of those on the way into
+            which it is demanded; empty: from the creation on. The id is the name where it is not known yet.
+        fields: label -> id of the fields that must be filled; the id is the name where it is not known yet.
+    """
+
+    rule: str
+    message: str
+    table: str
+    status: str
+    statuses: Mapping[str, str]
+    fields: Mapping[str, str]
+
+
+def _no_own_form(_wanted: Prevention) -> list[str]:
+    return []
+
+
 def _nothing_wrong(_query: str) -> str | None:
     return None
 
@@ -144,6 +167,7 @@ class SourceKind:
         channels: what is written on a ticket, in the order of delivery.
         labels_field: the field that has the tickets' labels, for the channel LABELS.
         children: how tickets contain actions. hints: the form of webhooks; None for a kind without.
+        prevent: lines that tell an admin how the tracker itself demands it, with its own form; none where it cannot.
         attachments: yields the attached files that a record part names; None where the mirror holds none of them.
     """
 
@@ -158,6 +182,7 @@ class SourceKind:
     labels_field: str = ""
     children: ChildTickets = ChildTickets()
     hints: HintFormat | None = None
+    prevent: Callable[[Prevention], list[str]] = _no_own_form
     attachments: Callable[[Mapping[str, Any]], Iterator[Attachment]] | None = None
 
 

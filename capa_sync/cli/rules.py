@@ -11,9 +11,16 @@ SECTIONS = {
         "check": Verb("capa_sync.cli.rule_files:check", "Print every mistake with file, line and a hint."),
         "test": Verb("capa_sync.cli.rule_files:test", "Run the tests inside the rule files."),
         "wording": Verb("capa_sync.cli.rule_files:wording", "Print every message and fix, state by state, to read."),
-        "coverage": Verb("capa_sync.cli.coverage:coverage", "Show which rules cannot tell, per source, and why."),
+        "coverage": Verb(
+            "capa_sync.cli.coverage:coverage",
+            "Show which rules cannot tell, per source, and why; then the checks over the whole register.",
+        ),
         "phrases": Verb("capa_sync.cli.rule_files:phrases", "Print every phrase that a rule may say."),
         "schema": Verb("capa_sync.cli.rule_files:schema", "Print a JSON Schema of rule files, for editors."),
+    },
+    "To write a rule": {
+        "new": Verb("capa_sync.cli.rule_skeleton:new", "Write a commented skeleton of a rule with tests."),
+        "twin": Verb("capa_sync.cli.twin:twin", "Print what the tracker itself could demand."),
     },
     "What is live": {
         "preview": Verb(

@@ -10,10 +10,12 @@ from capa_sync.rules.loader import check_rules, load_rules, rules_from
 from capa_sync.rules.page import page_lines, wording_of
 from capa_sync.rules.report import TestReport, failed_tests, run_tests
 from capa_sync.rules.ruleset import RuleSet
+from capa_sync.rules.twin import Twin, twin_of
 
 __all__ = [
     "RuleSet",
     "TestReport",
+    "Twin",
     "check_rules",
     "explain_lines",
     "failed_tests",
@@ -25,6 +27,7 @@ __all__ = [
     "rules_from",
     "rules_in_words",
     "run_tests",
+    "twin_of",
     "undecidable",
     "wording_of",
 ]

@@ -201,7 +201,9 @@ def json_keys(world: DemoWorld, folder: Path, fork_server: ForkServer) -> set[st
     shutil.copy(world.register, folder / world.register.name)
     found: set[str] = set()
     for words in _JSON_VERBS:
-        with_settings = [] if words[0] == "rules" and words[1] != "coverage" else ["--config", str(settings)]
+        with_settings = (
+            [] if words[0] == "rules" and words[1] not in {"coverage", "twin"} else ["--config", str(settings)]
+        )
         placed = [word.replace("@", f"{folder}/") for word in words]
         done = world.start(fork_server, folder, *placed, "--json", *with_settings).wait()
         assert done.code in (0, 2, 4), (words, done.err)  # 2: `doctor` tells of the demo's odd status
@@ -237,6 +239,7 @@ _JSON_VERBS: tuple[tuple[str, ...], ...] = (
     ("rules", "check", _ONE_RULE),
     ("rules", "test", _ONE_RULE),
     ("rules", "wording", _ONE_RULE),
+    ("rules", "twin", "root-cause-before-action"),
     ("rules", "coverage"),
     ("register", "export", "@register.csv"),
     ("register", "pack", "CAPA-1", "--output", "@pack.zip"),

@@ -12,6 +12,7 @@ from capa_sync.model.signature import is_signed
 from capa_sync.model.write import WriteKind
 from capa_sync.ports import Source, TicketWriter
 from capa_sync.sources.jira.attached import attachments_of
+from capa_sync.sources.jira.prevention import validators
 
 _ID = re.compile(r"[1-9][0-9]{0,17}", re.ASCII)
 _COMMENT = re.compile(r"/rest/api/[0-9a-z]{1,10}/issue/([1-9][0-9]{0,17})/comment/", re.ASCII)
@@ -77,5 +78,6 @@ JIRA = SourceKind(
         parent_relation=ActionOrigin.SUBTASK,
     ),
     attachments=attachments_of,
+    prevent=validators,
     hints=HintFormat(_is_genuine, _ids, identifier="X-Atlassian-Webhook-Identifier"),
 )

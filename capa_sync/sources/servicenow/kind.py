@@ -11,6 +11,7 @@ from capa_sync.model.record import ActionOrigin
 from capa_sync.model.signature import is_secret, is_signed
 from capa_sync.model.write import WriteKind
 from capa_sync.ports import Source, TicketWriter
+from capa_sync.sources.servicenow.prevention import data_policy
 from capa_sync.sources.servicenow.query import check_query
 
 _SYS_ID = re.compile(r"[0-9a-f]{32}", re.ASCII)
@@ -58,5 +59,6 @@ SERVICENOW = SourceKind(
         parent_relation=ActionOrigin.CHILD,
         are_named=False,
     ),
+    prevent=data_policy,
     hints=HintFormat(_is_genuine, _ids),
 )
