@@ -38,13 +38,14 @@ def twin_of(rule: Rule) -> Twin:
     """Return the preventive twin of a rule."""
     gates = [member for member in rule.when.members if _is_gate(member)]
     only_while = [member for member in rule.scope.members if member not in gates]
-    mandatory = [member.subject.name for member in rule.require.members if _demands_content(member)]
+    members = rule.require.members
+    mandatory = [line.subject.name for line in members if isinstance(line, Line) and _demands_content(line)]
     return Twin(
         _stages(gates),
-        tuple(map(in_words, rule.require.members)),
+        tuple(map(in_words, members)),
         tuple(map(in_words, only_while)),
         tuple(dict.fromkeys(mandatory)),
-        tuple(in_words(member) for member in rule.require.members if not _is_just_filled(member)),
+        tuple(in_words(member) for member in members if not _is_just_filled(member)),
     )
 
 
