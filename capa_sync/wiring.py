@@ -18,14 +18,13 @@ from capa_sync.daemon.waiver_file import WaiverFile
 from capa_sync.errors import Problem, UserError
 from capa_sync.kinds import BuildRequest
 from capa_sync.mapping import MappingFile, bind, load_mapping, unknown_sources
-from capa_sync.model.clock import Clock, SystemClock
+from capa_sync.model.clock import Clock
 from capa_sync.model.near import did_you_mean
-from capa_sync.model.page import PageOptions
 from capa_sync.model.register_check import RegisterLimits
 from capa_sync.model.settings import UNWAIVABLE, ChildSpec, JudgeOptions, WriteOptions
 from capa_sync.ports import Source, TicketWriter
 from capa_sync.redaction import conceal
-from capa_sync.rules import RuleSet, failed_tests, load_rules, rules_in_words
+from capa_sync.rules import RuleSet, failed_tests, load_rules
 from capa_sync.settings import Settings, SourceSettings
 from capa_sync.settings.secrets import hint_secret_of, secret_of
 from capa_sync.settings.units import parse_holidays
@@ -223,17 +222,6 @@ def build_runtime(
         for name in configuration.settings.sources
     }
     return runtime
-
-
-def page_options(settings: Settings, folder: Path, clock: Clock | None = None) -> PageOptions:
-    """Return what the page needs of the settings; it reads no mapping and no secret, and rules when it shows them."""
-    return PageOptions(
-        rules=lambda: rules_in_words(load_rules(rule_paths(settings.rules, folder), judge_options(settings))),
-        timezone=settings.timezone,
-        clock=clock or SystemClock(),
-        poll_every={name: source.poll_every for name, source in settings.sources.items()},
-        public_url=settings.public_url,
-    )
 
 
 def build_hints(configuration: Setup) -> tuple[HintReceiver, HintBox] | None:

@@ -15,6 +15,7 @@ from typing import Any
 import click
 
 from capa_sync.cli.context import json_option, open_runtime, print_json
+from capa_sync.cli.page import page_options
 from capa_sync.cli.progress import progress_listener
 from capa_sync.cli.summary import print_cycle, summary_of
 from capa_sync.cli.trackers import Trackers, default_trackers, print_sign_in
@@ -31,7 +32,7 @@ from capa_sync.sandbox.servicenow import INTEGRATION_USER, PASSWORD
 from capa_sync.settings import load_settings
 from capa_sync.starter import joined_mappings
 from capa_sync.web import serve_register
-from capa_sync.wiring import Configuration, configure, page_options
+from capa_sync.wiring import Configuration, configure
 
 SETTINGS = """# The settings that `capa-sync demo` runs with.
 register = "register.db"

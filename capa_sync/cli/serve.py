@@ -8,10 +8,10 @@ from pathlib import Path
 import click
 
 from capa_sync.cli.context import clock_from, config_option, read_settings, register_path
+from capa_sync.cli.page import page_options
 from capa_sync.cli.verbs import VerbCommand
 from capa_sync.daemon.shutdown import stop_on_signals
 from capa_sync.web import serve_register
-from capa_sync.wiring import page_options
 
 
 @click.command(

@@ -21,7 +21,7 @@ _LATER = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
-class Asked:
+class PageQuery:
     """One request of a page.
 
     Attributes:

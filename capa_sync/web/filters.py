@@ -39,7 +39,7 @@ GAP = f"{rank('claimed_stage')} > {rank('evidenced_stage')}"
 
 
 @dataclass(frozen=True, slots=True)
-class Condition:
+class RowFilter:
     """A condition in SQL with its values; `says` describes it for the heading of the list."""
 
     sql: str
@@ -47,33 +47,33 @@ class Condition:
     says: str = ""
 
 
-Maker = Callable[[str, Mapping[str, str], PageTimes], Condition | None]
+Maker = Callable[[str, Mapping[str, str], PageTimes], RowFilter | None]
 
 
 def _equal(column: str, says: str, words: Mapping[str, str] | None = None) -> Maker:
     """Return a filter on a column; `none` finds records that have nothing there."""
 
-    def made(value: str, _all: Mapping[str, str], _times: PageTimes) -> Condition | None:
+    def made(value: str, _all: Mapping[str, str], _times: PageTimes) -> RowFilter | None:
         if words is not None and value not in words and value != "none":
             return None
         shown = "none" if value == "none" else value
-        return Condition(f"COALESCE({column}, '') = ?", ("" if value == "none" else value,), f"{says} {shown}")
+        return RowFilter(f"COALESCE({column}, '') = ?", ("" if value == "none" else value,), f"{says} {shown}")
 
     return made
 
 
-def _choice(choices: Mapping[str, Condition]) -> Maker:
+def _choice(choices: Mapping[str, RowFilter]) -> Maker:
     return lambda value, _all, _times: choices.get(value)
 
 
 def _finding(column: str) -> Maker:
     """Return a filter on findings of a rule or clause; `finding` names their state, open by default."""
 
-    def made(value: str, given: Mapping[str, str], _times: PageTimes) -> Condition:
+    def made(value: str, given: Mapping[str, str], _times: PageTimes) -> RowFilter:
         state = given.get("finding", "open")
         state = state if state in STATES else "open"
         says = f"{column} {value}" + ("" if state == "open" else f" ({STATES[state]})")
-        return Condition(_FOUND.format(column), (value, state), says)
+        return RowFilter(_FOUND.format(column), (value, state), says)
 
     return made
 
@@ -81,30 +81,30 @@ def _finding(column: str) -> Maker:
 def _month(sql: str, says: str) -> Maker:
     """Return a filter on a month; its SQL takes the first instant and the first one after the month."""
 
-    def made(value: str, _all: Mapping[str, str], times: PageTimes) -> Condition | None:
+    def made(value: str, _all: Mapping[str, str], times: PageTimes) -> RowFilter | None:
         month = month_of(value)
         if month is None:
             return None
         start, end = map(times.start, month)
-        return Condition(f"{IS_DATED} AND {sql}", (start, end), f"{says} {month[0]:%B %Y}")
+        return RowFilter(f"{IS_DATED} AND {sql}", (start, end), f"{says} {month[0]:%B %Y}")
 
     return made
 
 
-def _open_at(value: str, _all: Mapping[str, str], times: PageTimes) -> Condition | None:
+def _open_at(value: str, _all: Mapping[str, str], times: PageTimes) -> RowFilter | None:
     """Return a filter on records that were open at the end of a month."""
     month = month_of(value)
     if month is None:
         return None
     end = times.start(month[1])
     sql = f"{IS_DATED} AND {BEGUN} < ? AND COALESCE({ENDED_AT}, 'none') >= ?"
-    return Condition(sql, (end, end), f"open at the end of {month[0]:%B %Y}")
+    return RowFilter(sql, (end, end), f"open at the end of {month[0]:%B %Y}")
 
 
-def _search(value: str, _all: Mapping[str, str], _times: PageTimes) -> Condition:
+def _search(value: str, _all: Mapping[str, str], _times: PageTimes) -> RowFilter:
     escaped = value.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     sql = " OR ".join(f"{column} LIKE ? ESCAPE '\\'" for column in _SEARCHED)
-    return Condition(f"({sql})", (f"%{escaped}%",) * len(_SEARCHED), f"“{value}”")
+    return RowFilter(f"({sql})", (f"%{escaped}%",) * len(_SEARCHED), f"“{value}”")
 
 
 FILTERS: Mapping[str, Maker] = {
@@ -118,28 +118,28 @@ FILTERS: Mapping[str, Maker] = {
     "clause": _finding("clause"),
     "warning": _choice(
         {
-            "any": Condition(f"{_WARNED} > 0", says="with open warnings"),
-            "none": Condition(f"{_WARNED} = 0", says="without open warnings"),
-            "new": Condition(_TODAY.format("warned"), says="newly warned"),
+            "any": RowFilter(f"{_WARNED} > 0", says="with open warnings"),
+            "none": RowFilter(f"{_WARNED} = 0", says="without open warnings"),
+            "new": RowFilter(_TODAY.format("warned"), says="newly warned"),
             **{
-                level: Condition(f"COALESCE(warnings_{level}, 0) > 0", says=f"with {level} warnings")
+                level: RowFilter(f"COALESCE(warnings_{level}, 0) > 0", says=f"with {level} warnings")
                 for level in SEVERITIES[:3]
             },
         }
     ),
     "due": _choice(
         {
-            "overdue": Condition(_TODAY.format("overdue"), says="overdue"),
-            "week": Condition(_TODAY.format("due"), says="due this week"),
-            "review": Condition(_TODAY.format("review_due"), says="effectiveness review due"),
-            "none": Condition("due_at IS NULL", says="without a due date"),
+            "overdue": RowFilter(_TODAY.format("overdue"), says="overdue"),
+            "week": RowFilter(_TODAY.format("due"), says="due this week"),
+            "review": RowFilter(_TODAY.format("review_due"), says="effectiveness review due"),
+            "none": RowFilter("due_at IS NULL", says="without a due date"),
         }
     ),
-    "gap": _choice({"yes": Condition(GAP, says="claimed further than evidenced")}),
-    "state": _choice({"open": Condition(IN_WORK, says="open"), "ended": Condition(_ENDED, says="closed or ended")}),
+    "gap": _choice({"yes": RowFilter(GAP, says="claimed further than evidenced")}),
+    "state": _choice({"open": RowFilter(IN_WORK, says="open"), "ended": RowFilter(_ENDED, says="closed or ended")}),
     "age": _choice(
         {
-            name: Condition(f"{IN_WORK} AND days_open BETWEEN ? AND ?", days, f"open for {name} days")
+            name: RowFilter(f"{IN_WORK} AND days_open BETWEEN ? AND ?", days, f"open for {name} days")
             for name, days in AGES.items()
         }
     ),
@@ -150,13 +150,13 @@ FILTERS: Mapping[str, Maker] = {
 """Parameter -> its condition; a parameter or value that is not known filters nothing."""
 
 
-def conditions(given: Mapping[str, str], times: PageTimes) -> list[Condition]:
+def conditions(given: Mapping[str, str], times: PageTimes) -> list[RowFilter]:
     """Return the conditions of a link's parameters."""
     found = [FILTERS[name](value, given, times) for name, value in given.items() if name in FILTERS and value]
     return [condition for condition in found if condition is not None]
 
 
-def where(wanted: Sequence[Condition]) -> tuple[str, list[object]]:
+def where(wanted: Sequence[RowFilter]) -> tuple[str, list[object]]:
     """Return the WHERE clause of conditions, and its values in order."""
     sql = " AND ".join(f"({condition.sql})" for condition in wanted)
     return (f"WHERE {sql}" if sql else ""), [value for condition in wanted for value in condition.values]

@@ -9,7 +9,7 @@ from typing import Any
 from datasette import hookimpl
 from datasette.utils.asgi import Request, Response
 
-from capa_sync.web.asked import Asked
+from capa_sync.web.asked import PageQuery
 from capa_sync.web.record import record
 from capa_sync.web.records import records
 from capa_sync.web.rules import rules
@@ -19,7 +19,7 @@ from capa_sync.web.today import today
 from capa_sync.web.trends import trends
 from capa_sync.web.words import coded
 
-Content = Callable[[Asked], dict[str, Any] | None]
+Content = Callable[[PageQuery], dict[str, Any] | None]
 PAGES: Mapping[str, tuple[str, str, Content]] = {
     "/": ("today.html", "Today", today),
     "/records": ("records.html", "Register", records),
@@ -48,7 +48,7 @@ def _view(path: str) -> Callable[..., Awaitable[Response]]:
         times = PageTimes(datasette.options.clock.now(), datasette.options.timezone)
 
         def read(connection: sqlite3.Connection) -> dict[str, Any] | None:
-            asked = Asked(connection, arguments, times, datasette.options)
+            asked = PageQuery(connection, arguments, times, datasette.options)
             found = content(asked)
             return None if found is None else {"sources": asked.sources(), **found}
 

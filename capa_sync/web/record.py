@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from capa_sync.model.columns import RESTRICTED
-from capa_sync.web.asked import Asked, Row, link, record_link, web_address
+from capa_sync.web.asked import PageQuery, Row, link, record_link, web_address
 from capa_sync.web.filters import GAP
-from capa_sync.web.timeline import MOST, Event, change_events, finding_events, write_events
+from capa_sync.web.timeline import MOST, TimelineEvent, change_events, finding_events, write_events
 from capa_sync.web.words import PRESENCES, SEVERITIES, STAGES
 
 _OF_TICKET = "WHERE source = ? AND ticket_id = ?"
@@ -70,7 +70,7 @@ _DATES = (
 )
 
 
-def record(asked: Asked) -> dict[str, Any] | None:
+def record(asked: PageQuery) -> dict[str, Any] | None:
     """Return the content of the page of `source` and `ticket`; None when the register does not know the ticket."""
     source, ticket_id = asked.arguments.get("source", ""), asked.arguments.get("ticket", "")
     own = (source, ticket_id)
@@ -108,7 +108,9 @@ def record(asked: Asked) -> dict[str, Any] | None:
     }
 
 
-def _events(asked: Asked, own: tuple[str, str], key: str, others: list[Row]) -> tuple[list[Event], Mapping[str, str]]:
+def _events(
+    asked: PageQuery, own: tuple[str, str], key: str, others: list[Row]
+) -> tuple[list[TimelineEvent], Mapping[str, str]]:
     """Return the changes of the record's tickets, each with its key where there are several."""
     events, anchors = change_events(asked, *own, key if others else "")
     for other in others:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from capa_sync.model.columns import RESTRICTED
-from capa_sync.web.asked import Asked, Row, link, record_link
+from capa_sync.web.asked import PageQuery, Row, link, record_link
 from capa_sync.web.filters import FILTERS, GAP, conditions, where
 from capa_sync.web.words import STAGES
 
@@ -35,7 +35,7 @@ _DUES = {"overdue": "overdue", "week": "due this week", "review": "review due", 
 _WARNINGS = {"any": "any", "high": "high", "medium": "medium", "low": "low", "new": "new this week", "none": "none"}
 
 
-def records(asked: Asked) -> dict[str, Any]:
+def records(asked: PageQuery) -> dict[str, Any]:
     """Return the content of the page."""
     given = {name: value for name, value in asked.arguments.items() if name in FILTERS or name == "finding"}
     wanted = conditions(given, asked.times)
@@ -65,19 +65,19 @@ def records(asked: Asked) -> dict[str, Any]:
     }
 
 
-def _page_number(asked: Asked) -> int:
+def _page_number(asked: PageQuery) -> int:
     text = asked.arguments.get("page", "")
     return max(1, int(text)) if text.isascii() and text.isdecimal() and len(text) < 7 else 1
 
 
-def _shown(asked: Asked, row: Row) -> Row:
+def _shown(asked: PageQuery, row: Row) -> Row:
     is_open = not row["implemented_at"] and row["claimed_stage"] not in tuple(STAGES)[4:]
     shown = {name: "" if value == RESTRICTED else value for name, value in row.items()}
     shown["is_hidden"] = row["title"] == RESTRICTED
     return {**shown, "link": record_link(row), "late": asked.times.late(row["due_at"]) if is_open else ""}
 
 
-def _choices(asked: Asked) -> dict[str, dict[str, str]]:
+def _choices(asked: PageQuery) -> dict[str, dict[str, str]]:
     """Return for each filter the values that the register has, with their words."""
     stages = {stage: f"{stage}: {meaning}" for stage, meaning in STAGES.items()}
     return {
@@ -93,7 +93,7 @@ def _choices(asked: Asked) -> dict[str, dict[str, str]]:
     }
 
 
-def _values(asked: Asked, column: str, view: str) -> dict[str, str]:
+def _values(asked: PageQuery, column: str, view: str) -> dict[str, str]:
     """Return the values of a column, `none` for the empty one if it occurs."""
     found = asked.rows(f"SELECT DISTINCT COALESCE({column}, '') AS value FROM {view} ORDER BY 1")  # noqa: S608
     values = [str(row["value"]) for row in found]

@@ -6,7 +6,7 @@ from typing import Any
 
 from capa_sync.errors import UserError
 from capa_sync.model.page import RuleWords
-from capa_sync.web.asked import Asked, Row, link
+from capa_sync.web.asked import PageQuery, Row, link
 
 _COUNTS = """SELECT rule, MAX(number) AS number, MAX(title) AS title, MAX(clause) AS clause,
     COUNT(CASE WHEN state = 'open' AND hidden_by = '' THEN 1 END) AS open,
@@ -20,7 +20,7 @@ _REASONS = """SELECT reason, source, COUNT(*) AS tickets FROM v_findings WHERE r
 _NOTHING = {"open": 0, "hidden": 0, "waived": 0, "cleared": 0, "unknown": 0}
 
 
-def rules(asked: Asked) -> dict[str, Any]:
+def rules(asked: PageQuery) -> dict[str, Any]:
     """Return the content of the page; `rule` opens one rule with its reasons."""
     words, problem = _words(asked)
     counts = {row["rule"]: row for row in asked.rows(_COUNTS)}
@@ -35,7 +35,7 @@ def rules(asked: Asked) -> dict[str, Any]:
     }
 
 
-def _words(asked: Asked) -> tuple[tuple[RuleWords, ...], str]:
+def _words(asked: PageQuery) -> tuple[tuple[RuleWords, ...], str]:
     """Return the rules in words, and the first problem of their files: they may be in the middle of an edit."""
     try:
         return tuple(asked.options.rules()), ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from capa_sync.model.columns import RESTRICTED
-from capa_sync.web.asked import Asked, Row, link, record_link
+from capa_sync.web.asked import PageQuery, Row, link, record_link
 from capa_sync.web.words import PRESENCES
 
 _SHOWN = 50
@@ -26,7 +26,7 @@ _QUARANTINES = "SELECT source, COUNT(*) AS tickets FROM v_today WHERE matter = '
 _NONE = {"records": 0, "actions": 0, "gaps": 0, "undelivered": 0}
 
 
-def sync(asked: Asked) -> dict[str, Any]:
+def sync(asked: PageQuery) -> dict[str, Any]:
     """Return the content of the page."""
     tickets = {row["source"]: row for row in asked.rows(_TICKETS)}
     quarantines = {row["source"]: row["tickets"] for row in asked.rows(_QUARANTINES)}

@@ -9,7 +9,7 @@ from itertools import groupby
 
 from capa_sync.model.amounts import count_of
 from capa_sync.model.columns import RESTRICTED
-from capa_sync.web.asked import Asked, Row
+from capa_sync.web.asked import PageQuery, Row
 from capa_sync.web.words import WRITE_KINDS
 
 MOST = 400
@@ -29,7 +29,7 @@ class TimelineChange:
 
 
 @dataclass(frozen=True)
-class Event:
+class TimelineEvent:
     """One entry of the timeline.
 
     Attributes:
@@ -49,7 +49,9 @@ class Event:
     changes: tuple[TimelineChange, ...] = field(default=())
 
 
-def change_events(asked: Asked, source: str, ticket_id: str, ticket: str) -> tuple[list[Event], dict[str, str]]:
+def change_events(
+    asked: PageQuery, source: str, ticket_id: str, ticket: str
+) -> tuple[list[TimelineEvent], dict[str, str]]:
     """Return the changes of a ticket, those of one save together, and history entry -> anchor."""
     rows = asked.rows(_CHANGES, (source, ticket_id, MOST))
     events, anchors = [], dict[str, str]()
@@ -65,7 +67,7 @@ def _save(row: Row) -> tuple[object, ...]:
     return row["changed_at"], row["group_no"], row["changed_by"]
 
 
-def _changed(rows: list[Row], ticket: str, anchor: str) -> Event:
+def _changed(rows: list[Row], ticket: str, anchor: str) -> TimelineEvent:
     first = rows[0]
     is_birth = first["origin"] == "birth"
     fields = list(dict.fromkeys(row["field"] for row in rows))
@@ -75,23 +77,23 @@ def _changed(rows: list[Row], ticket: str, anchor: str) -> Event:
         what += " (seen between two readings; the tracker does not say when or by whom)"
     changes = tuple(TimelineChange(row["field"], row["from_value"], row["to_value"]) for row in rows)
     kind = "created" if is_birth else "change"
-    return Event(first["changed_at"], kind, what, first["changed_by"], ticket, anchor, changes=changes)
+    return TimelineEvent(first["changed_at"], kind, what, first["changed_by"], ticket, anchor, changes=changes)
 
 
-def finding_events(episodes: Iterable[Row]) -> list[Event]:
+def finding_events(episodes: Iterable[Row]) -> list[TimelineEvent]:
     """Return when each episode opened and was cleared."""
     events = []
     for episode in episodes:
         again = "" if episode["episode"] == 1 else " again"
         what = f"Finding opened{again}: {episode['title']}"
-        events.append(Event(episode["opened_at"], "opened", what, severity=episode["severity"]))
+        events.append(TimelineEvent(episode["opened_at"], "opened", what, severity=episode["severity"]))
         if episode["cleared_at"]:
             ended = "Finding is in the past only" if episode["state"] == "historical" else "Finding cleared"
-            events.append(Event(episode["cleared_at"], "cleared", f"{ended}: {episode['title']}"))
+            events.append(TimelineEvent(episode["cleared_at"], "cleared", f"{ended}: {episode['title']}"))
     return events
 
 
-def write_events(writes: Iterable[Row]) -> list[Event]:
+def write_events(writes: Iterable[Row]) -> list[TimelineEvent]:
     """Return what we wrote on the ticket, one entry for all that was delivered in the same minute."""
     delivered = sorted((write for write in writes if write["delivered_at"]), key=_minute)
     return [_written(list(group)) for _, group in groupby(delivered, key=_minute)]
@@ -101,12 +103,12 @@ def _minute(write: Row) -> str:
     return str(write["delivered_at"])[:16]
 
 
-def _written(writes: list[Row]) -> Event:
+def _written(writes: list[Row]) -> TimelineEvent:
     kinds = list(dict.fromkeys(WRITE_KINDS.get(write["kind"], write["kind"]) for write in writes))
     texts = [text for write in writes if (text := plain_text(write["text"]))]
     is_withdrawn = "comment" in kinds and not texts
     what = "capa-sync withdrew its comment" if is_withdrawn else f"capa-sync wrote the {' and '.join(kinds)}"
-    return Event(writes[-1]["delivered_at"], "written", what, text=texts[-1] if texts else "")
+    return TimelineEvent(writes[-1]["delivered_at"], "written", what, text=texts[-1] if texts else "")
 
 
 def plain_text(stored: str) -> str:

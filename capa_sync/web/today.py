@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from capa_sync.model.columns import RESTRICTED
-from capa_sync.web.asked import Asked, Row, link, record_link
+from capa_sync.web.asked import PageQuery, Row, link, record_link
 from capa_sync.web.words import MATTERS, Matter
 
 SHOWN = 8
@@ -17,7 +17,7 @@ _ROWS = """SELECT source, ticket_id, ticket_key, register_no, title, owner, sinc
 _UNKNOWN = "SELECT source, reason, tickets, verdicts FROM v_cannot_tell ORDER BY tickets DESC, source, reason"
 
 
-def today(asked: Asked) -> dict[str, Any]:
+def today(asked: PageQuery) -> dict[str, Any]:
     """Return the content of the page."""
     counts = {row["matter"]: row for row in asked.rows(_COUNTS)}
     sections = [_section(asked, matter, counts[matter.name]) for matter in MATTERS if matter.name in counts]
@@ -33,7 +33,7 @@ def today(asked: Asked) -> dict[str, Any]:
     }
 
 
-def _section(asked: Asked, matter: Matter, counts: Row) -> dict[str, Any]:
+def _section(asked: PageQuery, matter: Matter, counts: Row) -> dict[str, Any]:
     rows = asked.rows(_ROWS.format(order=matter.order), (matter.name, SHOWN))
     return {
         "matter": matter,

@@ -14,7 +14,7 @@ from itertools import accumulate
 from typing import Any
 
 from capa_sync.model.amounts import count_of
-from capa_sync.web.asked import Asked, link
+from capa_sync.web.asked import PageQuery, link
 from capa_sync.web.chart import Chart, Point, bar_chart
 from capa_sync.web.durations import on_time, step_times
 from capa_sync.web.filters import AGES, BEGUN, ENDED_AT, IN_WORK, IS_DATED
@@ -28,7 +28,7 @@ _AGES = f"SELECT days_open FROM v_register WHERE {IN_WORK} AND days_open IS NOT 
 _UNDATED = f"SELECT COUNT(*) FROM v_register WHERE NOT ({IS_DATED})"  # noqa: S608
 
 
-def trends(asked: Asked) -> dict[str, Any]:
+def trends(asked: PageQuery) -> dict[str, Any]:
     """Return the content of the page."""
     months = months_until(asked.times.today, MONTHS)
     spans = asked.rows(_SPANS)

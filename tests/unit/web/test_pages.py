@@ -19,7 +19,7 @@ from capa_sync.model.settings import JudgeOptions
 from capa_sync.rules import load_rules, rules_in_words
 from capa_sync.starter import starter_path
 from capa_sync.web import RegisterPage, serve_register
-from capa_sync.web.asked import Asked
+from capa_sync.web.asked import PageQuery
 from capa_sync.web.chart import Point, bar_chart
 from capa_sync.web.durations import on_time, step_times
 from capa_sync.web.record import record
@@ -278,7 +278,7 @@ def test_today_and_record_read_no_table_as_a_whole(world_file: Path) -> None:
     connection.set_trace_callback(asked.append)
     times = PageTimes(T0, ZONE)
     for content, arguments in ((today, {}), (record, {"source": SOURCE, "ticket": "7"})):
-        assert content(Asked(connection, arguments, times, PageOptions())) is not None
+        assert content(PageQuery(connection, arguments, times, PageOptions())) is not None
     connection.set_trace_callback(None)
     plans = [
         (str(row[3]), sql)
