@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -16,6 +15,7 @@ from capa_sync.findings import standing_of
 from capa_sync.mapping import People
 from capa_sync.model.finding import Finding, Verdict
 from capa_sync.model.near import day_hint, near_or_all
+from capa_sync.model.patterns import DATE_LIKE
 from capa_sync.model.record import CapaRecord
 from capa_sync.model.ticket import Presence
 from capa_sync.model.values import ValueState
@@ -24,7 +24,6 @@ from capa_sync.store import Register
 
 LONGEST_REASON = 1_000
 """Characters of a reason, at most; the ticket shows the first 120."""
-_DAY = re.compile(r"\d{4}-\d\d-\d\d")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +103,7 @@ def _rule(runtime: Runtime, name: str) -> str:
 def _day(text: str, today: date) -> date:
     """Return the last day of the waiver, which is today or later."""
     try:
-        day = date.fromisoformat(text) if _DAY.fullmatch(text) else None
+        day = date.fromisoformat(text) if DATE_LIKE.fullmatch(text) else None
     except ValueError:
         day = None
     if day is None:

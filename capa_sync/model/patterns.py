@@ -224,6 +224,10 @@ NOTE_LINE = Pattern(
 )
 CODE_TAG = Pattern("CODE_TAG", r"\[(/?)code\]", re.IGNORECASE, reach=LONGEST_BODY)
 
+# -- causes that people numbered
+CAUSE_NUMBER = Pattern("CAUSE_NUMBER", r"\bC(\d{1,2})\s?[:)]")
+CAUSE_NAMED = Pattern("CAUSE_NAMED", r"\bC(\d{1,2})\b")
+
 # -- names of fields, statuses and options
 ASIDE = Pattern("ASIDE", r"\([^()]{0,80}\)", reach=200)
 CAMEL = Pattern("CAMEL", r"(?<=[a-z0-9])(?=[A-Z])", reach=200)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-
+from capa_sync.model.patterns import CAUSE_NAMED, CAUSE_NUMBER
 from capa_sync.rules.context import Context
 from capa_sync.rules.moments import Truth
 from capa_sync.rules.phrases.actions import action_facts
@@ -12,13 +11,10 @@ from capa_sync.rules.phrases.state import of_value
 from capa_sync.rules.subjects import Kind, Subject
 from capa_sync.rules.words import present_fact
 
-_NUMBERED = re.compile(r"\bC(\d{1,2})\s?[:)]")
-_NAMED = re.compile(r"\bC(\d{1,2})\b")
-
 
 def _numbers(text: object) -> list[str]:
     """Return the numbers of causes that a text lists, each once, in its order."""
-    return list(dict.fromkeys(f"C{found}" for found in _NUMBERED.findall(str(text or ""))))
+    return list(dict.fromkeys(f"C{found}" for found in CAUSE_NUMBER.findall(str(text or ""))))
 
 
 def _at_least(subject: Subject, args: Arguments) -> Test:
@@ -32,7 +28,7 @@ def _name_each(_: Subject, args: Arguments) -> Test:
 
     def unnamed(context: Context) -> list[str]:
         texts = " ".join(str(action.text.data) for action in context.actions if action.text.is_filled)
-        named = {f"C{found}" for found in _NAMED.findall(texts)}
+        named = {f"C{found}" for found in CAUSE_NAMED.findall(texts)}
         value = context.value(other.name)
         return [found for found in _numbers(value.data if value.is_filled else "") if found not in named]
 
