@@ -24,7 +24,7 @@ from benchmarks.trackers import ROOT
 from capa_sync.exports import SHEETS, Export, export_register
 from capa_sync.exports.cells import local_time, text_cell
 from capa_sync.model.columns import ColumnType
-from capa_sync.model.selection import Selection
+from capa_sync.model.selection import ExportSelection
 from capa_sync.store import Register, open_register
 
 NOW = datetime(2026, 6, 15, 9, 0, tzinfo=UTC)
@@ -77,9 +77,11 @@ def export(path: Path) -> dict[str, Any]:
     started = time.perf_counter()
     with (
         open_register(path, clock_now=NOW, create=False, read_only=True) as register,
-        register.snapshot(Selection()) as snapshot,
+        register.snapshot(ExportSelection()) as snapshot,
     ):
-        export_register(snapshot, Export(file, "xlsx", "register", Selection(), ZONE), lambda _table, _rows: None)
+        export_register(
+            snapshot, Export(file, "xlsx", "register", ExportSelection(), ZONE), lambda _table, _rows: None
+        )
     return {"seconds": time.perf_counter() - started, "bytes": file.stat().st_size}
 
 
@@ -89,7 +91,7 @@ def floor(path: Path) -> dict[str, Any]:
 
     with (
         open_register(path, clock_now=NOW, create=False, read_only=True) as register,
-        register.snapshot(Selection()) as snapshot,
+        register.snapshot(ExportSelection()) as snapshot,
     ):
         sheets = [(s.title, list(_cells(snapshot.rows(s.view, s.names), s.columns))) for s in SHEETS.values()]
     started = time.perf_counter()

@@ -13,6 +13,7 @@ from benchmarks.running import TableLine
 from capa_sync.mapping.placeholders import state_of
 from capa_sync.mapping.texts import normalise
 from capa_sync.mapping.values import split_list
+from capa_sync.mapping.vocabulary import words_of as words_of_name
 from capa_sync.model.patterns import REGISTERED, Pattern, bytes_without_addresses, without_addresses
 from capa_sync.rules.texts import FAILINGS, share, words_of
 from capa_sync.sources.jira.markup import escape_wiki
@@ -122,6 +123,7 @@ def works() -> Iterator[tuple[str, Work]]:
     yield "clean", lambda text: clean(text, 200)
     yield "share", lambda text: share(text, [text])
     yield "places", lambda text: FAILINGS.places(words_of(text))
+    yield "words_of_name", words_of_name.__wrapped__
     yield "without_addresses", without_addresses
     yield "bytes_without_addresses", lambda text: bytes_without_addresses(text.encode())
 

@@ -23,7 +23,7 @@ from capa_sync.errors import Problem, UserError
 from capa_sync.exports import FORMATS, SHEETS, Export, export_register, format_of
 from capa_sync.model.amounts import count_of
 from capa_sync.model.record import Stage
-from capa_sync.model.selection import Selection
+from capa_sync.model.selection import ExportSelection
 from capa_sync.settings import Settings
 from capa_sync.store import own_files
 from capa_sync.wiring import conceal_available
@@ -95,7 +95,7 @@ def export(
     path = register_path(config, settings)
     refuse_register_file(file, path)
     _check_sources(sources, settings)
-    selection = Selection(sources, grades, stages, tracks, only_open, is_masked=as_role == "reader")
+    selection = ExportSelection(sources, grades, stages, tracks, only_open, is_masked=as_role == "reader")
     asked = Export(file, format_of(file, wanted), table, selection, settings.timezone, bom)
     with (
         open_for_reading(path, clock_from(test_clock)) as register,

@@ -33,7 +33,7 @@ from capa_sync.exports import SIZES, Candidate, RecordEvidence
 from capa_sync.exports import sample as choose
 from capa_sync.exports.pack import pack_name, write_pack
 from capa_sync.model.amounts import count_of
-from capa_sync.model.selection import Selection
+from capa_sync.model.selection import ExportSelection
 from capa_sync.output_files import whole_folder
 from capa_sync.wiring import build_runtime_for_reading, conceal_available
 
@@ -137,7 +137,7 @@ def _check_role(evidence: RecordEvidence, role: str) -> None:
 
 def _candidates(runtime: Runtime, *, is_reader: bool) -> list[Candidate]:
     """Return the records to choose from. Raises UserError when there is none."""
-    with runtime.register.snapshot(Selection()) as snapshot:
+    with runtime.register.snapshot(ExportSelection()) as snapshot:
         rows = snapshot.rows("v_register", ("source", "ticket_id", "grade", "confidential"))
         found = [
             Candidate(*row[:3]) for row in rows if row[0] in runtime.contexts and not (is_reader and row[3] != "no")

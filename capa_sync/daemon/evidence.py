@@ -17,10 +17,10 @@ from capa_sync.exports import PartVersion, RecordEvidence, Row, TicketEvidence
 from capa_sync.model.attachment import Attachment
 from capa_sync.model.finding import Evidence, Finding, Verdict
 from capa_sync.model.record import CapaRecord, distinct_names
-from capa_sync.model.selection import Selection
+from capa_sync.model.selection import ExportSelection
 from capa_sync.model.view_columns import PUBLIC_VIEWS
 from capa_sync.model.write import Write
-from capa_sync.store import Snapshot, newest_parts
+from capa_sync.store import RegisterSnapshot, newest_parts
 
 _COLUMNS = {view.name: tuple(column.name for column in view.columns) for view in PUBLIC_VIEWS}
 
@@ -51,7 +51,7 @@ def collect_evidence(runtime: Runtime, source: str, ticket_id: str) -> RecordEvi
     """Collect the evidence of a record that `find_record` returned."""
     register, context = runtime.register, runtime.contexts[source]
     as_of = register.runs.as_of(source)
-    with register.snapshot(Selection(ticket=(source, ticket_id))) as snapshot:
+    with register.snapshot(ExportSelection(ticket=(source, ticket_id))) as snapshot:
         rows = _rows(snapshot, "v_register")
         verdicts, missing = _verdicts(runtime, context, ticket_id, as_of)
         if not rows:
@@ -70,7 +70,7 @@ def collect_evidence(runtime: Runtime, source: str, ticket_id: str) -> RecordEvi
         )
 
 
-def _rows(snapshot: Snapshot, view: str) -> list[Row]:
+def _rows(snapshot: RegisterSnapshot, view: str) -> list[Row]:
     columns = _COLUMNS[view]
     return [dict(zip(columns, row, strict=True)) for row in snapshot.rows(view, columns)]
 
@@ -145,7 +145,7 @@ def _finding(finding: Finding) -> Row:
     }
 
 
-def _writes(runtime: Runtime, snapshot: Snapshot, source: str, ticket_id: str) -> list[Row]:
+def _writes(runtime: Runtime, snapshot: RegisterSnapshot, source: str, ticket_id: str) -> list[Row]:
     """Return what we wrote or meant to write on the ticket, with the texts."""
     written = {w.id: w for w in runtime.register.outbox.writes_of(source, [ticket_id]).get(ticket_id, [])}
     return [row | _content(written.get(row["id"])) for row in _rows(snapshot, "v_writes")]
@@ -169,11 +169,11 @@ def _tickets(runtime: Runtime, source: str, ticket_id: str) -> Iterator[TicketEv
     actions = [(source, child) for child in register.tickets.children_of(source, ticket_id)]
     for role, tickets in (("record", [(source, ticket_id)]), ("joined", joined), ("action", actions)):
         for ticket in tickets:
-            with register.snapshot(Selection(ticket=ticket)) as snapshot:
+            with register.snapshot(ExportSelection(ticket=ticket)) as snapshot:
                 yield _ticket(runtime, snapshot, role, *ticket)
 
 
-def _ticket(runtime: Runtime, snapshot: Snapshot, role: str, source: str, ticket_id: str) -> TicketEvidence:
+def _ticket(runtime: Runtime, snapshot: RegisterSnapshot, role: str, source: str, ticket_id: str) -> TicketEvidence:
     """Collect what the mirror has of one ticket."""
     rows = _rows(snapshot, "v_tickets")
     found = TicketEvidence(role, rows[0] if rows else {"source": source, "ticket_key": "", "ticket_id": ticket_id})

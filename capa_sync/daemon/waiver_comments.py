@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
@@ -13,12 +12,11 @@ from capa_sync.daemon.waiving import case_of, has_finding, severity_of
 from capa_sync.findings import WaiverCase, standing_of
 from capa_sync.model.finding import Finding, Verdict
 from capa_sync.model.near import day_hint, near_or_all
+from capa_sync.model.patterns import APPROVE_REQUEST, WAIVE_REQUEST
 from capa_sync.model.record import CapaRecord
 from capa_sync.model.values import ValueState
 from capa_sync.model.waiver import CommentRequest, RequestAnswer, Waiver, WaiverState, Way
 
-_WAIVE = re.compile(r"capa waive (?P<rule>\S+) until (?P<until>\S+) because (?P<reason>.+)", re.IGNORECASE)
-_APPROVE = re.compile(r"capa approve (?P<rule>\S+)", re.IGNORECASE)
 _FORM = "write `capa waive RULE until 2026-03-31 because …` or `capa approve RULE`"
 _WAITS = "it waits for a second person: `capa approve {rule}`"
 OLDEST_ANSWERED = timedelta(days=14)
@@ -91,7 +89,7 @@ class _Decision:
 
     def take(self, request: CommentRequest) -> tuple[str, str]:
         """Return the rule that a request names, and why it is not granted, "" when it is."""
-        form = _WAIVE.fullmatch(request.text) or _APPROVE.fullmatch(request.text)
+        form = WAIVE_REQUEST.fullmatch(request.text) or APPROVE_REQUEST.fullmatch(request.text)
         if form is None:
             return "", f"it cannot be read; {_FORM}"
         rule = form["rule"]

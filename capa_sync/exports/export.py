@@ -16,7 +16,7 @@ from capa_sync import __version__
 from capa_sync.errors import Problem, UserError
 from capa_sync.exports.extract import Extract
 from capa_sync.exports.sheets import SHEETS
-from capa_sync.model.selection import Selection
+from capa_sync.model.selection import ExportSelection
 from capa_sync.model.visible import escaped
 from capa_sync.output_files import whole_file
 from capa_sync.redaction import redacted
@@ -50,7 +50,7 @@ class Export:
     file: Path
     format: str
     table: str
-    selection: Selection
+    selection: ExportSelection
     timezone: str
     bom: bool = False
 

@@ -1,4 +1,4 @@
-"""The port through which an export reads one moment of the register; `store.Snapshot` answers to it."""
+"""The port through which an export reads one moment of the register; `store.RegisterSnapshot` answers to it."""
 
 from __future__ import annotations
 

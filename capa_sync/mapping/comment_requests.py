@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import re
 
 from capa_sync.mapping.people import PeopleDirectory
+from capa_sync.model.patterns import REQUEST_BEGIN
 from capa_sync.model.ticket import RawComment
 from capa_sync.model.waiver import CommentRequest
 
-_BEGIN = re.compile(r"^[ \t]*capa[ \t]+(?:waive|approve)\b", re.IGNORECASE | re.MULTILINE)
 _LONGEST = 2_000
 """Characters of a request that are read."""
 _MOST = 20
@@ -20,7 +19,7 @@ def requests_in(comment: RawComment, people: PeopleDirectory) -> tuple[CommentRe
     """Return the requests of a person's comment, in their order; each ends where the next begins."""
     if "capa" not in comment.text.lower() or not comment.by or not people.is_human(comment.by):
         return ()
-    starts = [found.start() for found in _BEGIN.finditer(comment.text)][:_MOST]
+    starts = REQUEST_BEGIN.starts(comment.text)[:_MOST]
     ends = [*starts[1:], len(comment.text)]
     at = comment.updated_at or comment.at
     by = people.known(comment.by).by

@@ -71,6 +71,10 @@ class Pattern(Generic[S]):
         pieces[-1] += text[self.reach :]
         return pieces
 
+    def starts(self, text: S) -> list[int]:
+        """Return where each match within the reach begins."""
+        return [found.start() for found in self.compiled.finditer(text, 0, self.reach)]
+
     def findall(self, text: S) -> list[S]:
         """Return all matches within the reach."""
         found: list[S] = self.compiled.findall(text, 0, self.reach)
@@ -223,6 +227,19 @@ NOTE_LINE = Pattern(
     r"\[capa-sync ([^\s\[\]]{1,64}) ([0-9a-f]{1,64})-(clear|[0-9a-f]{7}[0-3](?:-[0-9a-f]{7}[0-3]){0,200})\]",
 )
 CODE_TAG = Pattern("CODE_TAG", r"\[(/?)code\]", re.IGNORECASE, reach=LONGEST_BODY)
+
+# -- requests in comments
+REQUEST_BEGIN = Pattern(
+    "REQUEST_BEGIN", r"^[ \t]{0,20}capa[ \t]{1,20}(?:waive|approve)\b", re.IGNORECASE | re.MULTILINE
+)
+WAIVE_REQUEST = Pattern(
+    "WAIVE_REQUEST",
+    r"capa waive (?P<rule>\S+) until (?P<until>\S+) because (?P<reason>.+)",
+    re.IGNORECASE,
+    reach=2_100,
+    whole=True,
+)
+APPROVE_REQUEST = Pattern("APPROVE_REQUEST", r"capa approve (?P<rule>\S+)", re.IGNORECASE, reach=2_100, whole=True)
 
 # -- causes that people numbered
 CAUSE_NUMBER = Pattern("CAUSE_NUMBER", r"\bC(\d{1,2})\s?[:)]")

@@ -15,7 +15,7 @@ from capa_sync.store.register import Register, copy_register, open_register
 from capa_sync.store.requests import ACTIVATE, PAUSE, REFRESH, RELEASE, RESUME, RETRY, WAIVE, WITHDRAW, VerbRequest
 from capa_sync.store.roles import Naming, TicketPlace
 from capa_sync.store.runs import CENSUS, FULL, POLL, STAMPED_AHEAD
-from capa_sync.store.snapshot import Snapshot
+from capa_sync.store.snapshot import RegisterSnapshot
 from capa_sync.store.standings import StandingChange
 from capa_sync.store.waivers import waiver_as_json, waiver_from_json
 
@@ -36,7 +36,7 @@ __all__ = [
     "Naming",
     "Register",
     "RegisterLock",
-    "Snapshot",
+    "RegisterSnapshot",
     "StandingChange",
     "Stored",
     "TicketPlace",

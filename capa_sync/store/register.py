@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Self
 
 from capa_sync.errors import RegisterUnavailable
-from capa_sync.model.selection import Selection
+from capa_sync.model.selection import ExportSelection
 from capa_sync.ports import Parser
 from capa_sync.store.ahead import take_back_future
 from capa_sync.store.batch import TicketBatch
@@ -32,7 +32,7 @@ from capa_sync.store.reports import Reports
 from capa_sync.store.requests import Requests
 from capa_sync.store.roles import Roles
 from capa_sync.store.runs import Runs
-from capa_sync.store.snapshot import Snapshot
+from capa_sync.store.snapshot import RegisterSnapshot
 from capa_sync.store.standings import Standings
 from capa_sync.store.tickets import Tickets
 from capa_sync.store.verdict_sets import VerdictSets
@@ -142,10 +142,10 @@ class Register:
             yield dict(zip(columns, row, strict=True))
 
     @contextmanager
-    def snapshot(self, selection: Selection) -> Iterator[Snapshot]:
+    def snapshot(self, selection: ExportSelection) -> Iterator[RegisterSnapshot]:
         """Open one moment of the register, for reading much of it while a daemon goes on writing."""
         with self._db.moment() as connection:
-            yield Snapshot(connection, self.path, selection)
+            yield RegisterSnapshot(connection, self.path, selection)
 
     @property
     def changed_rows(self) -> int:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from capa_sync.model.columns import RESTRICTED
-from capa_sync.model.selection import Selection
+from capa_sync.model.selection import ExportSelection
 from capa_sync.model.view_columns import PUBLIC_VIEWS
 from capa_sync.store.database import Row, in_words
 from capa_sync.store.parts import Stored
@@ -27,10 +27,10 @@ _MASKED = {view.name: {column.name for column in view.columns if column.masked} 
 _ENDED = "('closed', 'rejected', 'cancelled', 'duplicate')"
 
 
-class Snapshot:
+class RegisterSnapshot:
     """One moment of the register, narrowed by a selection; made by `Register.snapshot`."""
 
-    def __init__(self, connection: sqlite3.Connection, path: Path, selection: Selection) -> None:
+    def __init__(self, connection: sqlite3.Connection, path: Path, selection: ExportSelection) -> None:
         self._connection, self._path, self._selection = connection, path, selection
 
     def rows(self, view: str, columns: Sequence[str]) -> Iterator[Row]:

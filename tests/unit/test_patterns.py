@@ -25,6 +25,7 @@ MAY_MAKE_PATTERNS = (
     "rules/phrases/phrase.py",  # the language of rule files
     "rules/phrases/suggest.py",
     "rules/clauses.py",
+    "cli/rule_skeleton.py",  # a name on the command line
     "model/near.py",  # words and days of the files that users write
     "mapping/people.py",
     "yaml_syntax.py",  # lines of such a file, of a bounded size
@@ -308,6 +309,8 @@ ONE_PATTERN_A_TEXT = (
     "rules/phrases/text.py",
     "rules/phrases/causes.py",
     "daemon/waiver_requests.py",
+    "daemon/waiver_comments.py",
+    "mapping/comment_requests.py",
     "mapping/suggestions/file.py",
     "mapping/site.py",
     "sources/jira/site.py",
@@ -327,7 +330,8 @@ def imported(path: Path) -> set[str]:
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("capa_sync."):
             names = [node.module or "", *(f"{node.module}.{name.name}" for name in node.names)]
-            found |= {f"{name.removeprefix('capa_sync.').replace('.', '/')}.py" for name in names}
+            modules = [name.removeprefix("capa_sync.").replace(".", "/") for name in names]
+            found |= {f"{module}{ending}" for module in modules for ending in (".py", "/__init__.py")}
     return found
 
 

@@ -25,7 +25,7 @@ from capa_sync.exports import FORMATS, SHEETS, Export, export_register, format_o
 from capa_sync.exports import xlsx as xlsx_module
 from capa_sync.exports.cells import MOST_UNITS, text_cell
 from capa_sync.exports.sampling import Candidate
-from capa_sync.model.selection import Selection
+from capa_sync.model.selection import ExportSelection
 from capa_sync.model.waiver import Waiver, Way
 from capa_sync.redaction import conceal
 from capa_sync.store import open_register
@@ -33,7 +33,7 @@ from tests.patience import PATIENCE
 from tests.unit.store.fake_parser import SOURCE, T0
 from tests.unit.web.conftest import FORMULA, HOSTILE, SECRET, fill
 
-ALL = Selection()
+ALL = ExportSelection()
 OURS = "xoxb-4711-a-token-of-ours"
 LONG = "=1+1 " + "🐝" * 40_000
 """A formula whose bees are two UTF-16 units each: far more than a cell holds."""
@@ -71,7 +71,7 @@ def register_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def exported(register_file: Path, tmp_path: Path) -> Callable[..., Path]:
     """Export the register to a file of that name, and return the file."""
 
-    def run(name: str, selection: Selection = ALL, table: str = "register", *, bom: bool = False) -> Path:
+    def run(name: str, selection: ExportSelection = ALL, table: str = "register", *, bom: bool = False) -> Path:
         file = tmp_path / name
         wanted = Export(file, format_of(file, None), table, selection, "Europe/London", bom)
         with (
@@ -256,7 +256,7 @@ def test_the_plan_of_action_is_oscal_by_nists_own_schema(exported: Callable[...,
     related = [named.observation_uuid for item in plan.poam_items for named in item.related_observations or ()]
     assert sorted(related) == sorted(known)
     assert [item.related_risks[0].risk_uuid for item in plan.poam_items] == [risk.uuid for risk in plan.risks]
-    only = OscalPlan.model_validate_json(exported("one.oscal.json", Selection(grades=("major",))).read_bytes())
+    only = OscalPlan.model_validate_json(exported("one.oscal.json", ExportSelection(grades=("major",))).read_bytes())
     assert only.plan_of_action_and_milestones.poam_items[0].uuid == plan.poam_items[0].uuid
 
 
@@ -290,7 +290,7 @@ def test_a_readers_export_has_no_text_of_a_confidential_ticket(
     exported: Callable[..., Path], ending: str, table: str
 ) -> None:
     """The planted word is in no cell; the row itself is there, so that the counts agree."""
-    file = exported(f"r{ending}", Selection(is_masked=True), table)
+    file = exported(f"r{ending}", ExportSelection(is_masked=True), table)
     texts = _texts_of(file)
     assert not any(SECRET in text for text in texts)
     assert any("restricted" in text for text in texts)
@@ -309,15 +309,15 @@ def test_no_export_quotes_a_secret_of_ours(exported: Callable[..., Path], ending
 @pytest.mark.parametrize(
     ("selection", "keys"),
     [
-        (Selection(), ["CAPA-1", "CAPA-2", "CAPA-3"]),
-        (Selection(grades=("major", "minor")), ["CAPA-1"]),
-        (Selection(stages=("closed",)), ["CAPA-1"]),
-        (Selection(only_open=True), ["CAPA-2", "CAPA-3"]),
-        (Selection(sources=(SOURCE,), grades=("major",), only_open=False), ["CAPA-1"]),
+        (ExportSelection(), ["CAPA-1", "CAPA-2", "CAPA-3"]),
+        (ExportSelection(grades=("major", "minor")), ["CAPA-1"]),
+        (ExportSelection(stages=("closed",)), ["CAPA-1"]),
+        (ExportSelection(only_open=True), ["CAPA-2", "CAPA-3"]),
+        (ExportSelection(sources=(SOURCE,), grades=("major",), only_open=False), ["CAPA-1"]),
     ],
 )
 def test_a_selection_narrows_every_table(
-    exported: Callable[..., Path], selection: Selection, keys: list[str]
+    exported: Callable[..., Path], selection: ExportSelection, keys: list[str]
 ) -> None:
     """The register has the chosen records, and the findings are theirs."""
     for table in ("register", "findings"):
@@ -331,7 +331,7 @@ def test_an_export_of_nothing_writes_nothing(exported: Callable[..., Path], tmp_
     """One line names the filter; an earlier file of that name stays."""
     (tmp_path / f"a{ending}").write_text("earlier", encoding="utf-8")
     with pytest.raises(UserError, match="no record is chosen by grades ofi; nothing was written"):
-        exported(f"a{ending}", Selection(grades=("ofi",)))
+        exported(f"a{ending}", ExportSelection(grades=("ofi",)))
     assert [(file.name, file.read_text(encoding="utf-8")) for file in tmp_path.iterdir()] == [
         (f"a{ending}", "earlier")
     ]
