@@ -9,7 +9,7 @@ from pathlib import Path
 
 from capa_sync.errors import Problem, UserError
 from capa_sync.mapping import People, WaiverEntry, load_waivers
-from capa_sync.revision import revision_of
+from capa_sync.revision import file_revision
 
 _ABSENT = b"\0absent"
 
@@ -49,7 +49,7 @@ class WaiverFile:
         except UserError as error:
             self.problems = tuple(error.problems)
         else:
-            self.problems, self.revision = (), revision_of(path)
+            self.problems, self.revision = (), file_revision(path)
 
 
 def _content(path: Path) -> bytes:

@@ -157,6 +157,7 @@ _WAIVERS = (
     ("reason", "Because", _TEXT),
     ("asked_by", "Asked by", _WIDE),
     ("approved_by", "Approved by", _WIDE),
+    ("revision", "Revision", _NORMAL),
     ("recorded_by", "Recorded by", _WIDE),
     ("recorded_at", "Recorded", _NORMAL),
     ("ended_at", "Ended", _NORMAL),

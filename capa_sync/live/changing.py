@@ -10,9 +10,9 @@ from typing import Any
 
 from capa_sync.errors import Problem, UserError
 from capa_sync.live.files import configuration_of, options_of, rule_parts, verdict_set_of
-from capa_sync.live.revision import revision_of
 from capa_sync.model.userfile import decoded, read_user_file
 from capa_sync.model.verdict_set import How, PartKind, SetPart, VerdictSet, differences, earlier
+from capa_sync.revision import folder_revision
 from capa_sync.rules import load_rules
 from capa_sync.starter import rule_paths
 from capa_sync.store import Register
@@ -134,4 +134,4 @@ def _revision(configuration: Configuration) -> str:
     files = [*rule_paths(settings.rules, folder), configuration.file.resolve()]
     files += [folder / mapping.file for mapping in configuration.mappings.values()]
     files += [folder / mapping.people.file for mapping in configuration.mappings.values() if mapping.people.file]
-    return revision_of(folder, files)
+    return folder_revision(folder, files)
