@@ -14,6 +14,7 @@ from capa_sync.daemon.pipeline import explain
 from capa_sync.daemon.runtime import Runtime, SourceContext
 from capa_sync.errors import Problem, UserError
 from capa_sync.exports import PartVersion, RecordEvidence, Row, TicketEvidence
+from capa_sync.model.amounts import count_of
 from capa_sync.model.attachment import Attachment
 from capa_sync.model.finding import Evidence, Finding, Verdict
 from capa_sync.model.record import CapaRecord, distinct_names
@@ -36,7 +37,7 @@ def find_record(runtime: Runtime, name: str) -> tuple[str, str]:
         raise _refused(f"no source has a ticket '{name}' in the register", f"`capa-sync explain {name}` says more")
     if len(found) > 1:
         names = [f"{source}:{register.tickets.key(source, ticket_id)}" for source, ticket_id in found]
-        raise _refused(f"{len(found)} tickets have the name '{name}'", f"name one of {', '.join(names)}")
+        raise _refused(f"{count_of(len(found), 'ticket')} have the name '{name}'", f"name one of {', '.join(names)}")
     if register.tickets.is_action(*found[0]):
         hint = f"`capa-sync explain {name}` names the record whose pack has it"
         raise _refused(f"{name} is an action and no record of its own", hint)

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from capa_sync.daemon.mapped import map_alone
+from capa_sync.daemon.pipeline import evaluate_alone
 from capa_sync.daemon.runtime import Runtime, SourceContext
 from capa_sync.daemon.taking import commit_page
 from capa_sync.errors import Problem, Skippable, UserError
@@ -116,7 +117,7 @@ def _shown(runtime: Runtime, context: SourceContext, ticket_id: str, key: str) -
     if ticket is None or not isinstance(record, CapaRecord):
         reasons = record.reasons if isinstance(record, Unmapped) else ("its answer makes no ticket",)
         return ShownTicket(key, ticket.url if ticket is not None else "", None, tuple(reasons))
-    verdicts = runtime.rules.evaluate(record, runtime.options, inputs.now)
+    verdicts = evaluate_alone(inputs, record)
     return ShownTicket(
         record.ticket_key, record.ticket_url, record, (), _fields(context, ticket, record), tuple(verdicts)
     )

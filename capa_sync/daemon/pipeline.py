@@ -242,6 +242,11 @@ def explain(inputs: PipelineInputs, ticket_id: str) -> tuple[CapaRecord, list[Ve
     return record, inputs.rules.evaluate(record, inputs.options, _judged_at(inputs, record), explain=True)
 
 
+def evaluate_alone(inputs: PipelineInputs, record: CapaRecord) -> list[Verdict]:
+    """Evaluate a record that nothing is stored of, at the instant of the inputs."""
+    return inputs.rules.evaluate(record, inputs.options, inputs.now)
+
+
 def diff_of(
     inputs: PipelineInputs,
     ticket_id: str,

@@ -122,7 +122,7 @@ FILTERS: Mapping[str, Maker] = {
             "none": RowFilter(f"{_WARNED} = 0", says="without open warnings"),
             "new": RowFilter(_TODAY.format("warned"), says="newly warned"),
             **{
-                level: RowFilter(f"COALESCE(warnings_{level}, 0) > 0", says=f"with {level} warnings")
+                level: RowFilter(f"COALESCE(warnings_{level}, 0) > 0", says=f"with warnings of severity {level}")
                 for level in SEVERITIES[:3]
             },
         }

@@ -47,14 +47,14 @@ def _refused(done: Child, code: int, *words: str) -> None:
 
 # --- exit code 2: the user's mistakes ------------------------------------------------------------------------------
 MISTAKES = {
-    "wrong value": ('settle = "0s"', 'settle = "soon"', ":7: write_back.settle: a length is a number and a unit"),
+    "wrong value": ('settle = "0s"', 'settle = "soon"', ":8: write_back.settle: a length is a number and a unit"),
     "unknown key": (
         'settle = "0s"',
         'setle = "0s"',
-        ":7: there is no setting 'write_back.setle'; did you",
+        ":8: there is no setting 'write_back.setle'; did you",
     ),
     "unknown table": ("[write_back]", "[writeback]", "there is no setting 'writeback'; did you mean 'write_back'?"),
-    "no TOML": ('mode = "on"', "mode = on", ":8: this is no TOML"),
+    "no TOML": ('mode = "on"', "mode = on", ":9: this is no TOML"),
     "secret in the file": ("password_env =", "password =", "a secret never stands in this file"),
     "unknown zone": ("Europe/London", "Europe/Londn", ":3: timezone: 'Europe/Londn' is no time zone"),
     "unset secret": ("SERVICENOW_PASSWORD", "OTHER_PASSWORD", "the variable OTHER_PASSWORD is not set"),
@@ -68,7 +68,7 @@ MISTAKES = {
     "records from a table of actions": (
         'table = "sn_grc_issue"',
         'table = "sn_grc_task"',
-        "servicenow-grc-issue.yaml:148: the records come from the table 'sn_grc_task' too",
+        "servicenow-grc-issue.yaml:149: the records come from the table 'sn_grc_task' too",
     ),
     "a way of signing in of another tracker": (
         'method = "basic", user = "capa_sync", password_env',

@@ -14,7 +14,9 @@ from tests.daemon.conftest import MakeHarness
 from tests.daemon.harness import ALL, FACTS, IMPATIENT, NOW, ROOT, Harness
 
 VERBS = ("plan", "sync", "status")
-PROGRESS = re.compile(rf"(?:{'|'.join(ALL)}): [a-z ]+ \d+(?: of \d+)?$")
+PROGRESS = re.compile(
+    rf"(?:{'|'.join(ALL)}): [a-z ]+ \d+(?: of \d+)?$|the configured rules, mappings and settings are live"
+)
 """A line that says how far a verb is, by its own form."""
 RULES = ("root-cause-before-action",)
 

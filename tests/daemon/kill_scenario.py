@@ -22,8 +22,8 @@ from tests.daemon.harness import KILLED, NOW, READING_POSTS, Harness, Picture, u
 from tests.daemon.steps import COMMIT
 from tests.patience import PATIENCE
 
-_LEDGER_COLUMNS = {"mirror": (7,), "write_out": (16,)}
-"""Columns of the run ledger's numbers and of the attempts: mirror.first_run, write_out.attempts."""
+_LEDGER_COLUMNS = {"mirror": (7,), "write_out": (16,), "set_part": (3,)}
+"""Columns of the run ledger's numbers, of the attempts and of paths: mirror.first_run, write_out.attempts, set_part.name."""
 _ENDS = ("cycle_finished", "cycle_failed", "cycle_abandoned", "safety_stop")
 STORY = "broken"
 Place = TypeVar("Place")

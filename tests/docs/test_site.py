@@ -19,7 +19,7 @@ LOADED = re.compile(r'<(?:script|img|link|iframe)\b[^>]*?(?:src|href)="((?:https
 STYLED = re.compile(r"@import\s+[^;]*//|url\(\s*['\"]?(?:https?:)?//")
 _FOLDERS = r"capa_sync|tests|docs|rules|mappings|deploy|benchmarks|\.github|\.ci"
 CITED = re.compile(rf"(?<![\w/.-])((?:{_FOLDERS})/[\w./-]*\w)")
-MADE = ("docs/_build", "docs/generated")
+MADE = ("docs/_build", "docs/generated", "mappings/proposed.yaml", "rules/location-written-down.yaml")
 _CODE = re.compile(r"`([^`\n]+)`")
 _FILE = re.compile(r"[\w.-]+\.(?:py|md|ya?ml|toml|json|sh|sql|svg|lock)")
 _NAME = re.compile(r"\b(?:[A-Za-z]\w*_\w+|[A-Z]+[a-z]\w*[A-Z]\w*|[A-Z]{4,})\b")

@@ -23,6 +23,7 @@ NOW = datetime(2026, 6, 15, 9, 0, tzinfo=UTC)
 SETTINGS = """register = "register.db"
 rules = ["rules"]
 timezone = "Europe/London"
+rules_live = "on_save"
 [write_back]
 mode = "on"
 settle = "0s"

@@ -48,7 +48,7 @@ def test_the_default_trackers_serve_the_stories() -> None:
         answer = requests.get(
             f"{urls['jira']}/rest/api/3/search/jql", asked, auth=(API_EMAIL, API_TOKEN), timeout=PATIENCE
         ).json()
-        assert len(answer["issues"]) == 28
+        assert len(answer["issues"]) == 48
         assert API_TOKEN in lines[0]
 
 
