@@ -23,7 +23,7 @@ from tests.daemon.steps import COMMIT
 from tests.patience import PATIENCE
 
 _LEDGER_COLUMNS = {"mirror": (7,), "write_out": (16,), "set_part": (3,)}
-"""Columns of the run ledger's numbers, of the attempts and of paths: mirror.first_run, write_out.attempts, set_part.name."""
+"""Columns that differ by run: numbers of the ledger (mirror.first_run), write_out.attempts, paths (set_part.name)."""
 _ENDS = ("cycle_finished", "cycle_failed", "cycle_abandoned", "safety_stop")
 STORY = "broken"
 Place = TypeVar("Place")
