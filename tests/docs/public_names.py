@@ -71,7 +71,8 @@ def _commands(command: click.Command, path: str) -> Iterator[str]:
     context = click.Context(command)
     for parameter in command.get_params(context):
         if isinstance(parameter, click.Option) and not parameter.hidden:
-            yield from (f"{path} {option}".strip() for option in parameter.opts)
+            # click keeps the help option of an earlier call, so that `-h` would be there or not by the order of tests
+            yield from (f"{path} {option}".strip() for option in parameter.opts if option != "-h")
     if isinstance(command, click.Group):
         for name in command.list_commands(context):
             inner = command.get_command(context, name)
