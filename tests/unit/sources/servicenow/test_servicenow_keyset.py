@@ -119,11 +119,18 @@ def test_an_empty_page_with_a_count_ends_the_reading_only_if_it_comes_twice_in_a
 def test_a_page_of_hidden_rows_is_passed_with_a_small_overlap(limit: int, offset: int) -> None:
     """A tenth of a page is read again, in case rows were deleted; the offset always grows, by whole rows."""
     hidden = Listing(total=999, has_next=True, limit=limit)
-    for read in (KeysetPager.by_id, KeysetPager.by_change):
-        instance = Instance([hidden, LAST])
+    for read, pages in ((KeysetPager.by_id, [hidden]), (KeysetPager.by_change, [hidden, hidden])):
+        instance = Instance([*pages, LAST])
         list(read(instance.pager, "" if read is KeysetPager.by_id else None))  # type: ignore[operator]
-        assert [asked for _, asked, _ in instance.requests] == [0, offset]
-        assert isinstance(instance.requests[1][1], int)
+        assert [asked for _, asked, _ in instance.requests] == [0] * len(pages) + [offset]
+        assert isinstance(instance.requests[-1][1], int)
+
+
+def test_an_empty_page_of_changes_that_is_not_the_end_is_requested_twice_before_it_is_passed() -> None:
+    """A page that was wrong once has its rows the second time; to pass over it would lose their changes."""
+    instance = Instance([Listing(total=3, has_next=True), Listing((f"b {LATE}", f"c {LATE}"), total=2)])
+    assert keys(list(instance.pager.by_change(None))) == [["b", "c"]]
+    assert [offset for _, offset, _ in instance.requests] == [0, 0]
 
 
 def test_a_doubted_page_is_asked_for_again_with_the_same_request() -> None:
@@ -230,6 +237,7 @@ def test_many_rows_of_one_second_are_read_in_several_pages() -> None:
         [
             Listing((f"b {EARLY}",), total=40, has_next=True),
             HIDDEN,
+            HIDDEN,
             Listing((f"c {EARLY}",), total=40, has_next=True),
             Listing(total=0),
             Listing(total=0),
@@ -237,20 +245,22 @@ def test_many_rows_of_one_second_are_read_in_several_pages() -> None:
     )
     read = list(instance.pager.by_change(Position(EARLY, "b"), inclusive=True))
     assert keys(read) == [["b"], [], ["c"], [], []]
-    assert [(query.split("^")[2], offset) for query, offset, _ in instance.requests[:4]] == [
+    assert [(query.split("^")[2], offset) for query, offset, _ in instance.requests[:5]] == [
         ("sys_id>=b", 0),
+        ("sys_id>b", 0),
         ("sys_id>b", 0),
         ("sys_id>b", 18),
         ("sys_id>c", 0),
     ]
-    assert instance.requests[4][0].startswith(f"active=true^sys_updated_on>{EARLY}^")
+    assert instance.requests[5][0].startswith(f"active=true^sys_updated_on>{EARLY}^")
 
 
 def test_later_changes_that_are_hidden_are_passed_with_an_offset() -> None:
     """The empty page is no end; the next row ends the offset."""
-    instance = Instance([HIDDEN, HIDDEN, Listing((f"d {LATE}",), total=37)])
+    instance = Instance([HIDDEN] * 4 + [Listing((f"d {LATE}",), total=37)])
     assert keys(list(instance.pager.by_change(None))) == [["d"]]
-    assert [(query.count("ORDERBY"), offset) for query, offset, _ in instance.requests] == [(2, 0), (2, 18), (2, 36)]
+    offsets = [0, 0, 18, 18, 36]
+    assert [(query.count("ORDERBY"), offset) for query, offset, _ in instance.requests] == [(2, at) for at in offsets]
 
 
 @pytest.mark.parametrize(
