@@ -69,7 +69,9 @@ def _refused(error: SourceError) -> Check:
 
 def _signed_in(context: SourceContext, facts: SiteFacts) -> Check:
     what = f"{context.kind.title} at {context.url} answers us as {facts.me.name} ({facts.me.id})"
-    return Check("sign_in", CheckState.OK, what, "our own comments and edits are told from those of people by it")
+    return Check(
+        "sign_in", CheckState.OK, what, "by it our comments and edits are distinguished from those of people"
+    )
 
 
 def _times(runtime: Runtime, context: SourceContext, facts: SiteFacts) -> Iterator[Check]:
@@ -111,22 +113,22 @@ def _missing_rights(facts: SiteFacts) -> Iterator[Check]:
 def _mapping(context: SourceContext, bound: BoundMapping, inspection: Inspection) -> Iterator[Check]:
     for problem in bound.problems:
         why = "the field counts as unmapped: rules that need it cannot tell"
-        yield _told("mapped_field", CheckState.MISTAKE, problem, why)
+        yield _mentioned("mapped_field", CheckState.MISTAKE, problem, why)
     drifts = set(bound.drifts)
     for note in (*context.notes, *bound.notes):
         if note not in drifts:
             why = "what the mapping expects there never occurs"
-            yield _told("mapped_value", CheckState.ADVICE, note, why)
+            yield _mentioned("mapped_value", CheckState.ADVICE, note, why)
     seen = {text for texts in inspection.samples.values() for text in texts}
     for note, names in unlisted_options(bound, inspection.fields):
         why = "on a ticket with one of them the field is an error: rules that need it cannot tell"
-        yield _told("unlisted_option", _worst(names, seen), note, why)
+        yield _mentioned("unlisted_option", _worst(names, seen), note, why)
     unlisted = unlisted_statuses(bound, inspection.statuses or ())
     yield from _unlisted_statuses(bound, [name for name in unlisted if name in seen], CheckState.MISTAKE)
     yield from _unlisted_statuses(bound, [name for name in unlisted if name not in seen], CheckState.ADVICE)
     if not bound.problems:
         share = f"{len(bound.fields)} of our fields are mapped ({score(bound):.0%})"
-        yield Check("mapping", CheckState.OK, share, "what is not mapped is told by no rule")
+        yield Check("mapping", CheckState.OK, share, "no rule can decide what is not mapped")
 
 
 def _unlisted_statuses(bound: BoundMapping, names: Sequence[str], state: CheckState) -> Iterator[Check]:
@@ -134,7 +136,7 @@ def _unlisted_statuses(bound: BoundMapping, names: Sequence[str], state: CheckSt
         held = "that tickets are in" if state is CheckState.MISTAKE else "that no ticket looked at is in"
         what = f"`stage: values:` does not list the status {', '.join(names)}, {held}"
         note = Problem(bound.mapping.file, bound.mapping.stage.line, what, "list each with its stage")
-        yield _told("unlisted_status", state, note, "a ticket in such a status is quarantined, not judged")
+        yield _mentioned("unlisted_status", state, note, "a ticket in such a status is quarantined, not judged")
 
 
 def _worst(names: Sequence[str], seen: Set[str]) -> CheckState:
@@ -142,7 +144,7 @@ def _worst(names: Sequence[str], seen: Set[str]) -> CheckState:
     return CheckState.ADVICE if seen.isdisjoint(names) else CheckState.MISTAKE
 
 
-def _told(name: str, state: CheckState, problem: Problem, why: str) -> Check:
+def _mentioned(name: str, state: CheckState, problem: Problem, why: str) -> Check:
     where = str(Problem(problem.file, problem.line, problem.what))
     return Check(name, state, where, why, problem.hint or "correct the mapping")
 
@@ -150,7 +152,7 @@ def _told(name: str, state: CheckState, problem: Problem, why: str) -> Check:
 def _drift(bound: BoundMapping, known: KnownSource) -> Iterator[Check]:
     why = "a field keeps its id when it is renamed; the register goes on with the id"
     for drift in bound.drifts:
-        yield _told("drift", CheckState.ADVICE, drift, why)
+        yield _mentioned("drift", CheckState.ADVICE, drift, why)
     if known.pins and not bound.drifts:
         yield Check("drift", CheckState.OK, "no mapped field was renamed or removed since the last `sync`", why)
 

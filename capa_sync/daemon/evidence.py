@@ -1,6 +1,6 @@
 """Collects the whole evidence of one record: what the register holds, and what its rules rest on.
 
-Everything is told as of the instant up to which its source was read, so that one register gives one result. A part
+Everything is stated as of the instant up to which its source was read, so that one register gives one result. A part
 that is not there is named among `missing`, with the reason.
 """
 

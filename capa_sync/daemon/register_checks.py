@@ -83,6 +83,6 @@ def _waivers(runtime: Runtime, now: datetime) -> CheckResult:
 
 def _counts_of(runtime: Runtime, name: str) -> CheckResult:
     last = runtime.register.runs.last(name, CENSUS)
-    told = last.counts.get("told") if last else None
+    counted = last.counts.get("told") if last else None
     swept = last.counts.get("swept", 0) if last else 0
-    return checks.counts(name, told, swept, runtime.register.checks.without_row(name))
+    return checks.counts(name, counted, swept, runtime.register.checks.without_row(name))

@@ -105,19 +105,19 @@ def waivers(open_records: int, waived: int, expired: int, limits: RegisterLimits
     return _ok(CheckName.WAIVERS, says)
 
 
-def counts(source: str, told: int | None, swept: int, without_row: int) -> CheckResult:
-    """G7: the source counts other tickets than the register; `told` is None before the first complete census."""
-    if told is None:
+def counts(source: str, counted: int | None, swept: int, without_row: int) -> CheckResult:
+    """G7: the source counts other tickets than the register; `counted` is None before the first complete census."""
+    if counted is None:
         what = "no census was completed yet"
         return CheckResult(CheckName.COUNT_DIFFERS, RegisterCheckState.CANNOT_TELL, what, source)
-    if told != swept:
-        what = f"the tracker counts {count_of(told, 'ticket')} and listed {swept}"
+    if counted != swept:
+        what = f"the tracker counts {count_of(counted, 'ticket')} and listed {swept}"
         return _raised(CheckName.COUNT_DIFFERS, what, source)
     if without_row:
         what = f"{count_of(without_row, 'ticket')} of the tracker have no row in the register"
         return _raised(CheckName.COUNT_DIFFERS, what, source)
     return _ok(
-        CheckName.COUNT_DIFFERS, f"{count_of(told, 'ticket')} in the tracker, and the register has them", source
+        CheckName.COUNT_DIFFERS, f"{count_of(counted, 'ticket')} in the tracker, and the register has them", source
     )
 
 

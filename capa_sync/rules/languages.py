@@ -12,7 +12,7 @@ from capa_sync.rules.context import Context
 from capa_sync.rules.texts import LONGEST, words_of
 
 _FEWEST = 8
-"""Words; of a shorter text it is not told."""
+"""Words; the language of a shorter text is not determined."""
 _SHARE = 0.15
 """Share of a text's words that are commonest words of one language."""
 _DIFFERENT = 3

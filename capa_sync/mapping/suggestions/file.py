@@ -140,8 +140,8 @@ def _stage(suggestion: Suggestion) -> Iterator[str]:
             is_listed = True
             yield f"    {name}: {guess.meaning}{_why(guess)}"
         else:
-            told = f"perhaps {guess.meaning}; {one_line(guess.reason)}" if guess is not None else "write its stage"
-            yield f"    # {name}: ?  # {told}; a ticket in a status that is not listed is quarantined"
+            advice = f"perhaps {guess.meaning}; {one_line(guess.reason)}" if guess is not None else "write its stage"
+            yield f"    # {name}: ?  # {advice}; a ticket in a status that is not listed is quarantined"
     if not is_listed:
         yield "    Open: identified  # 0.00: no status is known; write yours"
     if held:

@@ -85,26 +85,26 @@ def _best(
 def _guesses(
     name: str, words: Words, phrases: tuple[ListedName, ...], vocabulary: LanguageNames, *, is_composed: bool
 ) -> Iterator[Guess]:
-    whole, told = core_of(words, vocabulary.particles), _LANGUAGES[vocabulary.language]
+    whole, language = core_of(words, vocabulary.particles), _LANGUAGES[vocabulary.language]
     core = core_of(whole, vocabulary.neutral)
     for phrase in phrases:
         if phrase.words == words:
-            yield Guess(phrase.meaning, SURE if phrase.is_likely else PERHAPS, f"“{name}” is listed ({told})")
+            yield Guess(phrase.meaning, SURE if phrase.is_likely else PERHAPS, f"“{name}” is listed ({language})")
         elif phrase.core in (whole, core) and phrase.core:
             confidence = LIKELY if phrase.is_likely else PERHAPS - 0.1
-            yield Guess(phrase.meaning, confidence, f"“{name}” is listed in other words ({told})")
+            yield Guess(phrase.meaning, confidence, f"“{name}” is listed in other words ({language})")
     if is_composed:
-        yield from _composed(name, core, phrases, told)
+        yield from _composed(name, core, phrases, language)
 
 
-def _composed(name: str, core: Words, phrases: tuple[ListedName, ...], told: str) -> Iterator[Guess]:
+def _composed(name: str, core: Words, phrases: tuple[ListedName, ...], language: str) -> Iterator[Guess]:
     """Yield guesses for a name that is made of listed names, or contains one of at least two words."""
     held = [phrase for phrase in phrases if phrase.core and phrase.is_likely and set(phrase.core) <= set(core)]
     for meaning in dict.fromkeys(phrase.meaning for phrase in held):
         parts = [phrase for phrase in held if phrase.meaning == meaning]
         covered = {word for phrase in parts for word in phrase.core}
         if covered == set(core) and len(parts) > 1:
-            yield Guess(meaning, COVERED, f"“{name}” is made of names listed for it ({told})")
+            yield Guess(meaning, COVERED, f"“{name}” is made of names listed for it ({language})")
         elif max(len(phrase.core) for phrase in parts) > 1:
             longest = max((" ".join(phrase.words) for phrase in parts), key=len)
-            yield Guess(meaning, PART, f"“{name}” contains “{longest}” ({told})")
+            yield Guess(meaning, PART, f"“{name}” contains “{longest}” ({language})")

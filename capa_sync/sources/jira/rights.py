@@ -151,11 +151,11 @@ def _notifies(site: SiteReader, project: str) -> Check:
         what = f"{project}: whom our comments notify is not shown to our account (only admins may read it)"
         do = "ask the project's admin who gets mail for “Issue commented”, before you release many tickets at once"
         return Check("notifications", CheckState.UNPROVEN, what, why, do)
-    told = [f"{words} notifies {who}" for id_, words in _COMMENTED.items() if (who := _notified(events, id_))]
-    if not told:
+    notified = [f"{words} notifies {who}" for id_, words in _COMMENTED.items() if (who := _notified(events, id_))]
+    if not notified:
         return Check("notifications", CheckState.OK, f"{project}: a comment notifies nobody", why)
     do = "release a few tickets first (`capa-sync sync --release 3`)"
-    return Check("notifications", CheckState.ADVICE, f"{project}: {'; '.join(told)}", why, do)
+    return Check("notifications", CheckState.ADVICE, f"{project}: {'; '.join(notified)}", why, do)
 
 
 def _notified(events: list[Any], id_: str) -> str:

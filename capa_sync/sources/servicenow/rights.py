@@ -35,7 +35,7 @@ def check_rights(
 ) -> Iterator[Check]:
     """Yield the checks of rights, history, columns that we write, and notifications."""
     yield _reading(facts, rows)
-    if history.audit_readable:  # else the missing right is told with the others of the site
+    if history.audit_readable:  # else the missing right is reported with the others of the site
         yield _history(facts)
     if unaudited := sorted(
         column.label
@@ -102,7 +102,7 @@ def _writing(facts: TableFacts, options: ServiceNowOptions) -> Iterator[Check]:
         "right_to_write",
         CheckState.UNPROVEN,
         f"whether our account may write on {facts.name} shows only when it writes: ServiceNow tells no rights",
-        "a refused write is told by `status`; nothing else is harmed",
+        "`status` reports a refused write; nothing else is harmed",
         "give the account write access to work_notes and the two columns alone; then `sync --release 1`",
     )
     if options.work_notes:
