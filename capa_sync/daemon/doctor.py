@@ -159,7 +159,7 @@ def _drift(bound: BoundMapping, known: KnownSource) -> Iterator[Check]:
 
 # --- the rules -----------------------------------------------------------------------------------------------------
 def _rules(runtime: Runtime, bound: BoundMapping) -> Iterator[Check]:
-    why = "such a rule says “cannot tell” on every ticket, and warns nobody"
+    why = "a rule that the mapping gives nothing to says “cannot tell” on every ticket, and warns nobody"
     missing = unmapped_names(bound)
     found = undecidable(runtime.rules, missing, has_actions=bool(bound.actions))
     for rule, fields in found.items():
