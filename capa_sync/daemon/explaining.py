@@ -15,6 +15,9 @@ from capa_sync.model.record import CapaRecord, Unmapped, distinct_names
 from capa_sync.model.ticket import Presence
 from capa_sync.model.waiver import WaiverState
 
+_LONGEST = 200
+"""Characters of a value in a note; the page of the record shows more."""
+
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
@@ -64,6 +67,7 @@ def _explain(runtime: Runtime, context: SourceContext, ticket_id: str, now: date
     notes.append(f"stage {record.stage} (status “{record.source_status}”), mapping {record.mapping}")
     if not record.history_complete:
         notes.append("its history could not be read whole: rules over history cannot tell")
+    notes += _disagreement_notes(record)
     notes += _gap_notes(record)
     notes += _waiver_notes(runtime, context, record, verdicts, now)
     notes += [f"{name} is unknown: {reason}" for name, reason in record.undelivered.items()]
@@ -130,6 +134,20 @@ def _waiver_notes(
         else f"a waiver of {waiver.rule} until {waiver.until} has no effect: {standing.why}"
         for waiver, standing in found.decided
     ]
+
+
+def _disagreement_notes(record: CapaRecord) -> list[str]:
+    """Return in what the tickets of a joined record disagree, with the values on both sides."""
+    return [
+        f"the joined tickets disagree on {found.field}: {':'.join(found.at)} has “{_shortened(found.value)}”, "
+        f"{':'.join(found.other)} has “{_shortened(found.other_value)}”"
+        for found in record.disagreements
+    ]
+
+
+def _shortened(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1]}…"
 
 
 def _gap_notes(record: CapaRecord) -> list[str]:

@@ -225,6 +225,7 @@ class _ResultWriter:
         register.records.replace_register_rows(name, {key: rows.register_row for key, rows in found.items()})
         register.records.replace_actions(name, {key: rows.actions for key, rows in found.items()})
         register.records.replace_births(name, {key: rows.births for key, rows in found.items()})
+        register.records.replace_disagreements(name, {key: rows.disagreements for key, rows in found.items()})
 
 
 def _quarantine(runtime: Runtime, context: SourceContext, outcome: Quarantined, now: datetime) -> dict[str, int]:

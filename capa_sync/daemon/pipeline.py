@@ -145,6 +145,7 @@ class Pipeline:
                 bound_waivers=on.bound,
                 approved=self._asked_on(record).approved,
                 answers=self._asked_on(record).answers,
+                disagreements=record.disagreements,
             )
             yield Evaluated(record.ticket_id, rows, events_of(diff), plan)
 

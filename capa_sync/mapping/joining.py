@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from capa_sync.model.disagreement import disagreements
 from capa_sync.model.record import Action, CapaRecord, FieldChange
 from capa_sync.model.values import Value, ValueState
 
@@ -57,6 +58,7 @@ def join(primary: CapaRecord, others: Sequence[CapaRecord], *, unread: bool = Fa
         last_human_at=max(filter(None, (record.last_human_at for record in records)), default=None),
         attachments=_attachments(records),
         unread_join=reason,
+        disagreements=disagreements(records),
     )
 
 

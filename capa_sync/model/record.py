@@ -146,6 +146,23 @@ class Pause:
 
 
 @light
+class Disagreement:
+    """A field, or `stage`, in which two tickets of a joined record hold different values.
+
+    Attributes:
+        field: canonical field name, or `stage`. value: what the joined record has, as its own ticket or the first
+            ticket with the field filled says it. at: (source, key) of that ticket.
+        other: (source, key) of the ticket that says otherwise. other_value: what it says.
+    """
+
+    field: str
+    value: str
+    at: tuple[str, str]
+    other: tuple[str, str]
+    other_value: str
+
+
+@light
 class CapaRecord:
     """One nonconformity or improvement, mapped.
 
@@ -153,7 +170,8 @@ class CapaRecord:
         source, ticket_id, ticket_key, ticket_url: the ticket that findings and warnings belong to.
         also: (source, ticket id, key) of the duplicates joined to it (`same_as`); no findings belong to them.
         same_as_key: key of the other ticket in this ticket's `same_as` field, "" none. unread_join: why a joined
-            ticket could not be read (rules on its fields cannot tell), "" when all are read.
+            ticket could not be read (rules on its fields cannot tell), "" when all are read. disagreements: where
+            the joined tickets hold different values.
         fields: every field of the catalogue by name; no key is missing.
         labels: canonical field -> the tracker's own field label.
         stage: claimed stage now; source_status: the tracker's own status name.
@@ -199,6 +217,7 @@ class CapaRecord:
     attachments: int | None = 0
     also: tuple[tuple[str, str, str], ...] = ()
     unread_join: str = ""
+    disagreements: tuple[Disagreement, ...] = ()
     mapping: str = ""
     same_as_key: str = ""
     history_gaps: Mapping[str, str] = field(default_factory=dict)

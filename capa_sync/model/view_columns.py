@@ -265,6 +265,20 @@ _JOINED = (
     Column("relation", _TEXT, "Which ticket holds the reference: `names` or `named_by`.", masked=False),
 )
 
+_DISAGREEMENTS = (
+    _SOURCE,
+    _ID,
+    _KEY,
+    Column("field", _TEXT, "The canonical field in which they differ, or `stage`.", masked=False),
+    Column("value", _TEXT, "What the record has: its own ticket's value, else the first joined ticket's."),
+    Column("at_source", _TEXT, "The source of the ticket with that value.", masked=False),
+    Column("at_ticket_key", _TEXT, "The key or number of that ticket.", masked=False),
+    Column("other_source", _TEXT, "The source of the ticket that says otherwise.", masked=False),
+    Column("other_ticket_key", _TEXT, "The key or number of that ticket.", masked=False),
+    Column("other_value", _TEXT, "What that ticket says."),
+    _CONFIDENTIAL,
+)
+
 _CANNOT_TELL = (
     _SOURCE,
     Column("reason", _TEXT, "Why rules cannot tell."),
@@ -285,6 +299,9 @@ PUBLIC_VIEWS: tuple[PublicView, ...] = (
     PublicView("v_today", "One matter that needs somebody now, at the source's `as_of`.", _TODAY),
     PublicView("v_episodes", "One episode of a finding, past ones too, with the facts behind it.", _EPISODES),
     PublicView("v_joined", "Two tickets that are the same nonconformity, seen from one of them.", _JOINED),
+    PublicView(
+        "v_disagreements", "A field in which two tickets of a joined record hold different values.", _DISAGREEMENTS
+    ),
     PublicView("v_cannot_tell", "A reason for which rules cannot tell.", _CANNOT_TELL),
 )
 """In the order in which the page lists them."""

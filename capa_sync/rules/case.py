@@ -44,7 +44,10 @@ class ActionEdit:
 
 @dataclass(frozen=True, slots=True)
 class TimelineRow:
-    """One edit of the ticket, saved at once. The first row creates the ticket."""
+    """One edit of the ticket, saved at once. The first row creates the ticket.
+
+    `joined`: what another ticket of the same nonconformity holds from then on; None: unchanged.
+    """
 
     when: When
     by: str
@@ -56,6 +59,7 @@ class TimelineRow:
     hold: bool | None = None
     presence: Presence | None = None
     attachments: int | None = None
+    joined: Mapping[str, Value] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from capa_sync.model.near import FIELD_WORDS, did_you_mean
 from capa_sync.model.record import ActionKind, ActionOrigin, Stage
 from capa_sync.model.settings import DEFAULT_DEADLINES, Days, JudgeOptions
 from capa_sync.model.ticket import Presence
-from capa_sync.model.values import Value
+from capa_sync.model.values import Value, ValueState
 from capa_sync.rules.calendar import Calendar
 from capa_sync.rules.case import ActionEdit, Case, Expect, TimelineRow, When
 from capa_sync.rules.key_words import ACTION_WORDS, CASE_WORDS, EXPECT_WORDS, RESULT_WORDS, ROW_WORDS
@@ -31,7 +31,19 @@ from capa_sync.rules.subjects import SUBJECTS, Kind, Subject
 from capa_sync.rules.yaml_lines import Items, Problems, Text, Tree, YamlTable
 
 CASE_KEYS = ("case", "settings", "accounts", "unmapped", "unreadable", "history", "timeline", "expect")
-ROW_KEYS = ("day", "by", "stage", "source_status", "comment", "action", "actions", "hold", "presence", "attachments")
+ROW_KEYS = (
+    "day",
+    "by",
+    "stage",
+    "source_status",
+    "comment",
+    "action",
+    "actions",
+    "hold",
+    "presence",
+    "attachments",
+    "joined",
+)
 ACTION_KEYS = (
     "id",
     "kind",
@@ -213,7 +225,22 @@ class _CaseReader:
             hold=yes_no(hold, "hold", self._problems, tree.line) if hold else None,
             presence=Presence(where) if where else None,
             attachments=self._count(tree.get("attachments")),
+            joined=self._other_ticket(tree.get("joined")),
         )
+
+    def _other_ticket(self, tree: Tree | None) -> dict[str, Value] | None:
+        """Return stage and fields of another ticket of the same nonconformity."""
+        if tree is None:
+            return None
+        if not isinstance(tree, YamlTable):
+            self._problems.add(tree.line, "'joined' must hold `name: value` pairs", "such as `{stage: closed}`")
+            return None
+        check_keys(tree, ("stage", *_CATALOGUE), "there is no field", self._problems, FIELD_WORDS)
+        found = {key.value: self._value(key, value) for key, value in tree if key.value in _CATALOGUE}
+        if (stage := tree.get("stage")) is not None:
+            word = word_of(stage, [s.value for s in Stage], "stage", self._problems, tree.line)
+            found |= {"stage": Value(ValueState.FILLED, word, word)} if word else {}
+        return found
 
     def _count(self, tree: Tree | None) -> int | None:
         if tree is None:

@@ -163,6 +163,22 @@ def _attachments(context: Context) -> Value:
     return Value(ValueState.FILLED, float(count or 0))
 
 
+def _joined_tickets(context: Context) -> Value:
+    return Value(ValueState.FILLED, float(len(context.record.also)))
+
+
+def _joined_disagreements(context: Context) -> Value:
+    """Return in what the joined tickets disagree; where one closed the record, that says more than the stages."""
+    record = context.record
+    named = {found.field: {found.value, found.other_value} for found in record.disagreements}
+    ends = "closure" if Stage.CLOSED.value in named.get("stage", ()) else "stage"
+    names = tuple(word for field, word in (("stage", ends), ("grade", "grade")) if field in named)
+    if names:
+        return Value(ValueState.FILLED, names, ", ".join(names))
+    grade = record.fields["grade"]
+    return grade if grade.state in {ValueState.ERROR, ValueState.UNREADABLE} else EMPTY
+
+
 def _profile(context: Context) -> Value:
     profile = context.terms.options.profile
     return Value(ValueState.FILLED, profile, profile)
@@ -185,6 +201,8 @@ DERIVED_VALUES: Derivations = {
     "reviewed_at": _reviewed_at,
     "last_human_at": _last_human_at,
     "attachments": _attachments,
+    "joined_tickets": _joined_tickets,
+    "joined_disagreements": _joined_disagreements,
     "profile": _profile,
 }
 """Subject -> function that computes its value; `action_needed` is a catalogue field that action rows can override."""

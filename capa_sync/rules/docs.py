@@ -165,6 +165,7 @@ def _test_schemas() -> dict[str, Any]:
         "hold": _YES_NO,
         "presence": {"enum": [presence.value for presence in Presence]},
         "attachments": _ANY,
+        "joined": {"type": "object", "propertyNames": {"enum": ["stage", *catalogue]}},
         **catalogue,
     }
     expect = {

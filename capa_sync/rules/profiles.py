@@ -93,6 +93,7 @@ PACK: tuple[str, ...] = (
     "rejected-with-reason",
     "independent-review",
     "improvement-followed-through",
+    "joined-tickets-disagree",
 )
 """Ids of the pack in the order of their numbers, 1 first (docs/contract.md 7)."""
 

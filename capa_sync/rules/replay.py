@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime, time, timedelta
 
 from capa_sync.model.catalogue import FIELDS
+from capa_sync.model.disagreement import STAGE, disagreements
 from capa_sync.model.record import (
     Action,
     ActionKind,
@@ -68,6 +69,7 @@ class _RecordBuilder:
         self._pauses: list[Pause] = []
         self._presence = Presence.PRESENT
         self._attachments = 0
+        self._joined: dict[str, Value] | None = None
         self._last = created_at
         self._last_human: datetime | None = None
 
@@ -87,6 +89,8 @@ class _RecordBuilder:
         self._hold(at, row.hold)
         self._presence = row.presence or self._presence
         self._attachments = self._attachments if row.attachments is None else row.attachments
+        if row.joined is not None:
+            self._joined = {**(self._joined or {}), **row.joined}
 
     def _birth(self, at: datetime, row: TimelineRow, human: bool) -> None:
         self._fields.update(row.fields)
@@ -131,7 +135,16 @@ class _RecordBuilder:
             self._pauses[-1] = Pause(self._pauses[-1].start, at)
 
     def record(self, as_of: datetime) -> CapaRecord:
-        """Return the record after the rows applied so far."""
+        """Return the record after the rows applied so far, joined with the other ticket that they name."""
+        own = self._own(as_of)
+        if self._joined is None:
+            return own
+        stage = Stage(str(self._joined[STAGE].data)) if STAGE in self._joined else own.stage
+        fields = {**dict.fromkeys(FIELDS, EMPTY), **{n: v for n, v in self._joined.items() if n != STAGE}}
+        other = replace(own, source="other", ticket_id="2", ticket_key="CAPA-2", fields=fields, stage=stage)
+        return replace(own, also=(("other", "2", "CAPA-2"),), disagreements=disagreements((own, other)))
+
+    def _own(self, as_of: datetime) -> CapaRecord:
         case = self._case
         fields = dict(self._fields)
         fields.update({name: UNMAPPED for name in case.unmapped if name in fields})

@@ -86,6 +86,7 @@ _LABELS = {
     "reviewed_at": "date of the effectiveness review",
     "last_human_at": "last change by a person",
     "effectiveness_due": "due date of the effectiveness review",
+    "joined_disagreements": "disagreement of the joined tickets",
     "isms_lead": "ISMS lead",
     "isms_change": "ISMS change",
     "isms_change_ref": "ISMS change reference",
@@ -109,6 +110,12 @@ _DERIVED = (
     ),
     Subject("last_human_at", Kind.TIME, "when a person last changed or commented the ticket"),
     Subject("attachments", Kind.NUMBER, "how many files are attached to the ticket"),
+    Subject("joined_tickets", Kind.NUMBER, "how many other tickets are the same nonconformity (`same_as`)"),
+    Subject(
+        "joined_disagreements",
+        Kind.LIST,
+        "in which of stage, grade and closure the tickets of a joined record disagree",
+    ),
     Subject("profile", Kind.SETTING, "the profile of the settings", tuple(PROFILES)),
 )
 

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from typing import NamedTuple
 
 from capa_sync.model.finding import Finding, Verdict
-from capa_sync.model.record import Action, FieldChange
+from capa_sync.model.record import Action, Disagreement, FieldChange
 from capa_sync.model.register_columns import STORED
 from capa_sync.model.ticket import Origin
 from capa_sync.model.values import Value
@@ -25,6 +25,8 @@ _COLUMNS = frozenset(STORED)
 _HASH_AT = 2 + STORED.index("row_hash")
 
 
+_LONGEST = 2000
+"""Characters kept of each text in which joined tickets disagree; the tickets hold the rest."""
 _NONE: Mapping[int, Mapping[str, str]] = {}
 _NOBODY: Mapping[int, str] = {}
 
@@ -53,6 +55,7 @@ class JudgedRows(NamedTuple):
         findings: episodes to insert or update. verdicts, register_row, actions, births, standings: all its rows in
             those tables. ended_waivers: id -> why, of the waivers that end now. bound_waivers: id -> what their
             rule read, of those that this evaluation bound. asked: what requests in its comments became.
+        disagreements: all its rows in that table.
     """
 
     ticket_id: str
@@ -67,6 +70,7 @@ class JudgedRows(NamedTuple):
     ended_waivers: dict[int, str]
     bound_waivers: dict[int, Mapping[str, str]]
     asked: AskedRows
+    disagreements: list[Params]
 
 
 def judged_rows(
@@ -84,6 +88,7 @@ def judged_rows(
     bound_waivers: Mapping[int, Mapping[str, str]] = _NONE,
     approved: Mapping[int, str] = _NOBODY,
     answers: Sequence[tuple[RequestAnswer, datetime]] = (),
+    disagreements: Iterable[Disagreement] = (),
 ) -> JudgedRows:
     """Make the rows of one evaluated record; `columns` and ValueError as in `register_row_of`.
 
@@ -106,6 +111,7 @@ def judged_rows(
         ended,
         dict(bound_waivers),
         AskedRows(new, dict(approved), list(answers)) if new or approved or answers else NOTHING_ASKED,
+        [disagreement_row(source, ticket_id, found) for found in disagreements],
     )
 
 
@@ -174,6 +180,19 @@ def action_row(source: str, ticket_id: str, action: Action) -> Row:
         _words(action.owner),
         day_or_instant_text(due) if isinstance(due, date) else None,
         optional_text(action.done_at),
+    )
+
+
+def disagreement_row(source: str, ticket_id: str, found: Disagreement) -> Row:
+    """Return the row of one disagreement of a joined record's tickets; long texts are cut."""
+    return (
+        source,
+        ticket_id,
+        found.field,
+        found.value[:_LONGEST],
+        *found.at,
+        *found.other,
+        found.other_value[:_LONGEST],
     )
 
 

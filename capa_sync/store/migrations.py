@@ -65,6 +65,7 @@ DERIVED: tuple[str, ...] = (
     "joined",
     "account",
     "waiver_standing",
+    "disagreement",
 )
 
 
@@ -499,5 +500,20 @@ def requests_in_comments(db: Any) -> None:
             """CREATE TABLE waiver_request (
                 source TEXT, ticket_id TEXT, key TEXT, rule TEXT NOT NULL, name TEXT NOT NULL, answer TEXT NOT NULL,
                 asked_at TEXT NOT NULL, PRIMARY KEY (source, ticket_id, key))""",
+        ),
+    )
+
+
+@STEPS(name="0024_disagreement")
+def disagreement(db: Any) -> None:
+    """Store in what the tickets of a joined record disagree."""
+    _run_all(
+        db,
+        (
+            """CREATE TABLE disagreement (
+                source TEXT, ticket_id TEXT, field TEXT, value TEXT NOT NULL, at_source TEXT NOT NULL,
+                at_key TEXT NOT NULL, other_source TEXT, other_key TEXT, other_value TEXT NOT NULL,
+                PRIMARY KEY (source, ticket_id, field, other_source, other_key))""",
+            "DELETE FROM milestone WHERE name = 'judged_with' AND EXISTS (SELECT 1 FROM joined)",
         ),
     )

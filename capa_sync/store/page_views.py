@@ -106,6 +106,10 @@ JOINED = """SELECT j.source, j.ticket_id, COALESCE(t.ticket_key, '') AS ticket_k
         SELECT o.ticket_key UNION SELECT k.ticket_key FROM old_key k WHERE k.nr = o.nr)
     LEFT JOIN ticket t ON t.source = j.source AND t.ticket_id = j.ticket_id"""
 
+DISAGREEMENTS = f"""SELECT d.source, d.ticket_id, COALESCE(r.ticket_key, '') AS ticket_key, d.field, d.value,
+    d.at_source, d.at_key AS at_ticket_key, d.other_source, d.other_key AS other_ticket_key, d.other_value,
+    COALESCE(r.confidential, '') AS confidential FROM disagreement d {_ROW.format("d")}"""
+
 CANNOT_TELL = """SELECT v.source, v.reason, COUNT(DISTINCT v.ticket_id) AS tickets, COUNT(*) AS verdicts,
     CASE WHEN EXISTS (SELECT 1 FROM register_row r WHERE r.source = v.source AND r.ticket_id = v.ticket_id
         AND r.confidential <> 'no') THEN 'yes' ELSE 'no' END AS confidential

@@ -68,6 +68,10 @@ class Records:
         """Store the birth rows of many records, by ticket id; equal ones change nothing."""
         replace_rows(self._db, "birth", source, rows)
 
+    def replace_disagreements(self, source: str, rows: Mapping[str, Sequence[Params]]) -> None:
+        """Store in what the tickets of joined records disagree, by the primary's id; equal ones change nothing."""
+        replace_rows(self._db, "disagreement", source, rows)
+
     def has_row(self, source: str, ticket_id: str) -> bool:
         """Return whether a ticket has a row in the register."""
         sql = "SELECT 1 FROM register_row WHERE source = ? AND ticket_id = ?"
@@ -75,7 +79,7 @@ class Records:
 
     def remove_row(self, source: str, ticket_id: str) -> None:
         """Remove a ticket's row and actions from the register, for example when it is a duplicate or quarantined."""
-        for table in ("register_row", "action"):
+        for table in ("register_row", "action", "disagreement"):
             replace_rows(self._db, table, source, {ticket_id: []})
 
     # --- joins -----------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import re
 
 from capa_sync.model.columns import ColumnType, RegisterColumn
 from capa_sync.model.register_columns import V_REGISTER
-from capa_sync.store.page_views import CANNOT_TELL, EPISODES, JOINED, TODAY
+from capa_sync.store.page_views import CANNOT_TELL, DISAGREEMENTS, EPISODES, JOINED, TODAY
 from capa_sync.store.page_views import at as _at
 
 
@@ -177,6 +177,7 @@ VIEWS: dict[str, str] = {
         ("v_today", TODAY),
         ("v_episodes", EPISODES),
         ("v_joined", JOINED),
+        ("v_disagreements", DISAGREEMENTS),
         ("v_cannot_tell", CANNOT_TELL),
     )
 }

@@ -24,7 +24,10 @@ _ROW = f"SELECT 1 FROM {_SCHEMA}.v_register r WHERE r.source = x.source AND r.ti
 _IS_CLEAR: Mapping[str, str] = {
     "v_register": _OPEN.format("x"),
     # A ticket in the mirror that is not in the register may be confidential: nothing says that it is not.
-    **dict.fromkeys(("v_findings", "v_changes", "v_actions", "v_episodes", "v_waivers"), "x.confidential = 'no'"),
+    **dict.fromkeys(
+        ("v_findings", "v_changes", "v_actions", "v_episodes", "v_waivers", "v_disagreements"),
+        "x.confidential = 'no'",
+    ),
     # Why a ticket is not in the register, or a write is stuck, must be visible; it quotes settings, not tickets.
     **dict.fromkeys(("v_writes", "v_today", "v_cannot_tell"), _OPEN.format("x")),
     "v_tickets": f"NOT EXISTS ({_ROW}NOT ({_OPEN.format('r')}))",

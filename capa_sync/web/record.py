@@ -21,6 +21,7 @@ _QUARANTINED = f"SELECT reason FROM v_today {_OF_TICKET} AND matter = 'quarantin
 _ACTIONS = f"SELECT * FROM v_actions {_OF_TICKET} ORDER BY due_at IS NULL, due_at, action_id"  # noqa: S608
 _WRITES = f"SELECT * FROM v_writes {_OF_TICKET} ORDER BY seq"  # noqa: S608
 _JOINED = f"SELECT DISTINCT other_source AS source, other_ticket_id AS ticket_id FROM v_joined {_OF_TICKET}"  # noqa: S608
+_DISAGREEMENTS = f"SELECT * FROM v_disagreements {_OF_TICKET} ORDER BY field <> 'stage', field"  # noqa: S608
 _PARTS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     (
         "What happened",
@@ -93,6 +94,7 @@ def record(asked: PageQuery) -> dict[str, Any] | None:
         "quarantined": next((found["reason"] for found in asked.rows(_QUARANTINED, own)), None),
         "presence": PRESENCES.get(ticket.get("presence", ""), ""),
         "others": [_other(other) for other in others],
+        "disagreements": asked.rows(_DISAGREEMENTS, own),
         "late": asked.times.late(row.get("due_at")) if row and not row["implemented_at"] else "",
         "dates": [(label, row[name]) for name, label in _DATES if row.get(name)],
         "parts": [(title, shown) for title, names in _PARTS if (shown := _filled(row, names))],

@@ -73,6 +73,30 @@ def test_one_sync_moves_the_warning_when_the_link_comes_and_when_it_goes(make_ha
     assert not [note for note in picture["notes"] if "are clear" in note]
 
 
+def test_tickets_that_disagree_are_a_quiet_finding_and_both_values_are_shown(make_harness: MakeHarness) -> None:
+    """Rule 38 opens on the primary without a text on a ticket; explain and view name both sides; it clears."""
+    harness = make_harness("jira", "servicenow", rules=("joined-tickets-disagree",))
+    harness.create_clean("jira", "broken")
+    harness.create_clean("servicenow", "duplicate")
+    _name_duplicate(harness)
+    harness.play_event("servicenow", "duplicate", ChangeStage("contained"))
+    harness.sync()
+    assert _states(harness) == {"jira": "open"}
+    assert harness.writes() == []
+    keys = harness.key("jira", "broken"), harness.key("servicenow", "duplicate")
+    said = harness.run("explain", keys[0]).out
+    assert f"disagree on stage: jira:{keys[0]} has “identified”, servicenow:{keys[1]} has “contained”" in said
+    assert "breach" in said
+    assert ("stage", "identified", keys[1], "contained") in {
+        (row["field"], row["value"], row["other_ticket_key"], row["other_value"])
+        for row in harness.rows("v_disagreements")
+    }
+    harness.play_event("jira", "broken", ChangeStage("contained"))
+    _a_day_later(harness)
+    assert _states(harness) == {"jira": "cleared"}
+    assert "stage" not in {row["field"] for row in harness.rows("v_disagreements")}
+
+
 @pytest.mark.parametrize("fate", ["quarantined", "deleted", "never there"])
 def test_while_the_duplicate_is_unread_nothing_opens_and_nothing_clears(make_harness: MakeHarness, fate: str) -> None:
     """A repair on the primary alone is not enough: the duplicate may contradict it."""

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from capa_sync.mapping import BoundMapping, join
-from capa_sync.model.record import CapaRecord, Stage
+from capa_sync.model.disagreement import disagreements
+from capa_sync.model.record import CapaRecord, Disagreement, Stage
 from capa_sync.model.ticket import RawComment
 from capa_sync.model.values import EMPTY, Value, ValueState
 from tests.unit.mapping.world import BY_STATUS, T0, bound_to, record, rows, ticket, user
@@ -54,6 +55,42 @@ def test_the_joined_record_is_the_primarys(bound: BoundMapping) -> None:
     assert found.also == (("servicenow", "s1", "ISS1"),)
     assert {row.new.data for row in found.timeline if row.field == "stage"} == {"planned"}
     assert found.unread_join == ""
+
+
+def test_what_both_tickets_hold_and_hold_differently_is_a_disagreement(bound: BoundMapping) -> None:
+    """Stage first; case and spaces count as nothing, nor what one ticket alone holds, nor a pointing stage."""
+    primary = record(bound, ticket({"status": BY_STATUS["In Action"], "c1": CAUSE, "c2": "Accounts  disabled"}))
+    same = other_record(bound, {"status": BY_STATUS["In Action"], "c2": "accounts disabled"})
+    assert join(primary, [same]).disagreements == ()
+    other = other_record(bound, {"status": BY_STATUS["Closed"], "c1": "Nobody asked", "c2": "Accounts disabled"})
+    ours, theirs = ("jira", "CAPA-1"), ("servicenow", "ISS1")
+    assert join(primary, [other]).disagreements == (
+        Disagreement("stage", "planned", ours, theirs, "closed"),
+        Disagreement("root_cause", CAUSE, ours, theirs, "Nobody asked"),
+    )
+    pointing = replace(other, stage=Stage.DUPLICATE)
+    assert [found.field for found in join(primary, [pointing]).disagreements] == ["root_cause"]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "differ"),
+    [
+        (date(2026, 3, 2), datetime(2026, 3, 2, 23, tzinfo=UTC), False),
+        (date(2026, 3, 2), datetime(2026, 3, 3, 0, tzinfo=UTC), True),
+        (datetime(2026, 3, 2, 9, tzinfo=UTC), datetime(2026, 3, 2, 10, tzinfo=UTC), True),
+        (("A.5.18", "AC-03"), ("AC-03", "a.5.18"), False),
+        (("A.5.18",), ("A.5.18", "AC-03"), True),
+    ],
+)
+def test_a_day_is_every_instant_of_it_and_a_list_has_no_order(
+    bound: BoundMapping, one: Any, other: Any, differ: bool
+) -> None:
+    """Dates without a time, and lists that two trackers keep in another order, contradict nothing."""
+    own = record(bound, ticket({}))
+    records = [
+        replace(own, fields={**own.fields, "detected_at": Value(ValueState.FILLED, data)}) for data in (one, other)
+    ]
+    assert bool(disagreements(records)) is differ
 
 
 def test_the_histories_are_one_history_in_order(bound: BoundMapping) -> None:

@@ -172,11 +172,12 @@ def test_a_record_is_one_timeline_with_the_entries_behind_its_findings(world: Re
 
 
 def test_a_joined_record_shows_both_tickets(world: RegisterPage) -> None:
-    """Each page leads to the other; the timeline names the ticket of each change."""
+    """Each page leads to the other; the timeline names the ticket of each change, a table both of their values."""
     primary = text_of(world, f"record?source={SOURCE}&ticket=7")
     assert "The same nonconformity as PRB001 on servicenow" in primary
     assert "Both are counted once, here." in primary
     assert "on PRB001" in primary
+    assert re.search(r"Where the tickets disagree 1 .*root cause No owner CAPA-7 .* PRB001", primary)
     assert "It is judged and counted there." in text_of(world, f"record?source={OTHER}&ticket=aa")
 
 

@@ -9,9 +9,10 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from capa_sync.model.finding import FindingState, Outcome, Severity, Verdict
-from capa_sync.model.record import Action, ActionKind, ActionOrigin
+from capa_sync.model.record import Action, ActionKind, ActionOrigin, Disagreement
 from capa_sync.model.values import Value, ValueState
 from capa_sync.store import Register, open_register
+from capa_sync.store.judged_rows import disagreement_row
 from tests.unit.store.fake_parser import DAY, PARSER, SOURCE, T0, FakeTicket, page
 from tests.unit.store.writes import write
 from tests.unit.web.conftest import HOSTILE, SECRET
@@ -102,6 +103,12 @@ def _mirror(register: Register) -> None:
     register.tickets.commit_page(OTHER, page(twin.reading()), T0, run, PARSER)
     register.runs.finish(run, T0 - 2 * DAY, ok=True, as_of=T0 - 2 * DAY)
     register.records.save_join(SOURCE, "7", OTHER, "PRB001")
+    ours, theirs = (SOURCE, "CAPA-7"), (OTHER, "PRB001")
+    rows = {
+        "7": [disagreement_row(SOURCE, "7", Disagreement("root_cause", "No owner", ours, theirs, HOSTILE))],
+        "2": [disagreement_row(SOURCE, "2", Disagreement("root_cause", SECRET, ours, theirs, SECRET))],
+    }
+    register.records.replace_disagreements(SOURCE, rows)
 
 
 def _judge(register: Register) -> None:
