@@ -24,7 +24,9 @@ from ruamel.yaml.events import (
 )
 from ruamel.yaml.nodes import Node, ScalarNode
 from ruamel.yaml.parser import Parser, RoundTripParser
+from ruamel.yaml.tag import Tag
 
+from capa_sync.yaml_nodes import Limits, NotPlain, plain_nodes
 from capa_sync.yaml_syntax import Mistake, is_curly, mistake_in
 
 LARGEST = 384 * 1_024
@@ -33,6 +35,7 @@ MOST_ENTRIES = 40_000
 DEEPEST = 20
 LONGEST_TEXT = 20_000
 LONGEST_NUMBER = 40
+_LIMITS = Limits(DEEPEST, MOST_ENTRIES, LONGEST_TEXT, LONGEST_NUMBER)
 _OPENING = (MappingStartEvent, SequenceStartEvent)
 _CLOSING = (MappingEndEvent, SequenceEndEvent)
 _UNREADABLE = (ValueError, TypeError, LookupError, ArithmeticError, AttributeError, RecursionError)
@@ -143,7 +146,11 @@ class _CarefulConstructor(RoundTripConstructor):
             raise _refused(what, "correct it, or put it in quotes if it is a text", node.start_mark) from None
 
     def check_mapping_key(self, _node: Any, key_node: Any, mapping: Any, key: Any, _value: Any) -> bool:
-        if key not in mapping:
+        try:
+            is_new = key not in mapping
+        except TypeError:  # a list within a list
+            raise _refused(*NO_WORD, key_node.start_mark) from None
+        if is_new:
             return True
         first = mapping.lc.key(key)[0] + 1
         twice = Mistake(key_node.start_mark.line + 1, TWICE, f"keep one of them; the first is on line {first}")
@@ -152,6 +159,7 @@ class _CarefulConstructor(RoundTripConstructor):
 
 
 TWICE = "a key stands here twice"
+NO_WORD = ("a key must be a word", "put a text that begins with [ or { in quotes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +177,17 @@ def load_with_lines(text: str) -> Loaded:
         Refused: it is no YAML, or beyond the limits.
     """
     yaml = YAML(typ="rt")
+    yaml.Constructor = _CarefulConstructor
+    try:
+        node = plain_nodes(text, _LIMITS, yaml.resolver.resolve)
+        data = yaml.constructor.construct_document(node) if node is not None else None
+    except (NotPlain, YAMLError):
+        return _load_carefully(text)
+    return Loaded(data, yaml.constructor.mistakes)
+
+
+def _load_carefully(text: str) -> Loaded:
+    yaml = YAML(typ="rt")
     yaml.Parser = _BoundedRoundTripParser
     yaml.Constructor = _CarefulConstructor
     try:
@@ -182,6 +201,21 @@ def load_with_lines(text: str) -> Loaded:
 
 def compose(text: str) -> Node | None:
     """Return a document's nodes without values made from them; None if it is empty. Raises like `load_with_lines`."""
+    try:
+        return plain_nodes(text, _LIMITS, _no_tag)
+    except NotPlain:
+        return _compose_carefully(text)
+
+
+_TEXT = Tag(suffix="tag:yaml.org,2002:str")
+
+
+def _no_tag(*_value: Any) -> Tag:
+    """Nobody reads the tags of composed nodes."""
+    return _TEXT
+
+
+def _compose_carefully(text: str) -> Node | None:
     yaml = YAML(typ="safe", pure=True)
     yaml.Parser = _BoundedParser
     try:

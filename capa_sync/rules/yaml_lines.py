@@ -13,7 +13,7 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from capa_sync.errors import Problem
 from capa_sync.yaml_syntax import is_curly
-from capa_sync.yamlfiles import CURLY_QUOTES, Refused, compose
+from capa_sync.yamlfiles import CURLY_QUOTES, NO_WORD, Refused, compose
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ def _table(node: MappingNode, problems: Problems) -> YamlTable:
     for key_node, value_node in node.value:
         key = Text(str(key_node.value), key_node.start_mark.line + 1)
         if not isinstance(key_node, ScalarNode):
-            problems.add(key.line, "a key must be a word", "put a text that begins with [ or { in quotes")
+            problems.add(key.line, *NO_WORD)
         elif key.value in lines:
             problems.add(key.line, f"'{key.value}' stands here twice, first on line {lines[key.value]}", "keep one")
         else:

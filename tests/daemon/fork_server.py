@@ -24,7 +24,6 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -233,27 +232,23 @@ class _Parsed:
     """Files that were parsed before a child is forked; it finds a copy here, and parses any other text itself."""
 
     def __init__(self) -> None:
-        from ruamel.yaml import YAML
+        from capa_sync.mapping import reading
+        from capa_sync.rules import yaml_lines
 
-        self._parsers = {"compose": YAML.compose, "load": YAML.load}  # as rules and as mappings are read
-        self._made = {"compose": partial(YAML, typ="safe", pure=True), "load": partial(YAML, typ="rt")}
         self._known: dict[tuple[str, str], Any] = {}
-        for way in self._parsers:
-            setattr(YAML, way, self._shortcut(way))
+        self._parsers = {"rules": yaml_lines.compose, "mappings": reading.load_with_lines}
+        yaml_lines.compose = self._shortcut("rules")
+        reading.load_with_lines = self._shortcut("mappings")
 
-    def _shortcut(self, way: str) -> Any:
-        def parse(yaml: Any, text: Any) -> Any:
-            found = self._known.get((way, text)) if isinstance(text, str) else None
-            return self._parsers[way](yaml, text) if found is None else found
-
-        return parse
+    def _shortcut(self, kind: str) -> Any:
+        return lambda text: self._known.get((kind, text)) or self._parsers[kind](text)
 
     def learn(self, file: str) -> None:
         """Parse a file of rules or a mapping, unless its text is known."""
         text = Path(file).read_text(encoding="utf-8")
-        way = "compose" if Path(file).parent.name == "rules" else "load"
-        if (way, text) not in self._known:
-            self._known[way, text] = self._parsers[way](self._made[way](), text)
+        kind = "rules" if Path(file).parent.name == "rules" else "mappings"
+        if (kind, text) not in self._known:
+            self._known[kind, text] = self._parsers[kind](text)
 
 
 def _send(message: Mapping[str, int]) -> None:
