@@ -37,8 +37,8 @@ _ODD_IN_FLOW = re.compile(r"\?|^:|:(?![0-9A-Za-z])")
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
-    """Limits of a file: depth, entries, characters of a text, and of a word that begins with a digit."""
+class YamlLimits:
+    """YamlLimits of a file: depth, entries, characters of a text, and of a word that begins with a digit."""
 
     depth: int
     entries: int
@@ -54,7 +54,7 @@ Resolve = Callable[[type[Node], str | None, tuple[bool, bool]], Tag]
 """Returns the tag of a value, as the resolvers of ruamel do."""
 
 
-def plain_nodes(text: str, limits: Limits, resolve: Resolve) -> Node | None:
+def plain_nodes(text: str, limits: YamlLimits, resolve: Resolve) -> Node | None:
     """Return the nodes of a plain YAML text; None if it is empty.
 
     Raises:
@@ -72,7 +72,7 @@ def plain_nodes(text: str, limits: Limits, resolve: Resolve) -> Node | None:
 class _Composer:
     """Makes nodes of the parser's events."""
 
-    def __init__(self, parser: Any, limits: Limits, resolve: Resolve) -> None:
+    def __init__(self, parser: Any, limits: YamlLimits, resolve: Resolve) -> None:
         self._next = parser.get_event
         self._limits = limits
         self._resolve = resolve

@@ -26,7 +26,7 @@ from ruamel.yaml.nodes import Node, ScalarNode
 from ruamel.yaml.parser import Parser, RoundTripParser
 from ruamel.yaml.tag import Tag
 
-from capa_sync.yaml_nodes import Limits, NotPlain, plain_nodes
+from capa_sync.yaml_nodes import NotPlain, YamlLimits, plain_nodes
 from capa_sync.yaml_syntax import Mistake, is_curly, mistake_in
 
 LARGEST = 384 * 1_024
@@ -35,7 +35,7 @@ MOST_ENTRIES = 40_000
 DEEPEST = 20
 LONGEST_TEXT = 20_000
 LONGEST_NUMBER = 40
-_LIMITS = Limits(DEEPEST, MOST_ENTRIES, LONGEST_TEXT, LONGEST_NUMBER)
+_LIMITS = YamlLimits(DEEPEST, MOST_ENTRIES, LONGEST_TEXT, LONGEST_NUMBER)
 _OPENING = (MappingStartEvent, SequenceStartEvent)
 _CLOSING = (MappingEndEvent, SequenceEndEvent)
 _UNREADABLE = (ValueError, TypeError, LookupError, ArithmeticError, AttributeError, RecursionError)

@@ -139,7 +139,7 @@ def test_a_list_of_lists_as_a_key_is_a_mistake_with_its_line() -> None:
 
 def test_the_quick_reader_stops_at_each_limit() -> None:
     """The careful parser then says which limit it is."""
-    narrow = yaml_nodes.Limits(depth=2, entries=4, text=5, number=3)
+    narrow = yaml_nodes.YamlLimits(depth=2, entries=4, text=5, number=3)
     assert yaml_nodes.plain_nodes("[abcde, [b]]", narrow, yamlfiles._no_tag) is not None
     for text in ("[[[a]]]", "[a, b, c, d]", "[abcdef]", "[1234]"):
         with pytest.raises(yaml_nodes.NotPlain):
