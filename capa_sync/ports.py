@@ -18,6 +18,7 @@ from typing import Any, Protocol
 from capa_sync.model.inspection import Inspection
 from capa_sync.model.settings import ChildSpec
 from capa_sync.model.ticket import (
+    Account,
     Census,
     Cursor,
     Located,
@@ -68,6 +69,22 @@ class Source(Protocol):
 
     def identify(self) -> SiteFacts:
         """Sign in, check that the account is ours, and read the site facts. Raises Authentication."""
+        ...
+
+    @property
+    def accounts_at_once(self) -> int:
+        """How many accounts one cycle may ask about (`read_accounts`)."""
+        ...
+
+    def new_accounts(self) -> Sequence[Account]:
+        """Return the accounts that answers since the last call showed for the first time or in another state."""
+        ...
+
+    def read_accounts(self, ids: Sequence[str]) -> Sequence[Account]:
+        """Ask about these accounts, many at once where the tracker allows it; return those that it shows.
+
+        Raises AccessDenied where our account may not read accounts.
+        """
         ...
 
     def read_changes(self, cursor: Cursor, *, full: bool = False) -> Iterator[Page]:

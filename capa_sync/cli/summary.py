@@ -51,7 +51,10 @@ def summary_of(runtime: Runtime, results: Sequence[CycleResult]) -> dict[str, An
         "rights": [
             f"{context.name}: {right}"
             for context in runtime.contexts.values()
-            for right in (context.facts.missing_rights if context.facts is not None else ())
+            for right in (
+                *(context.facts.missing_rights if context.facts is not None else ()),
+                *context.closed_rights,
+            )
         ],
         "checks": {} if findings else register.reports.checks(),  # needed only when there are no findings
         "cannot_tell": register.reports.cannot_tell(),

@@ -12,6 +12,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
+from capa_sync.daemon.accounts import learn_unknown_accounts
 from capa_sync.daemon.census import note_lost_access, take_census_when_due
 from capa_sync.daemon.clocks import (
     by_the_tracker,
@@ -139,6 +140,7 @@ def run_hinted(runtime: Runtime, context: SourceContext, ids: Sequence[str]) -> 
 def _read_hinted(runtime: Runtime, context: SourceContext, result: CycleResult, ids: Sequence[str]) -> None:
     """First step after hints: read the named tickets into the mirror."""
     result.counts["read"] = read_hinted(runtime, context, ids)
+    _learn_accounts(runtime, context)
 
 
 def _read(runtime: Runtime, context: SourceContext, result: CycleResult, is_forced: bool) -> None:
@@ -155,6 +157,14 @@ def _read(runtime: Runtime, context: SourceContext, result: CycleResult, is_forc
         note_lost_access(runtime, context, result.started_at, fault)
         raise
     result.counts["vanished"] = take_census_when_due(runtime, context, result.started_at, force=is_forced)
+    _learn_accounts(runtime, context)
+
+
+def _learn_accounts(runtime: Runtime, context: SourceContext) -> None:
+    """End of reading: learn who is active. Tickets are judged without it where the tracker does not answer."""
+    fault = learn_unknown_accounts(runtime, context, runtime.clock.now())
+    if isinstance(fault, NotBefore | Retryable):
+        _stay_away(runtime, context, fault)
 
 
 def _pass_on(runtime: Runtime, context: SourceContext) -> None:

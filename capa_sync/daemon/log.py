@@ -30,6 +30,7 @@ class LogAction(StrEnum):
     PRESENCE_CHANGED = "presence_changed"
     PRESENCE_ALARM = "presence_alarm"
     RIGHT_MISSING = "right_missing"
+    ACCOUNTS_UNREAD = "accounts_unread"
     FIELD_DRIFTED = "field_drifted"
     MAPPING_PROBLEM = "mapping_problem"
     WAIVERS_PROBLEM = "waivers_problem"

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from capa_sync.daemon.accounts import note_persons, refresh_accounts
 from capa_sync.daemon.known_site import lacks_something, merged, never_emptied
 from capa_sync.daemon.log import LogAction, log
 from capa_sync.daemon.runtime import Runtime, SourceContext
 from capa_sync.daemon.taking import commit_page
 from capa_sync.errors import Fatal, SourceError
-from capa_sync.mapping import BoundMapping, bind, persons_of
+from capa_sync.mapping import BoundMapping, bind
 from capa_sync.model.ticket import Page, SiteFacts
 from capa_sync.store import FULL
 
@@ -46,19 +47,23 @@ def sign_in(runtime: Runtime, context: SourceContext, now: datetime) -> None:
         return
     stored = runtime.register.facts
     facts = _identified(context, stored.load(context.name))
+    runtime.register.accounts.show(context.name, facts.accounts, now)
+    refresh_accounts(runtime, context, now)
+    facts = replace(facts, accounts=(), account_version=runtime.register.accounts.version(context.name))
+    rights = (*facts.missing_rights, *context.closed_rights)
     with runtime.register.transaction():
         stored.declare(context.name, context.kind.name, context.url)
-        stored.save(context.name, facts, now)
+        stored.save(context.name, replace(facts, missing_rights=rights), now)
         # every account ever seen counts: a new process must not conclude that accounts were removed
         bound = bind(context.mapping, stored.load(context.name) or facts, stored.pins(context.name))
         for field, tracker_field in bound.pins.items():
             stored.pin(context.name, field, tracker_field)
-        note_persons(runtime, context)
+        note_persons(runtime.register, context)
     for right in (
         facts.missing_rights if context.facts is None or facts.missing_rights != context.facts.missing_rights else ()
     ):
         log(LogAction.RIGHT_MISSING, level="warning", source=context.name, problem=right)
-    context.facts, context.bound, context.facts_at = facts, bound, now
+    context.facts, context.bound, context.facts_at, context.accounts_mark = facts, bound, now, None
     context.clock_skew = facts.server_time - runtime.clock.now() if facts.server_time is not None else timedelta(0)
     _log_mapping(context, bound)
 
@@ -86,13 +91,6 @@ def _identified(context: SourceContext, known: SiteFacts | None) -> SiteFacts:
         return facts
     facts = merged(facts, context.source.identify())
     return facts if known is None else never_emptied(facts, known)
-
-
-def note_persons(runtime: Runtime, context: SourceContext) -> None:
-    """Store in the register which persons own the source's accounts, by people file and tracker."""
-    facts = runtime.register.facts.load(context.name)
-    accounts = facts.accounts if facts is not None else ()
-    runtime.register.facts.know_persons(context.name, persons_of(context.name, context.mapping.people, accounts))
 
 
 def sweep_into_mirror(runtime: Runtime, context: SourceContext, now: datetime, *, at_once: bool) -> int:

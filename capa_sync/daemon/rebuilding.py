@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from capa_sync.daemon.accounts import note_persons
 from capa_sync.daemon.judging import judge_due_tickets, pass_to_primaries
-from capa_sync.daemon.reading import note_persons
 from capa_sync.daemon.roles import settle_all_roles
 from capa_sync.daemon.runtime import Runtime, SourceContext
 from capa_sync.daemon.writing import note_plan_times
@@ -20,7 +20,7 @@ def rebuild_derived(runtime: Runtime) -> dict[str, int]:
     with register.transaction():
         register.drop_derived()
         for name, context in runtime.contexts.items():
-            note_persons(runtime, context)
+            note_persons(runtime.register, context)
             register.tickets.rebuild(name, context.source.parser())
             settle_all_roles(runtime, context, now)
             register.queue.want_judging(name, register.tickets.record_ids(name), now)

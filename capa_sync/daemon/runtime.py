@@ -54,6 +54,9 @@ class SourceContext:
         notes: where the mapping does not fit the settings.
         logged: mapping problems that this process has logged; they are not repeated at each sign-in.
         url: address of the tracker for people. scope: what is read there (the query), in words for people.
+        accounts_mark: the state of the register's accounts that `bound` knows; None: those of the sign-in.
+        accounts_not_before: when accounts may be asked about again after a fault.
+        closed_rights: rights that showed to be missing after the sign-in; for people.
         waivers_taken: digest of the waivers file as this process took it last.
         clock_skew: the tracker's clock minus ours, as last seen. max_clock_skew: the largest skew at which we judge.
     """
@@ -81,6 +84,9 @@ class SourceContext:
     clock_skew: timedelta = timedelta(0)
     max_clock_skew: timedelta = timedelta(minutes=10)
     waivers_taken: str | None = None
+    accounts_mark: tuple[int, int] | None = None
+    accounts_not_before: datetime | None = None
+    closed_rights: tuple[str, ...] = ()
 
     def inputs(self) -> SourceInputs:
         """Return what the pipeline reads of this source, as it is now."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from capa_sync.daemon.accounts import take_shown_accounts
 from capa_sync.daemon.log import LogAction, log
 from capa_sync.daemon.presence_log import log_presences
 from capa_sync.daemon.roles import linked_by, settle_roles
@@ -18,6 +19,7 @@ def commit_page(runtime: Runtime, context: SourceContext, run: int, page: Page) 
     Raises RegisterUnavailable; then neither the page nor its cursor is stored.
     """
     runtime.checkpoint("before-page-commit")
+    take_shown_accounts(runtime, context)  # before the page: an account without its ticket does no harm
     returning = runtime.register.tickets.gone_among(context.name, [reading.ticket.id for reading in page.readings])
     try:
         changed, news = _commit(runtime, context, run, page)

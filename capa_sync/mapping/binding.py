@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from capa_sync.errors import Problem
 from capa_sync.mapping.entries import ACTION_FIELDS
@@ -18,7 +18,7 @@ from capa_sync.mapping.texts import fold
 from capa_sync.mapping.values import Converter, constant, converter
 from capa_sync.model.catalogue import FIELDS, FieldSpec
 from capa_sync.model.record import ActionKind
-from capa_sync.model.ticket import FieldDef, SiteFacts
+from capa_sync.model.ticket import Account, FieldDef, SiteFacts
 from capa_sync.model.values import EMPTY, Value, ValueState
 
 
@@ -105,6 +105,13 @@ class BoundMapping:
     blank_values: Mapping[str, Value]
     provenance: str
     _directories: dict[tuple[str, str], tuple[People, PeopleDirectory]] = field(default_factory=dict, compare=False)
+
+    def with_accounts(self, accounts: tuple[Account, ...]) -> BoundMapping:
+        """Return the same mapping with these accounts of the site.
+
+        The hash stays: it holds the version of the accounts as of the sign-in (`SiteFacts.account_version`).
+        """
+        return replace(self, facts=replace(self.facts, accounts=accounts), _directories={})
 
     def directory(self, source: str, people: People, own: str) -> PeopleDirectory:
         """Return the people directory of a source; it is made once."""
@@ -292,7 +299,7 @@ def _bound_hash(mapping: MappingFile, facts: SiteFacts, site: SiteFields) -> str
             for pinned in facts.fields
             if pinned.id in pins.values()
         ),
-        sorted((account.id, account.name, str(account.active)) for account in facts.accounts),
+        facts.account_version,
         facts.me.id,
         facts.absent_is_empty,
         facts.history_readable,

@@ -11,6 +11,7 @@ import orjson
 from pydantic import TypeAdapter
 
 from capa_sync.model.ticket import SiteFacts
+from capa_sync.store.accounts import Accounts
 from capa_sync.store.columns import instant_text, json_text
 from capa_sync.store.database import Database
 
@@ -23,6 +24,7 @@ class Facts:
 
     def __init__(self, db: Database) -> None:
         self._db = db
+        self._accounts = Accounts(db)
 
     def declare(self, source: str, kind: str, url: str) -> None:
         """Record that the settings name this source; `kind` is the name of its kind, such as `jira`."""
@@ -41,18 +43,16 @@ class Facts:
 
         Earlier accounts stay when `facts` does not repeat them. The tracker's clock time is not stored.
         """
-        before = self.load(source)
-        known = {account.id: account for account in (before.accounts if before else ())}
-        known |= {account.id: account for account in facts.accounts}
+        is_news = self._accounts.show(source, facts.accounts, at)
         facts = replace(
             facts,
             fields=tuple(sorted(facts.fields, key=_ID)),
             statuses=tuple(sorted(facts.statuses, key=_ID)),
-            accounts=tuple(known[wanted] for wanted in sorted(known)),
+            accounts=(),
             server_time=None,
         )
-        if facts == before:
-            return False
+        if facts == self._stored(source):
+            return is_news
         self._db.execute(
             """INSERT INTO site VALUES (?,?,?) ON CONFLICT (source) DO UPDATE
             SET facts = excluded.facts, changed_at = excluded.changed_at""",
@@ -61,7 +61,11 @@ class Facts:
         return True
 
     def load(self, source: str) -> SiteFacts | None:
-        """Return the stored facts, None before the first contact."""
+        """Return the stored facts with all accounts, None before the first contact."""
+        facts = self._stored(source)
+        return None if facts is None else replace(facts, accounts=self._accounts.all(source))
+
+    def _stored(self, source: str) -> SiteFacts | None:
         stored = self._db.value("SELECT facts FROM site WHERE source = ?", (source,))
         return None if stored is None else _FACTS.validate_json(stored)
 

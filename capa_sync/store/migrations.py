@@ -26,6 +26,7 @@ PRIMARY: tuple[str, ...] = (
     "hold",
     "endpoint_hold",
     "site",
+    "tracker_account",
     "pin",
     "mirror",
     "part",
@@ -515,5 +516,24 @@ def disagreement(db: Any) -> None:
                 at_key TEXT NOT NULL, other_source TEXT, other_key TEXT, other_value TEXT NOT NULL,
                 PRIMARY KEY (source, ticket_id, field, other_source, other_key))""",
             "DELETE FROM milestone WHERE name = 'judged_with' AND EXISTS (SELECT 1 FROM joined)",
+        ),
+    )
+
+
+@STEPS(name="0025_tracker_accounts")
+def tracker_accounts(db: Any) -> None:
+    """Store each account of a tracker in a row of its own, with when the tracker was asked about it."""
+    _run_all(
+        db,
+        (
+            """CREATE TABLE tracker_account (
+                source TEXT, account TEXT, name TEXT NOT NULL, active INTEGER, aliases TEXT NOT NULL, asked_at TEXT,
+                changes INTEGER NOT NULL, PRIMARY KEY (source, account)) WITHOUT ROWID""",
+            """INSERT OR IGNORE INTO tracker_account
+                SELECT source, json_extract(value, '$.id'), json_extract(value, '$.name'),
+                    json_extract(value, '$.active'), json_extract(value, '$.aliases'),
+                    iif(json_extract(value, '$.active') IS NULL, NULL, changed_at), 0
+                FROM site, json_each(site.facts, '$.accounts')""",
+            "UPDATE site SET facts = json_set(facts, '$.accounts', json('[]'))",
         ),
     )

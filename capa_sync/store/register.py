@@ -13,6 +13,7 @@ from typing import Self
 from capa_sync.errors import RegisterUnavailable
 from capa_sync.model.selection import ExportSelection
 from capa_sync.ports import Parser
+from capa_sync.store.accounts import Accounts
 from capa_sync.store.ahead import take_back_future
 from capa_sync.store.batch import TicketBatch
 from capa_sync.store.columns import instant_text
@@ -48,8 +49,8 @@ class Register:
 
     Attributes:
         path: the file. id: random id given at creation, used in markers; a copy has the same id.
-        tickets, runs, facts, findings, outbox, requests, halts, records, queue, reports, roles, waivers, checks,
-            verdict_sets, standings: its parts, each for a group of tables.
+        tickets, runs, facts, accounts, findings, outbox, requests, halts, records, queue, reports, roles, waivers,
+            checks, verdict_sets, standings: its parts, each for a group of tables.
     """
 
     def __init__(self, db: Database) -> None:
@@ -59,6 +60,7 @@ class Register:
         self.tickets = Tickets(db)
         self.runs = Runs(db)
         self.facts = Facts(db)
+        self.accounts = Accounts(db)
         self.findings = Findings(db)
         self.outbox = SqlOutbox(db)
         self.requests = Requests(db)

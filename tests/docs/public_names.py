@@ -179,6 +179,7 @@ UNPRINTED = frozenset(
         "plan": "older_wording.*",
         "sync": "sources[].undelivered sources[].stamped_ahead",
         "demo": "trackers trackers.* look_at",
+        "rules coverage": "sources[].rules[].reasons[].reason sources[].rules[].reasons[].tickets",
         "waive": "state source ticket rule until",
         "preview": """rules[].rule rules[].applied rules[].applied_before tickets[].source tickets[].ticket
             tickets[].rule tickets[].mode tickets[].what tickets[].severity tickets[].severity_before

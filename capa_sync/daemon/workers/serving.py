@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from multiprocessing.connection import Connection
 
+from capa_sync.daemon.accounts import use_known_accounts
 from capa_sync.daemon.outcome import Outcome
 from capa_sync.daemon.pipeline import Pipeline
 from capa_sync.daemon.runtime import Runtime
@@ -38,6 +39,7 @@ def evaluate_for(runtime: Runtime, task: Task, speculation: SpeculativeResults) 
     The outcomes of a speculative batch are kept here, and the answer is an empty list; None when there is no room.
     """
     basis = task.basis
+    use_known_accounts(runtime.register, runtime.contexts[basis.source])
     inputs = runtime.inputs(runtime.contexts[basis.source], task.now)
     if basis_of(inputs).known_by != basis.known_by:
         return None

@@ -60,11 +60,12 @@ def one_user(site: JiraSite, call: JiraCall) -> Reply:
 
 
 def many_users(site: JiraSite, call: JiraCall) -> Reply:
-    """`GET /user/bulk?accountId=…&accountId=…` (Cloud)."""
+    """`GET /user/bulk?accountId=…&accountId=…` (Cloud): ten users unless `maxResults` says how many."""
     wanted = set(call.many("accountId"))
     found = [_user_json(call, user) for user in site.state.users.values() if user.account in wanted]
-    page = {"startAt": 0, "maxResults": 200, "total": len(found), "isLast": True, "values": found}
-    return Reply(200, page)
+    start, size = call.number("startAt", 0), call.number("maxResults", 10)
+    page = {"startAt": start, "maxResults": size, "total": len(found), "isLast": start + size >= len(found)}
+    return Reply(200, {**page, "values": found[start : start + size]})
 
 
 def search_users(site: JiraSite, call: JiraCall) -> Reply:

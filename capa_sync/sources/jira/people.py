@@ -1,11 +1,21 @@
-"""Collects the user accounts that Jira's answers contain."""
+"""Collects the user accounts that Jira's answers contain, and asks about accounts."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from capa_sync.errors import BadAnswer
 from capa_sync.model.ticket import Account
+from capa_sync.sources.jira.client import JiraClient
+from capa_sync.sources.jira.history import chunks
 from capa_sync.sources.jira.values import account_of, clean
+
+_PAGE = 100
+"""Accounts named in one request; Jira Cloud returns ten of them unless it is told how many."""
+MOST_IN_BULK = 1000
+MOST_ONE_BY_ONE = 25
+"""Accounts asked about in one cycle: ten requests on Cloud, one for each account on Data Center (docs/jira.md)."""
 
 
 class JiraAccounts:
@@ -13,20 +23,36 @@ class JiraAccounts:
 
     def __init__(self) -> None:
         self._known: dict[str, Account] = {}
+        self._new: dict[str, Account] = {}
 
     def meet(self, user: Any) -> None:
-        """Note a user object; anything else is ignored."""
+        """Note a user object, or those in a list; anything else is ignored."""
+        if isinstance(user, list):
+            for item in user:
+                self.meet(item)
         if not isinstance(user, dict):
             return
         id_ = account_of(user)
         known = self._known.get(id_)
         active = user.get("active")
         if id_ and (known is None or (active is not None and known.active is not active)):
-            self._known[id_] = read_account(user)
+            self._known[id_] = self._new[id_] = read_account(user)
+
+    def meet_in(self, fields: Mapping[str, Any]) -> None:
+        """Note every user object among a ticket's values."""
+        for value in fields.values():
+            first = value[0] if isinstance(value, list) and value else value
+            if isinstance(first, dict) and ("accountId" in first or "displayName" in first):
+                self.meet(value)
 
     def all(self) -> tuple[Account, ...]:
         """Return all accounts seen, by id."""
         return tuple(self._known[id_] for id_ in sorted(self._known))
+
+    def take_new(self) -> list[Account]:
+        """Return the accounts that are new or differ since the last call."""
+        found, self._new = list(self._new.values()), {}
+        return found
 
 
 def read_account(user: dict[str, Any]) -> Account:
@@ -37,3 +63,27 @@ def read_account(user: dict[str, Any]) -> Account:
     return Account(
         id_, clean(str(user.get("displayName") or id_)), active if isinstance(active, bool) else None, aliases
     )
+
+
+def read_users(client: JiraClient, ids: Sequence[str]) -> list[dict[str, Any]]:
+    """Ask about accounts: many at once on Cloud, one by one on Data Center, which has no request for several.
+
+    Raises AccessDenied, and the other errors of `JiraClient.get`.
+    """
+    if client.is_cloud:
+        return [user for some in chunks(ids, _PAGE) for user in _bulk(client, some)]
+    found = (client.find("user", {"username": id_}) for id_ in ids)
+    return [user for user in found if isinstance(user, dict)]
+
+
+def _bulk(client: JiraClient, ids: Sequence[str]) -> Iterator[dict[str, Any]]:
+    start = 0
+    while start < len(ids):
+        page = client.get("user/bulk", {"accountId": list(ids), "startAt": start, "maxResults": _PAGE})
+        users = page.get("values") if isinstance(page, dict) else None
+        if not isinstance(users, list) or not all(isinstance(user, dict) for user in users):
+            raise BadAnswer(client.source, "user/bulk gives no list of users")
+        yield from users
+        start += len(users)
+        if not users or page.get("isLast", True):
+            return

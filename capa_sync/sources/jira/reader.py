@@ -10,7 +10,7 @@ from datetime import timedelta
 from capa_sync.errors import Skippable
 from capa_sync.model.clock import Clock
 from capa_sync.model.inspection import Inspection
-from capa_sync.model.ticket import Census, Cursor, Located, Page, Reading, SiteFacts
+from capa_sync.model.ticket import Account, Census, Cursor, Located, Page, Reading, SiteFacts
 from capa_sync.ports import EndpointHolds, MirrorLookup
 from capa_sync.sources.budget import Budget
 from capa_sync.sources.fence import fenced
@@ -25,7 +25,13 @@ from capa_sync.sources.jira.missing import locate, prove_gone
 from capa_sync.sources.jira.options import JiraOptions
 from capa_sync.sources.jira.out_of_scope import OutOfScope
 from capa_sync.sources.jira.parse import JiraParser
-from capa_sync.sources.jira.people import JiraAccounts
+from capa_sync.sources.jira.people import (
+    MOST_IN_BULK,
+    MOST_ONE_BY_ONE,
+    JiraAccounts,
+    read_account,
+    read_users,
+)
 from capa_sync.sources.jira.poll import Poll
 from capa_sync.sources.jira.query import ScopeQuery
 from capa_sync.sources.jira.related_reader import RelatedTicketReader, unknown
@@ -105,6 +111,23 @@ class JiraSource:
             site, out_of_scope, related_reader, sweeping, Poll(site, out_of_scope, related_reader, sweeping)
         )
         return facts
+
+    @property
+    def accounts_at_once(self) -> int:
+        """How many accounts one cycle may ask about; see `ports.Source`."""
+        return MOST_IN_BULK if self._client.is_cloud else MOST_ONE_BY_ONE
+
+    def new_accounts(self) -> Sequence[Account]:
+        """Return the accounts that answers showed since the last call; see `ports.Source`."""
+        return self._people.take_new()
+
+    @fenced
+    def read_accounts(self, ids: Sequence[str]) -> Sequence[Account]:
+        """Ask about these accounts; see `ports.Source`."""
+        users = read_users(self._client, ids)
+        for user in users:
+            self._people.meet(user)
+        return [read_account(user) for user in users]
 
     @fenced
     def read_changes(self, cursor: Cursor, *, full: bool = False) -> Iterator[Page]:

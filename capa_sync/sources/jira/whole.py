@@ -122,8 +122,7 @@ class Assembler:
     def _reading(
         self, draft: Draft, comments: list[Any], role: Role, children: list[dict[str, Any]] | None
     ) -> Reading:
-        for name in ("assignee", "reporter", "creator"):
-            self._people.meet(draft.fields.get(name))
+        self._people.meet_in(draft.fields)
         entries = [entry for _at, entry in draft.dated]
         ticket = self._parser.build(
             draft.issue, draft.dated, comments, children or (), history_complete=draft.is_complete

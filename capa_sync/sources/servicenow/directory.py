@@ -42,6 +42,7 @@ class InstanceDirectory:
     _users: dict[str, Account] = field(default_factory=dict)
     _user_ids: dict[str, str] = field(default_factory=dict)
     _no_users: set[str] = field(default_factory=set)
+    _new: dict[str, Account] = field(default_factory=dict)
 
     def who_am_i(self) -> Me:
         """Read our own user. Raises Authentication when the instance names none, or another one than before."""
@@ -107,9 +108,27 @@ class InstanceDirectory:
             sys_id, user_name, active = (value_of(row, c) for c in ("sys_id", "user_name", "active"))
             name = value_of(row, "name") or user_name
             aliases = (user_name,) if user_name else ()
-            self._users[sys_id] = Account(sys_id, name, active == "true" if active else None, aliases)
+            found = Account(sys_id, name, active == "true" if active else None, aliases)
+            if self._users.get(sys_id) != found:
+                self._users[sys_id] = self._new[sys_id] = found
             if user_name:
                 self._user_ids[user_name] = sys_id
+
+    def read_users(self, ids: Sequence[str]) -> list[Account]:
+        """Ask about users by sys_id, also about known ones; return those that the instance shows."""
+        wanted = sorted(filter(USER_ID.fullmatch, ids))
+        shown = [
+            row
+            for batch in batches(wanted)
+            for row in all_rows(self.client, "sys_user", one_of("sys_id", batch), _USER)
+        ]
+        self._keep_users(shown)
+        return [self._users[value_of(row, "sys_id")] for row in shown]
+
+    def take_new(self) -> list[Account]:
+        """Return the users that are new or differ since the last call."""
+        found, self._new = list(self._new.values()), {}
+        return found
 
     def user_id(self, user_name: str) -> str:
         """Return the sys_id of a user name, "" when it is unknown."""

@@ -15,7 +15,7 @@ from functools import partial
 from capa_sync.errors import Skippable
 from capa_sync.model.clock import Clock
 from capa_sync.model.inspection import Inspection
-from capa_sync.model.ticket import Census, Cursor, Located, Page, Reading, SiteFacts, Skip
+from capa_sync.model.ticket import Account, Census, Cursor, Located, Page, Reading, SiteFacts, Skip
 from capa_sync.ports import MirrorLookup
 from capa_sync.sources.fence import fenced
 from capa_sync.sources.servicenow.answers import value_of
@@ -107,6 +107,18 @@ class ServiceNowSource:
             asked = [slices.ask(partial(read, name=table)) for table in tables]
             slices.wait(slices.ask(partial(self._history.probe, self._options.table)))
             self.directory.keep_tables([slices.wait(facts) for facts in asked])
+
+    accounts_at_once = 1000
+    """Users asked about in one cycle: ten requests."""
+
+    def new_accounts(self) -> Sequence[Account]:
+        """Return the users that answers showed since the last call; see `ports.Source`."""
+        return self.directory.take_new()
+
+    @fenced
+    def read_accounts(self, ids: Sequence[str]) -> Sequence[Account]:
+        """Ask about these users; see `ports.Source`."""
+        return self.directory.read_users(ids)
 
     @fenced
     def read_changes(self, cursor: Cursor, *, full: bool = False) -> Iterator[Page]:
