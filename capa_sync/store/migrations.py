@@ -532,7 +532,7 @@ def tracker_accounts(db: Any) -> None:
             """INSERT OR IGNORE INTO tracker_account
                 SELECT source, json_extract(value, '$.id'), json_extract(value, '$.name'),
                     json_extract(value, '$.active'), json_extract(value, '$.aliases'),
-                    iif(json_extract(value, '$.active') IS NULL, NULL, changed_at), 0
+                    CASE WHEN json_extract(value, '$.active') IS NULL THEN NULL ELSE changed_at END, 0
                 FROM site, json_each(site.facts, '$.accounts')""",
             "UPDATE site SET facts = json_set(facts, '$.accounts', json('[]'))",
         ),
