@@ -103,6 +103,21 @@ class ChildTickets:
     are_named: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class HistoryFields:
+    """The fields under which a ticket's change history records what the ticket is, besides its values.
+
+    "" for what the history does not record.
+
+    Attributes:
+        type: of its type; parent: of the ticket that it is part of, by id; attachments: of files added and removed.
+    """
+
+    type: str = ""
+    parent: str = ""
+    attachments: str = ""
+
+
 Header = Callable[[str], str]
 """Returns a request's header by name, "" when it is absent."""
 
@@ -168,6 +183,7 @@ class SourceKind:
         labels_field: the field that has the tickets' labels, for the channel LABELS.
         children: how tickets contain actions. hints: the form of webhooks; None for a kind without.
         prevent: lines that tell an admin how the tracker itself demands it, with its own form; none where it cannot.
+        history: the fields of a change history that are no values.
         attachments: yields the attached files that a record part names; None where the mirror holds none of them.
     """
 
@@ -184,6 +200,7 @@ class SourceKind:
     hints: HintFormat | None = None
     prevent: Callable[[Prevention], list[str]] = _no_own_form
     attachments: Callable[[Mapping[str, Any]], Iterator[Attachment]] | None = None
+    history: HistoryFields = HistoryFields()
 
 
 class UnknownKind(LookupError):

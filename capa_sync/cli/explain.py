@@ -18,8 +18,11 @@ from capa_sync.cli.context import (
     say,
     settled,
 )
+from capa_sync.cli.past import PastView, as_of_option, past_view, rules_of_option
 from capa_sync.cli.verbs import VerbCommand
 from capa_sync.daemon.explaining import Explanation, explain_ticket
+from capa_sync.daemon.explaining_past import bind_as_known_at, explain_past
+from capa_sync.daemon.runtime import Runtime
 from capa_sync.rules import explain_lines
 from capa_sync.wiring import build_runtime_for_reading
 
@@ -33,31 +36,52 @@ EXIT_UNKNOWN = 2
         ("capa-sync explain CAPA-12", "every verdict on a ticket"),
         ("capa-sync explain CAPA-12 --rule root-cause-before-action", "one of them"),
         ("capa-sync explain jira:CAPA-12", "where two sources share the key"),
+        ("capa-sync explain CAPA-12 --as-of 2026-06-15", "what the rules said of it then"),
+        ("capa-sync explain CAPA-12 --as-of 2026-06-15 --rules-of rules", "and what your files say of it"),
     ),
 )
 @click.argument("ticket")
 @config_option
 @click.option("--rule", "only", help="Only this rule.")
+@as_of_option
+@rules_of_option
 @json_option
-def explain(ticket: str, config: Path, test_clock: str | None, only: str | None, as_json: bool) -> int:
+def explain(
+    ticket: str,
+    config: Path,
+    test_clock: str | None,
+    only: str | None,
+    as_of: str | None,
+    rules_of: str | None,
+    as_json: bool,
+) -> int:
     """Print every verdict on a ticket, and what it rests on.
 
     TICKET is a key, or SOURCE:KEY; capital and small letters are equal. Each verdict is printed with the history
     entries behind it; for a ticket that is not in the register, the reason is printed. Exit 2 when no source knows
     the ticket. It asks no tracker and needs no secret.
+
+    With --as-of it shows the ticket as it was, judged by the set that was live then; what is not known of that time,
+    rules cannot tell.
     """
     setup, clock = read_setup(config, with_secrets=False), clock_from(test_clock)
     with open_for_reading(setup.register_path, clock) as register:
-        configuration = settled(setup, register, clock)
+        view = past_view(setup, register, as_of, rules_of)
+        configuration = settled(setup, register, clock) if view is None else view.judged_by.configuration
         check_rule(configuration, only)
         runtime = build_runtime_for_reading(configuration, register, clock)
-        found = explain_ticket(runtime, ticket, clock.now())
+        found = explain_ticket(runtime, ticket, clock.now()) if view is None else _past(runtime, ticket, view)
     if as_json:
         print_json([_as_dict(explanation, only) for explanation in found])
     else:
         for explanation in found:
             _print(explanation, only)
     return 0 if any(explanation.is_known for explanation in found) else EXIT_UNKNOWN
+
+
+def _past(runtime: Runtime, ticket: str, view: PastView) -> list[Explanation]:
+    bind_as_known_at(runtime, view.at)
+    return explain_past(runtime, ticket, view.at, (f"as of {view.words}", view.judged_by.note))
 
 
 def _print(found: Explanation, only: str | None) -> None:

@@ -39,16 +39,15 @@ def explain_ticket(runtime: Runtime, name: str, now: datetime) -> list[Explanati
     """Explain every mirrored ticket of that name (`KEY` or `SOURCE:KEY`), or return why there is none."""
     found = [ticket for ticket in runtime.register.tickets.find(name) if ticket[0] in runtime.contexts]
     if not found:
-        return _explain_unread(runtime, name) or [
-            Explanation(f"{name} is not in the register", tuple(_why_unknown(runtime, name)), is_known=False)
-        ]
+        return unknown_ticket(runtime, name)
     return [_explain(runtime, runtime.contexts[source], ticket_id, now) for source, ticket_id in found]
 
 
 def _explain(runtime: Runtime, context: SourceContext, ticket_id: str, now: datetime) -> Explanation:
     tickets = runtime.register.tickets
     key = tickets.key(context.name, ticket_id)
-    notes = [f"as of {_at(runtime.register.runs.as_of(context.name))}", *_presence_notes(runtime, context, ticket_id)]
+    as_of = shown_instant(runtime.register.runs.as_of(context.name))
+    notes = [f"as of {as_of}", *_presence_notes(runtime, context, ticket_id)]
     notes += role_notes(runtime, context, ticket_id)
     if tickets.is_action(context.name, ticket_id):
         records = records_with(runtime.register, context.mapping, context.name, [ticket_id], former=False)
@@ -68,13 +67,20 @@ def _explain(runtime: Runtime, context: SourceContext, ticket_id: str, now: date
     if not record.history_complete:
         notes.append("its history could not be read whole: rules over history cannot tell")
     notes += _disagreement_notes(record)
-    notes += _gap_notes(record)
+    notes += gap_notes(record)
     notes += _waiver_notes(runtime, context, record, verdicts, now)
     notes += [f"{name} is unknown: {reason}" for name, reason in record.undelivered.items()]
-    headline = f"{context.name}:{key} {_title_of(record)}{record.ticket_url}"
+    headline = f"{context.name}:{key} {title_of(record)}{record.ticket_url}"
     return Explanation(
         headline, tuple(notes), tuple(verdicts), distinct_names(record.people_names), runtime.options.timezone
     )
+
+
+def unknown_ticket(runtime: Runtime, name: str) -> list[Explanation]:
+    """Explain why no ticket of that name is mirrored."""
+    return _explain_unread(runtime, name) or [
+        Explanation(f"{name} is not in the register", tuple(_why_unknown(runtime, name)), is_known=False)
+    ]
 
 
 def _explain_unread(runtime: Runtime, name: str) -> list[Explanation]:
@@ -82,7 +88,7 @@ def _explain_unread(runtime: Runtime, name: str) -> list[Explanation]:
     return [
         Explanation(
             f"{source}:{key} is quarantined: it could not be read",
-            (reason, f"as of {_at(runtime.register.runs.as_of(source))}"),
+            (reason, f"as of {shown_instant(runtime.register.runs.as_of(source))}"),
         )
         for source, ticket_id, key, reason in runtime.register.tickets.never_read()
         if source in runtime.contexts
@@ -90,7 +96,8 @@ def _explain_unread(runtime: Runtime, name: str) -> list[Explanation]:
     ]
 
 
-def _title_of(record: CapaRecord) -> str:
+def title_of(record: CapaRecord) -> str:
+    """Return a record's title in quotation marks and a space, "" where it has none."""
     title = record.fields["title"].text
     return f"“{title}” " if title else ""
 
@@ -98,7 +105,7 @@ def _title_of(record: CapaRecord) -> str:
 def _presence_notes(runtime: Runtime, context: SourceContext, ticket_id: str) -> list[str]:
     tickets = runtime.register.tickets
     presence, at = tickets.presence(context.name, ticket_id), tickets.presence_confirmed_at(context.name, ticket_id)
-    confirmed = f"confirmed {_at(at)}" if at is not None else "not confirmed"
+    confirmed = f"confirmed {shown_instant(at)}" if at is not None else "not confirmed"
     effect = "" if presence is Presence.PRESENT else ": nothing is written on it"
     return [f"its presence is {presence}, {confirmed}{effect}"]
 
@@ -109,14 +116,15 @@ def _why_unknown(runtime: Runtime, name: str) -> list[str]:
     if colon and source not in runtime.contexts:
         return [f"there is no source '{source}'; the settings name: {', '.join(runtime.contexts)}"]
     return [
-        f"{context.name} was read until {_at(runtime.register.runs.as_of(context.name))} with {context.scope}; a "
-        "ticket outside of that, or hidden from our account, is not mirrored"
+        f"{context.name} was read until {shown_instant(runtime.register.runs.as_of(context.name))} with "
+        f"{context.scope}; a ticket outside of that, or hidden from our account, is not mirrored"
         for context in runtime.contexts.values()
         if not colon or context.name == source
     ]
 
 
-def _at(instant: datetime | None) -> str:
+def shown_instant(instant: datetime | None) -> str:
+    """Return an instant in UTC for people."""
     return f"{instant:%Y-%m-%d %H:%M:%S}Z" if instant else "never"
 
 
@@ -150,7 +158,7 @@ def _shortened(text: str) -> str:
     return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1]}…"
 
 
-def _gap_notes(record: CapaRecord) -> list[str]:
+def gap_notes(record: CapaRecord) -> list[str]:
     """Return which fields have an unknown history, by reason."""
     fields: dict[str, list[str]] = {}
     for name, reason in record.history_gaps.items():

@@ -90,6 +90,14 @@ class Joins:
             return joined
         return [(named, "")]
 
+    def named_or_naming(self, source: str, ticket_id: str) -> list[TicketRef]:
+        """Return the tickets that this ticket names as its duplicates at present, and those that name it."""
+        return [found for found in self._register.records.joined(source, ticket_id) if found[0] in self._mappings]
+
+    def in_order(self, tickets: Iterable[TicketRef]) -> list[TicketRef]:
+        """Return tickets of one record in the order of the settings; the first is the primary."""
+        return sorted(tickets, key=lambda ticket: (self._order[ticket[0]], ticket[1]))
+
     def _joined(self, source: str, ticket_id: str) -> list[TicketRef]:
         """Return the joined records that are not gone; none for a ticket that is gone or an action."""
         joined = [

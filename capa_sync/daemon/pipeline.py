@@ -243,9 +243,9 @@ def explain(inputs: PipelineInputs, ticket_id: str) -> tuple[CapaRecord, list[Ve
     return record, inputs.rules.evaluate(record, inputs.options, _judged_at(inputs, record), explain=True)
 
 
-def evaluate_alone(inputs: PipelineInputs, record: CapaRecord) -> list[Verdict]:
+def evaluate_alone(inputs: PipelineInputs, record: CapaRecord, *, explain: bool = False) -> list[Verdict]:
     """Evaluate a record that nothing is stored of, at the instant of the inputs."""
-    return inputs.rules.evaluate(record, inputs.options, inputs.now)
+    return inputs.rules.evaluate(record, inputs.options, inputs.now, explain=explain)
 
 
 def diff_of(

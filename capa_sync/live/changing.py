@@ -88,18 +88,25 @@ def change_to_rules(setup: Setup, register: Register, paths: Sequence[Path]) -> 
         UserError: with every mistake of the set, and every failure of its tests.
     """
     stored = _live_set(register)
-    chosen = list(paths) or rule_paths(setup.settings.rules, setup.folder)
-    if not paths or any(path.is_dir() for path in paths):
-        rules = load_rules(chosen, options_of(stored, setup.settings))
-        wanted = stored.with_rules_of(VerdictSet(tuple(rule_parts(rules))))
-    else:
-        wanted = stored.with_parts(
-            SetPart(PartKind.RULE, path.stem, str(path), decoded(read_user_file(path, str(path), LARGEST), str(path)))
-            for path in chosen
-        )
+    wanted = rules_of_paths(setup, stored, paths)
     configuration = configuration_of(setup, wanted)
     found = tuple(differences(stored, wanted))
     return SetChange(wanted, configuration, found, How.ACTIVATE, rules_alone=True, revision=_revision(configuration))
+
+
+def rules_of_paths(setup: Setup, stored: VerdictSet, paths: Sequence[Path]) -> VerdictSet:
+    """Return a set with other rules: files change or join its rules, folders replace them.
+
+    Without paths it is the rules that the settings name. Raises UserError.
+    """
+    chosen = list(paths) or rule_paths(setup.settings.rules, setup.folder)
+    if not paths or any(path.is_dir() for path in paths):
+        rules = load_rules(chosen, options_of(stored, setup.settings))
+        return stored.with_rules_of(VerdictSet(tuple(rule_parts(rules))))
+    return stored.with_parts(
+        SetPart(PartKind.RULE, path.stem, str(path), decoded(read_user_file(path, str(path), LARGEST), str(path)))
+        for path in chosen
+    )
 
 
 def _live_set(register: Register) -> VerdictSet:

@@ -7,6 +7,7 @@ from capa_sync.mapping.canonical import last_human_at, map_ticket
 from capa_sync.mapping.coverage import FieldCoverage, coverage, score, unmapped_names
 from capa_sync.mapping.joining import join
 from capa_sync.mapping.loader import load_mapping, mapping_from
+from capa_sync.mapping.past import PastTicket, as_it_was, stage_doubt, with_doubts
 from capa_sync.mapping.people import People, load_people, people_from, persons_of
 from capa_sync.mapping.roles import LinkRules, role_of
 from capa_sync.mapping.schema import MappingFile
@@ -19,8 +20,10 @@ __all__ = [
     "FieldCoverage",
     "LinkRules",
     "MappingFile",
+    "PastTicket",
     "People",
     "WaiverEntry",
+    "as_it_was",
     "bind",
     "coverage",
     "join",
@@ -34,8 +37,10 @@ __all__ = [
     "persons_of",
     "role_of",
     "score",
+    "stage_doubt",
     "unknown_sources",
     "unlisted_options",
     "unlisted_statuses",
     "unmapped_names",
+    "with_doubts",
 ]

@@ -10,6 +10,7 @@ import orjson
 from capa_sync.model.ticket import Account
 from capa_sync.store.columns import instant, instant_text, json_text
 from capa_sync.store.database import Database, Row
+from capa_sync.store.past_sites import keep_former_accounts
 
 _FRESH = timedelta(hours=12)
 """How long an account that is shown again unchanged leaves its row as it is."""
@@ -65,6 +66,7 @@ class Accounts:
         rows = [(account, known.get(account.id)) for account in shown.values()]
         news = [_row(source, account, before, at) for account, before in rows if _is_news(account, before)]
         with self._db.transaction():
+            keep_former_accounts(self._db, source, [(row[1], known.get(str(row[1]))) for row in news], at)
             self._db.execute_many(
                 """INSERT INTO tracker_account VALUES (?,?,?,?,?,?,0) ON CONFLICT (source, account) DO UPDATE
                 SET name = excluded.name, active = excluded.active, aliases = excluded.aliases,

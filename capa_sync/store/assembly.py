@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from datetime import datetime
 
 from capa_sync.errors import RegisterUnavailable
 from capa_sync.model.ticket import Origin, Part, RawChange, SourceTicket
@@ -92,8 +93,8 @@ def replay(db: Database, nr: int, parser: Parser, rows: DerivedRows) -> None:
     keys: set[str] = set()
     lost: set[str] = set()
     ticket: SourceTicket | None = None
-    for step in _steps(db, nr):
-        for stored in step:
+    for step in steps_of(db, [nr]).get(nr, ()):
+        for stored in step.versions:
             current.setdefault(stored.kind, []).append(stored)
         newer = parsed_or_none(parser, [merged(versions) for versions in current.values()])
         if newer is None:
@@ -109,14 +110,23 @@ def replay(db: Database, nr: int, parser: Parser, rows: DerivedRows) -> None:
         rows.add(nr, ticket, observed.merge(ticket.changes, seen), lost - set(ticket.values), keys)
 
 
-def _steps(db: Database, nr: int) -> list[list[Stored]]:
-    """Return versions in the order of storing, grouped by read."""
-    steps: list[list[Stored]] = []
-    read: tuple[int, str] | None = None
-    sql = "SELECT run, read_at, kind, version, form, digest, body FROM part WHERE nr = ? ORDER BY id"
-    for row in db.rows(sql, (nr,)):
-        if read != row[:2] or any(stored.kind == row[2] for stored in steps[-1]):
-            steps.append([])
-        read = row[:2]
-        steps[-1].append(Stored(*row[2:]))
-    return steps
+@dataclass(frozen=True, slots=True)
+class ReadStep:
+    """The versions of a ticket that one read stored, and when it read them."""
+
+    read_at: datetime
+    versions: list[Stored]
+
+
+def steps_of(db: Database, numbers: Sequence[int]) -> dict[int, list[ReadStep]]:
+    """Return mirror number -> all versions in the order of storing, grouped by read."""
+    found: dict[int, list[ReadStep]] = {}
+    reads: dict[int, tuple[int, str]] = {}
+    sql = "SELECT id, nr, run, read_at, kind, version, form, digest, body FROM part WHERE nr IN (?)"
+    for _id, nr, run, read_at, *version in sorted(db.rows_in(sql, (), numbers), key=lambda row: int(row[0])):
+        steps, stored = found.setdefault(nr, []), Stored(*version)
+        if reads.get(nr) != (run, read_at) or any(known.kind == stored.kind for known in steps[-1].versions):
+            steps.append(ReadStep(instant(read_at), []))
+        reads[nr] = (run, read_at)
+        steps[-1].versions.append(stored)
+    return found

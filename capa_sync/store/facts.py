@@ -14,6 +14,7 @@ from capa_sync.model.ticket import SiteFacts
 from capa_sync.store.accounts import Accounts
 from capa_sync.store.columns import instant_text, json_text
 from capa_sync.store.database import Database
+from capa_sync.store.past_sites import accounts_at, facts_at, keep_former_facts
 
 _FACTS = TypeAdapter(SiteFacts)
 _ID = attrgetter("id")
@@ -51,13 +52,16 @@ class Facts:
             accounts=(),
             server_time=None,
         )
-        if facts == self._stored(source):
+        before = self._stored(source)
+        if facts == before:
             return is_news
-        self._db.execute(
-            """INSERT INTO site VALUES (?,?,?) ON CONFLICT (source) DO UPDATE
-            SET facts = excluded.facts, changed_at = excluded.changed_at""",
-            (source, json_text(asdict(facts)), instant_text(at)),
-        )
+        with self._db.transaction():
+            keep_former_facts(self._db, source, before, facts, at)
+            self._db.execute(
+                """INSERT INTO site VALUES (?,?,?) ON CONFLICT (source) DO UPDATE
+                SET facts = excluded.facts, changed_at = excluded.changed_at""",
+                (source, json_text(asdict(facts)), instant_text(at)),
+            )
         return True
 
     def load(self, source: str) -> SiteFacts | None:
@@ -68,6 +72,17 @@ class Facts:
     def _stored(self, source: str) -> SiteFacts | None:
         stored = self._db.value("SELECT facts FROM site WHERE source = ?", (source,))
         return None if stored is None else _FACTS.validate_json(stored)
+
+    def load_at(self, source: str, at: datetime, read_by: datetime) -> tuple[SiteFacts, bool] | None:
+        """Return the facts that a read that ended at `read_by` rested on; None without facts.
+
+        And whether any were known at `at`. Before the first contact they are the oldest that are known.
+        """
+        now = self._stored(source)
+        if now is None:
+            return None
+        facts, is_known = facts_at(self._db, source, now, at, read_by)
+        return replace(facts, accounts=accounts_at(self._db, source, self._accounts.all(source), read_by)), is_known
 
     def missing_rights(self, source: str) -> tuple[str, ...]:
         """Return the messages about rights that our account lacked at the last contact."""

@@ -49,6 +49,9 @@ PRIMARY: tuple[str, ...] = (
     "set_part",
     "activation",
     "waiver_request",
+    "past_presence",
+    "past_site",
+    "past_account",
 )
 DERIVED: tuple[str, ...] = (
     "ticket",
@@ -535,5 +538,31 @@ def tracker_accounts(db: Any) -> None:
                     CASE WHEN json_extract(value, '$.active') IS NULL THEN NULL ELSE changed_at END, 0
                 FROM site, json_each(site.facts, '$.accounts')""",
             "UPDATE site SET facts = json_set(facts, '$.accounts', json('[]'))",
+        ),
+    )
+
+
+@STEPS(name="0026_past")
+def past(db: Any) -> None:
+    """Keep what a ticket's presence and a site's facts were before they changed, for verdicts as of a past day.
+
+    What they were before this step is not known, but for what has not changed since.
+    """
+    _run_all(
+        db,
+        (
+            """CREATE TABLE past_presence (
+                id INTEGER PRIMARY KEY, nr INTEGER NOT NULL REFERENCES mirror (nr), presence TEXT NOT NULL,
+                until TEXT NOT NULL)""",
+            "CREATE INDEX past_presence_ticket ON past_presence (nr)",
+            """CREATE TRIGGER presence_ended AFTER UPDATE OF presence ON mirror WHEN OLD.presence <> NEW.presence
+                BEGIN INSERT INTO past_presence (nr, presence, until)
+                    VALUES (OLD.nr, OLD.presence, NEW.presence_at); END""",
+            """CREATE TABLE past_site (
+                id INTEGER PRIMARY KEY, source TEXT NOT NULL, until TEXT NOT NULL, was TEXT NOT NULL)""",
+            """CREATE TABLE past_account (
+                id INTEGER PRIMARY KEY, source TEXT NOT NULL, account TEXT NOT NULL, until TEXT NOT NULL,
+                was TEXT NOT NULL)""",
+            "INSERT INTO past_site (source, until, was) SELECT source, changed_at, '' FROM site",
         ),
     )

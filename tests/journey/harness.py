@@ -12,6 +12,7 @@ from pathlib import Path
 from capa_sync.daemon.cycle import CycleResult, run_round
 from capa_sync.daemon.requests import release
 from capa_sync.daemon.runtime import Runtime
+from capa_sync.live.settle import settle
 from capa_sync.model.finding import Finding
 from capa_sync.sandbox.clock import SandboxClock
 from capa_sync.sandbox.http import SandboxServer
@@ -22,7 +23,7 @@ from capa_sync.sandbox.stories.script import Scene, StoryEvent
 from capa_sync.sandbox.stories.servicenow_player import ServiceNowPlayer
 from capa_sync.sandbox.stories.working_days import OFFICE, WorkingDays
 from capa_sync.settings import load_settings
-from capa_sync.starter import starter_path
+from capa_sync.starter import joined_mappings, starter_path
 from capa_sync.store import open_register
 from capa_sync.wiring import build_runtime, configure
 
@@ -155,4 +156,20 @@ def runtime_of(source: str, folder: Path, url: str, clock: SandboxClock) -> Runt
     file.write_text(HEAD + table, encoding="utf-8")
     configuration = configure(load_settings(file, SECRETS), file, SECRETS)
     register = open_register(configuration.register_path, clock_now=clock.now())
+    return build_runtime(configuration, register, clock, threading.Event())
+
+
+def stories_runtime(folder: Path, urls: dict[str, str], clock: SandboxClock) -> Runtime:
+    """Wire a runtime over the three trackers of the stories to a new register with a live set, write-back off."""
+    folder.mkdir(exist_ok=True)
+    mappings = joined_mappings(folder / "mappings")
+    tables = [
+        TABLES[name].format(url=url, mappings=mappings, email=API_EMAIL, user=INTEGRATION_USER)
+        for name, url in urls.items()
+    ]
+    file = folder / "capa-sync.toml"
+    file.write_text(HEAD.replace('mode = "on"', 'mode = "off"') + "".join(tables), encoding="utf-8")
+    configuration = configure(load_settings(file, SECRETS), file, SECRETS)
+    register = open_register(configuration.register_path, clock_now=clock.now())
+    settle(configuration, register, clock.now(), "a test", stores=True)
     return build_runtime(configuration, register, clock, threading.Event())

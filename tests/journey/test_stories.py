@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
-import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,15 +15,11 @@ from capa_sync.daemon.cycle import CycleResult, run_round
 from capa_sync.daemon.runtime import Runtime
 from capa_sync.sandbox.clock import SandboxClock
 from capa_sync.sandbox.http import SandboxServer
-from capa_sync.sandbox.jira import API_EMAIL, JiraTracker
-from capa_sync.sandbox.servicenow import INTEGRATION_USER, ServiceNowTracker
+from capa_sync.sandbox.jira import JiraTracker
+from capa_sync.sandbox.servicenow import ServiceNowTracker
 from capa_sync.sandbox.stories.scenario import PlayedScenario, play_scenario
 from capa_sync.sandbox.stories.topics import read_topics
-from capa_sync.settings import load_settings
-from capa_sync.starter import joined_mappings
-from capa_sync.store import open_register
-from capa_sync.wiring import build_runtime, configure
-from tests.journey.harness import HEAD, SECRETS, SOURCES, TABLES
+from tests.journey.harness import SOURCES, stories_runtime
 
 NOWS = (
     "2025-10-26T00:30",  # a Sunday, in the hour that the clocks in London show twice
@@ -116,7 +110,7 @@ def judged(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     with ExitStack() as stack:
         trackers = zip(SOURCES, (cloud, datacenter, servicenow), strict=True)
         servers = {name: stack.enter_context(SandboxServer(tracker)) for name, tracker in trackers}
-        runtime = _runtime(
+        runtime = stories_runtime(
             tmp_path_factory.mktemp("stories"), {name: site.url for name, site in servers.items()}, clock
         )
         stack.callback(runtime.register.close)
@@ -126,19 +120,6 @@ def judged(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         run_round(runtime, list(runtime.contexts.values()))
         assert [site.crashes for site in servers.values()] == [[], [], []]
         yield Judged(played, runtime, results)
-
-
-def _runtime(folder: Path, urls: dict[str, str], clock: SandboxClock) -> Runtime:
-    mappings = joined_mappings(folder / "mappings")
-    tables = [
-        TABLES[name].format(url=url, mappings=mappings, email=API_EMAIL, user=INTEGRATION_USER)
-        for name, url in urls.items()
-    ]
-    file = folder / "capa-sync.toml"
-    file.write_text(HEAD.replace('mode = "on"', 'mode = "off"') + "".join(tables), encoding="utf-8")
-    configuration = configure(load_settings(file, SECRETS), file, SECRETS)
-    register = open_register(configuration.register_path, clock_now=clock.now())
-    return build_runtime(configuration, register, clock, threading.Event())
 
 
 def test_every_source_is_read_to_its_end(judged: Judged) -> None:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from capa_sync.kinds import BuildRequest, ChildTickets, Header, HintFormat, SourceKind, SourceOptions
+from capa_sync.kinds import BuildRequest, ChildTickets, Header, HintFormat, HistoryFields, SourceKind, SourceOptions
 from capa_sync.model.record import ActionOrigin
 from capa_sync.model.signature import is_signed
 from capa_sync.model.write import WriteKind
@@ -78,6 +78,7 @@ JIRA = SourceKind(
         parent_relation=ActionOrigin.SUBTASK,
     ),
     attachments=attachments_of,
+    history=HistoryFields(type="issuetype", parent="parent", attachments="attachment"),
     prevent=validators,
     hints=HintFormat(_is_genuine, _ids, identifier="X-Atlassian-Webhook-Identifier"),
 )

@@ -1,0 +1,94 @@
+"""The options `--as-of` and `--rules-of`: which instant of the past is meant, and which set judges it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, time
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import click
+
+from capa_sync.errors import Problem, UserError
+from capa_sync.live.past import PastSet, is_hash, set_at, set_of_hash, set_of_path
+from capa_sync.model.near import day_hint
+from capa_sync.store import Register
+from capa_sync.wiring import Setup
+
+_DAY = len("2026-06-15")
+
+as_of_option = click.option(
+    "--as-of",
+    "as_of",
+    metavar="DATE",
+    help="What it was at the end of this day, or at an instant such as 2026-06-15T09:00Z.",
+)
+rules_of_option = click.option(
+    "--rules-of",
+    "rules_of",
+    metavar="HASH|DATE|PATH",
+    help="Judge by this set: a hash of `history`, the one live on a day, or rules or settings in files.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PastView:
+    """What the two options mean.
+
+    Attributes:
+        at: the instant. words: the same for a person. judged_by: the set.
+    """
+
+    at: datetime
+    words: str
+    judged_by: PastSet
+
+
+def past_view(setup: Setup, register: Register, as_of: str | None, rules_of: str | None) -> PastView | None:
+    """Return what the options mean, None where neither is given; without `--as-of` it is when all was last read.
+
+    Raises UserError.
+    """
+    if as_of is None and rules_of is None:
+        return None
+    zone = setup.settings.timezone
+    at = _instant("--as-of", as_of, zone) if as_of is not None else _last_read(setup, register)
+    words = f"the end of {as_of} in {zone}" if as_of is not None and len(as_of) == _DAY else _shown(at)
+    return PastView(at, words, _set(setup, register, rules_of, at, zone))
+
+
+def _set(setup: Setup, register: Register, wanted: str | None, at: datetime, zone: str) -> PastSet:
+    if wanted is None:
+        return set_at(setup, register, at)
+    if Path(wanted).exists():
+        return set_of_path(setup, register, Path(wanted), at)
+    if is_hash(wanted):
+        return set_of_hash(setup, register, wanted)
+    if wanted[:1].isdigit():
+        return set_at(setup, register, _instant("--rules-of", wanted, zone))
+    hint = "write a hash of `capa-sync history --json`, a day, or the path of rules or settings"
+    raise UserError([Problem("", 0, f"--rules-of: there is no hash, day or file '{wanted[:80]}'", hint)])
+
+
+def _last_read(setup: Setup, register: Register) -> datetime:
+    """Return up to when all sources were read."""
+    known = [at for name in setup.settings.sources if (at := register.runs.as_of(name)) is not None]
+    if not known:
+        raise UserError([Problem("", 0, "no source was read to its end yet", "run `capa-sync sync` first")])
+    return min(known)
+
+
+def _instant(option: str, text: str, zone: str) -> datetime:
+    """Return the instant of an option; a day means its last moment in the organisation's zone. Raises UserError."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        hint = day_hint(text, "write a day such as 2026-06-15, or an ISO 8601 instant")
+        raise UserError([Problem("", 0, f"{option} takes a day or an instant, not '{text[:40]}'", hint)]) from None
+    if len(text) == _DAY:
+        found = datetime.combine(found, time.max)
+    return (found.replace(tzinfo=ZoneInfo(zone)) if found.tzinfo is None else found).astimezone(UTC)
+
+
+def _shown(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M:%S}Z"

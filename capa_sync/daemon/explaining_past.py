@@ -1,0 +1,119 @@
+"""Explains a ticket as of a past instant: what the rules say of what it was, or why that is not known."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from capa_sync.daemon.explaining import Explanation, gap_notes, shown_instant, title_of, unknown_ticket
+from capa_sync.daemon.inputs import PipelineInputs
+from capa_sync.daemon.past import PastMirror, map_past
+from capa_sync.daemon.pipeline import evaluate_alone
+from capa_sync.daemon.runtime import Runtime, SourceContext
+from capa_sync.mapping import bind
+from capa_sync.model.finding import Verdict
+from capa_sync.model.record import CapaRecord, Unmapped, distinct_names
+from capa_sync.model.ticket import Presence, SiteFacts
+
+_NOT_YET = "nothing is known of {at}: {source} was read until {read}"
+_BEFORE = (
+    "before {read}, when the ticket was first read, its change history shows what it was: comments, sub-tasks and "
+    "child tickets that had been deleted by then are not known"
+)
+_UNSEEN = frozenset({Presence.UNOBSERVED, Presence.ACCESS_LOST})
+
+
+def bind_as_known_at(runtime: Runtime, at: datetime) -> None:
+    """Bind each mapping to the site facts as they were known at an instant.
+
+    Before the first contact they are the oldest that are known, and nobody is known to have been active.
+    """
+    for name, context in runtime.contexts.items():
+        read_by = runtime.register.past(at).read_by(name)
+        found = runtime.register.facts.load_at(name, at, read_by or at)
+        if found is not None:
+            facts = found[0] if found[1] else _without_activity(found[0])
+            context.facts = facts
+            context.bound = bind(context.mapping, facts, runtime.register.facts.pins(name))
+
+
+def _without_activity(facts: SiteFacts) -> SiteFacts:
+    return replace(facts, accounts=tuple(replace(account, active=None) for account in facts.accounts))
+
+
+def explain_past(runtime: Runtime, name: str, at: datetime, notes: Sequence[str]) -> list[Explanation]:
+    """Explain every mirrored ticket of that name as it was; the runtime's mappings are bound to the facts of then.
+
+    `notes` say as of when, and of which set the rules are.
+    """
+    found = [ticket for ticket in runtime.register.tickets.find(name) if ticket[0] in runtime.contexts]
+    if not found:
+        return unknown_ticket(runtime, name)
+    sources = {context.name: context.inputs() for context in runtime.contexts.values()}
+    mirror = PastMirror(runtime.register, sources, at)
+    return [_explain(runtime, runtime.contexts[source], ticket_id, mirror, notes) for source, ticket_id in found]
+
+
+def _explain(
+    runtime: Runtime, context: SourceContext, ticket_id: str, mirror: PastMirror, notes: Sequence[str]
+) -> Explanation:
+    name = f"{context.name}:{mirror.key(context.name, ticket_id)}"
+    if mirror.read_by(context.name) is None:
+        read = shown_instant(runtime.register.runs.as_of(context.name))
+        why = _NOT_YET.format(at=shown_instant(mirror.at), source=context.name, read=read)
+        return Explanation(f"{name} cannot be told", (why,), is_known=False)
+    all_notes = [*notes, *_notes(context, ticket_id, mirror)]
+    version = mirror.version(context.name, ticket_id)
+    if version is not None and version.ticket.created_at > mirror.at:
+        created = f"it was created at {shown_instant(version.ticket.created_at)}"
+        return Explanation(f"{name} was not there yet", (created, *all_notes))
+    if runtime.register.tickets.is_action(context.name, ticket_id):
+        return Explanation(f"{name} is an action, and no record of its own", tuple(all_notes))
+    presence = mirror.presence(context.name, ticket_id)
+    if presence in _UNSEEN:
+        return Explanation(f"{name} was not judged: its presence was {presence}", tuple(all_notes))
+    inputs = runtime.inputs(context, mirror.at)
+    record = map_past(inputs, ticket_id, mirror)
+    if not isinstance(record, CapaRecord):
+        return Explanation(f"{name} could not be mapped", (*_reasons(record), *all_notes))
+    if (record.source, record.ticket_id) != (context.name, ticket_id):
+        carrying = f"{record.source}:{record.ticket_key}"
+        all_notes.append(f"it was the same nonconformity as {carrying}, which carried finding and warning")
+        return Explanation(f"{name} was judged with {carrying}", tuple(all_notes))
+    all_notes.append(f"stage {record.stage} (status “{record.source_status}”), mapping {record.mapping}")
+    if not record.history_complete:
+        all_notes.append("its history could not be read whole: rules over history cannot tell")
+    all_notes += gap_notes(record)
+    all_notes += [f"{what} is unknown: {reason}" for what, reason in record.undelivered.items()]
+    return Explanation(
+        f"{name} {title_of(record)}{record.ticket_url}",
+        tuple(all_notes),
+        tuple(judge_past(inputs, record, mirror)),
+        distinct_names(record.people_names),
+        runtime.options.timezone,
+    )
+
+
+def judge_past(
+    inputs: PipelineInputs, record: CapaRecord, mirror: PastMirror, *, explain: bool = True
+) -> Sequence[Verdict]:
+    """Evaluate a past record at the mirror's instant; one that had vanished, at the instant when it did."""
+    at = mirror.at
+    if record.presence is not Presence.PRESENT:
+        since = mirror.presence_since(record.source, record.ticket_id)
+        at = min(since, at) if since is not None else at
+    return evaluate_alone(replace(inputs, now=at), record, explain=explain)
+
+
+def _notes(context: SourceContext, ticket_id: str, mirror: PastMirror) -> list[str]:
+    version = mirror.version(context.name, ticket_id)
+    if version is None:
+        return []
+    if mirror.at < version.first_read_at:
+        return [_BEFORE.format(read=shown_instant(version.first_read_at))]
+    return [f"from the version that was read at {shown_instant(version.read_at)}"]
+
+
+def _reasons(record: Unmapped | None) -> Sequence[str]:
+    return record.reasons if record is not None else ("its stored parts make no ticket",)

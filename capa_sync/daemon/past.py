@@ -1,0 +1,203 @@
+"""Records as they were at a past instant: stored versions, with what happened later taken back.
+
+The mirror's version that the first judgement at or after the instant rested on is taken, so that little has to be
+taken back. Before a ticket was read for the first time its change history alone shows what it was. What is not known
+of the past is unknown: rules that need it cannot tell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+
+from capa_sync.daemon.inputs import PipelineInputs, SourceInputs
+from capa_sync.daemon.mapped import map_alone
+from capa_sync.mapping import PastTicket, as_it_was, join, stage_doubt, with_doubts
+from capa_sync.model.record import CapaRecord, Unmapped
+from capa_sync.model.ticket import ChildRef, Presence, SourceTicket
+from capa_sync.ports import Parser
+from capa_sync.store import PastVersion, Register
+
+_COMMENTS = "comments that were deleted before the ticket was first read ({read}) are not known"
+_HISTORY = "its history is not complete, so what it was then is not known"
+_UNAUDITED = "the tracker does not record changes of '{field}', and the ticket was not read before {read}"
+
+
+class PastMirror:
+    """The mirror at one instant; answers as `Mirror`. A ticket that was created later is not there.
+
+    Attributes:
+        at: the instant.
+    """
+
+    def __init__(self, register: Register, sources: Mapping[str, SourceInputs], at: datetime) -> None:
+        self.at = at
+        self._register = register
+        self._sources = sources
+        self._tickets = register.past(at)
+        self._versions: dict[tuple[str, str], PastVersion | None] = {}
+        self._known: dict[tuple[str, str], PastTicket | None] = {}
+
+    def read_by(self, source: str) -> datetime | None:
+        """Return when the read ended that shows a source up to this instant; None when none has yet."""
+        return self._tickets.read_by(source)
+
+    def version(self, source: str, ticket_id: str) -> PastVersion | None:
+        """Return the stored version of a ticket; None when it is not mirrored, or the version makes no ticket."""
+        own = (source, ticket_id)
+        if own not in self._versions:
+            parser = self._sources[source].parser
+            self._versions[own] = self._tickets.versions(source, [ticket_id], parser).get(ticket_id)
+        return self._versions[own]
+
+    def ticket(self, source: str, ticket_id: str, _parser: Parser) -> SourceTicket | None:
+        """Return the ticket as it was, with its children of then; None when it was not there."""
+        past = self._past(source, ticket_id)
+        if past is None:
+            return None
+        named = [self._with_id(source, ref) for ref in past.ticket.children]
+        return replace(past.ticket, children=tuple(ref for ref in named if self._was_part(past.ticket, ref)))
+
+    def doubts(self, source: str, ticket_id: str) -> Mapping[str, str]:
+        """Return what of a ticket is not known at the instant, with the reasons; see `PastTicket.doubts`."""
+        past = self._past(source, ticket_id)
+        return past.doubts if past is not None else {}
+
+    def _past(self, source: str, ticket_id: str) -> PastTicket | None:
+        own = (source, ticket_id)
+        if own not in self._known:
+            self._known[own] = self._cut(source, self.version(source, ticket_id))
+        return self._known[own]
+
+    def _cut(self, source: str, version: PastVersion | None) -> PastTicket | None:
+        inputs = self._sources[source]
+        if version is None or inputs.bound is None or version.ticket.created_at > self.at:
+            return None
+        past = as_it_was(version.ticket, inputs.bound, inputs.kind.history, self.at)
+        return replace(past, doubts={**past.doubts, **self._doubts(inputs, version)})
+
+    def _doubts(self, inputs: SourceInputs, version: PastVersion) -> dict[str, str]:
+        """Return what is not known because the ticket was not mirrored yet."""
+        if version.first_read_at <= self.at or self._was_made_between(version):
+            return {}
+        read = f"{version.first_read_at:%Y-%m-%d %H:%M}Z"
+        found = {"comments": _COMMENTS.format(read=read)}
+        if inputs.facts is not None and version.ticket.updated_at > self.at and not version.ticket.part_of:
+            unaudited = [field for field in inputs.facts.fields if field.audited is False]
+            found |= {field.id: _UNAUDITED.format(field=field.name, read=read) for field in unaudited}
+        return found
+
+    def _was_made_between(self, version: PastVersion) -> bool:
+        """Return whether the ticket was created after the read before, so that nothing of it could be missed."""
+        before = self._tickets.as_of_before(version.ticket.source)
+        return before is not None and version.ticket.created_at >= before
+
+    def why_unknown(self, source: str, ticket_id: str) -> str:
+        """Return why nothing of a ticket is known at the instant, "" when something is."""
+        version = self.version(source, ticket_id)
+        if version is None or self.at >= min(version.read_at, version.ticket.updated_at):
+            return ""
+        begun = version.ticket.history_from
+        return _HISTORY if not version.ticket.history_complete and (begun is None or begun > self.at) else ""
+
+    def presence(self, source: str, ticket_id: str) -> Presence:
+        """Return the ticket's presence; one that was not created yet counts as deleted."""
+        version = self.version(source, ticket_id)
+        if version is not None and version.ticket.created_at > self.at:
+            return Presence.DELETED
+        return self._tickets.presence(source, ticket_id)
+
+    def presence_since(self, source: str, ticket_id: str) -> datetime | None:
+        """Return since when the ticket had its presence, as far as is known."""
+        return self._tickets.presence_since(source, ticket_id)
+
+    def unread(self, source: str) -> Mapping[str, str]:
+        """Return id -> reason of the tickets whose answers since their newest version cannot be parsed."""
+        unread = self._register.tickets.unread(source)
+        return {
+            ticket_id: reason
+            for ticket_id, reason in unread.items()
+            if (version := self.version(source, ticket_id)) is None
+            or (version.is_newest and version.read_at < self.at)
+        }
+
+    def children_of(self, source: str, ticket_id: str) -> list[str]:
+        """Return ids of mirrored tickets that a ticket names as children now, or that ever named it as parent."""
+        return self._register.tickets.children_of(source, ticket_id)
+
+    def key(self, source: str, ticket_id: str) -> str:
+        """Return a ticket's present key."""
+        return self._register.tickets.key(source, ticket_id)
+
+    def _with_id(self, source: str, ref: ChildRef) -> ChildRef:
+        """Return a reference with the id of its ticket, where the mirror knows its key."""
+        if ref.id:
+            return ref
+        found = [ticket_id for name, ticket_id in self._register.tickets.find(ref.key) if name == source]
+        return replace(ref, id=found[0]) if found else ref
+
+    def _was_part(self, parent: SourceTicket, ref: ChildRef) -> bool:
+        """Return whether a ticket that its parent names was there, and part of it."""
+        child = self._past(parent.source, ref.id) if ref.id else None
+        if child is None:
+            return self.presence(parent.source, ref.id) is not Presence.DELETED
+        return ref.relation == "link" or not child.ticket.parent or child.ticket.parent == parent.id
+
+
+def map_past(inputs: PipelineInputs, ticket_id: str, mirror: PastMirror) -> CapaRecord | Unmapped | None:
+    """Map a ticket as it was, with the tickets of the same nonconformity; None when it was not there.
+
+    The record is that of its primary, which may be another ticket.
+    """
+    source, joins = inputs.source.name, inputs.joins
+    own = _alone(inputs, ticket_id, mirror)
+    if not isinstance(own, CapaRecord) or not joins.may_join(source):
+        return own
+    others, is_whole = _duplicates(inputs, own, mirror)
+    if not others and is_whole:
+        return own
+    records = {(record.source, record.ticket_id): record for record in (own, *others)}
+    primary, *joined = (records[ticket] for ticket in joins.in_order(records))
+    is_gone = any(record.presence is not Presence.PRESENT for record in records.values())
+    return join(primary, joined, unread=is_gone or not is_whole)
+
+
+def _duplicates(inputs: PipelineInputs, own: CapaRecord, mirror: PastMirror) -> tuple[list[CapaRecord], bool]:
+    """Return the records that were joined with one, and whether all of them could be mapped."""
+    joins, tickets, found, is_whole = inputs.joins, inputs.register.tickets, list[CapaRecord](), True
+    named = joins.named_by(own.source)
+    places = set(joins.named_or_naming(own.source, own.ticket_id))
+    if named and own.same_as_key:
+        then = {place for place in tickets.find(own.same_as_key) if place[0] == named}
+        places, is_whole = places | then, bool(then)
+    for source, ticket_id in sorted(places - {(own.source, own.ticket_id)}):
+        other = _alone(inputs.of(source), ticket_id, mirror)
+        if isinstance(other, CapaRecord):
+            found += [other] if _names(inputs, own, other) or _names(inputs, other, own) else []
+        elif other is not None or mirror.version(source, ticket_id) is None:
+            is_whole = False
+    return found, is_whole
+
+
+def _names(inputs: PipelineInputs, own: CapaRecord, other: CapaRecord) -> bool:
+    """Return whether a ticket named another one as the same nonconformity."""
+    if not own.same_as_key or inputs.joins.named_by(own.source) != other.source:
+        return False
+    return (other.source, other.ticket_id) in inputs.register.tickets.find(own.same_as_key)
+
+
+def _alone(inputs: PipelineInputs, ticket_id: str, mirror: PastMirror) -> CapaRecord | Unmapped | None:
+    source = inputs.source
+    doubts = mirror.doubts(source.name, ticket_id)
+    if source.bound is not None and (why := stage_doubt(source.bound, doubts)):
+        return Unmapped(source.name, ticket_id, mirror.key(source.name, ticket_id), (why,))
+    record = map_alone(inputs, ticket_id, mirror, mirror.at)
+    if not isinstance(record, CapaRecord) or source.bound is None:
+        return record
+    if why := mirror.why_unknown(source.name, ticket_id):
+        record = replace(record, unread_join=why)
+    of_actions = [(action.key, mirror.why_unknown(source.name, action.id)) for action in record.actions]
+    if unknown := [f"{key}: {why}" for key, why in of_actions if why]:
+        record = replace(record, actions_problem="; ".join(filter(None, (record.actions_problem, *unknown))))
+    return with_doubts(record, source.bound, doubts)

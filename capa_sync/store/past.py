@@ -1,0 +1,142 @@
+"""The mirror as it was at a past instant: the stored versions of tickets, and their presences then."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from capa_sync.model.ticket import Presence, SourceTicket
+from capa_sync.ports import Parser
+from capa_sync.store import assembly, observed
+from capa_sync.store.columns import instant, instant_text, optional_instant
+from capa_sync.store.database import Database
+from capa_sync.store.parts import Stored, merged
+
+
+@dataclass(frozen=True, slots=True)
+class PastVersion:
+    """The stored version of a ticket that the first judgement at or after an instant rested on.
+
+    Attributes:
+        ticket: as read then, with what had been observed by then; it may hold later changes.
+        read_at: when this version was read. first_read_at: when the ticket was read for the first time.
+        is_newest: no later version is stored.
+    """
+
+    ticket: SourceTicket
+    read_at: datetime
+    first_read_at: datetime
+    is_newest: bool
+
+
+class PastTickets:
+    """Reads the mirror as it was at one instant."""
+
+    def __init__(self, db: Database, at: datetime) -> None:
+        self._db = db
+        self._at = instant_text(at)
+        self._reads: dict[str, tuple[datetime | None, datetime | None]] = {}
+
+    def read_by(self, source: str) -> datetime | None:
+        """Return when the first read ended that shows a source up to this instant; None when none has yet."""
+        return self._reads_about(source)[0]
+
+    def as_of_before(self, source: str) -> datetime | None:
+        """Return up to when the source was known by the read before that one; None when there was none."""
+        return self._reads_about(source)[1]
+
+    def _reads_about(self, source: str) -> tuple[datetime | None, datetime | None]:
+        known = self._reads.get(source)
+        if known is None:
+            ended = self._db.value(
+                """SELECT finished_at FROM run WHERE source = ? AND ok = 1 AND as_of >= ?
+                ORDER BY as_of, id LIMIT 1""",
+                (source, self._at),
+            )
+            before = self._db.value(
+                "SELECT MAX(as_of) FROM run WHERE source = ? AND ok = 1 AND as_of < ?", (source, self._at)
+            )
+            known = self._reads[source] = (optional_instant(ended), optional_instant(before))
+        return known
+
+    def versions(self, source: str, ticket_ids: Sequence[str], parser: Parser) -> dict[str, PastVersion]:
+        """Return ticket id -> its version; tickets whose version makes no ticket are left out."""
+        rows = self._db.rows_in(
+            "SELECT nr, ticket_id FROM mirror WHERE source = ? AND ticket_id IN (?)", (source,), ticket_ids
+        )
+        names: dict[int, str] = dict(rows)
+        seen = assembly.observations_of(self._db, list(names))
+        found = {}
+        for nr, steps in assembly.steps_of(self._db, list(names)).items():
+            version = self._version(steps, self.read_by(source), seen.get(nr, ()), parser)
+            if version is not None:
+                found[names[nr]] = version
+        return found
+
+    def _version(
+        self,
+        steps: Sequence[assembly.ReadStep],
+        read_by: datetime | None,
+        seen: Iterable[observed.Observation],
+        parser: Parser,
+    ) -> PastVersion | None:
+        known = [step for step in steps if read_by is not None and step.read_at <= read_by] or list(steps[:1])
+        ticket, lost, keys = _replayed(known, parser)
+        if ticket is None:
+            return None
+        read_at = known[-1].read_at
+        earlier = [observation for observation in seen if observation.until <= read_at]
+        whole = assembly.complete(ticket, earlier, sorted(lost - set(ticket.values)), sorted(keys))
+        return PastVersion(whole, read_at, steps[0].read_at, len(known) == len(steps))
+
+    def presence(self, source: str, ticket_id: str) -> Presence:
+        """Return the ticket's presence at the instant; `unobserved` where it is not known.
+
+        Before a ticket was read for the first time it counts as present: it was there to be read later.
+        """
+        row = self._db.row(
+            "SELECT nr, presence, presence_at, last_seen_at FROM mirror WHERE source = ? AND ticket_id = ?",
+            (source, ticket_id),
+        )
+        if row is None:
+            return Presence.UNOBSERVED
+        nr, presence, since, last_seen = row
+        if since <= self._at:
+            return Presence(presence)
+        ended = self._db.value(
+            "SELECT presence FROM past_presence WHERE nr = ? AND until > ? ORDER BY id LIMIT 1", (nr, self._at)
+        )
+        if ended is not None:
+            return Presence(ended)
+        first: str = self._db.value("SELECT MIN(read_at) FROM part WHERE nr = ?", (nr,))
+        was_there = self._at < first or since <= first or (last_seen is not None and self._at <= last_seen)
+        return Presence.PRESENT if was_there else Presence.UNOBSERVED
+
+    def presence_since(self, source: str, ticket_id: str) -> datetime | None:
+        """Return since when the ticket had that presence, as far as is known; None when it is not mirrored."""
+        row = self._db.row(
+            "SELECT nr, presence_at FROM mirror WHERE source = ? AND ticket_id = ?", (source, ticket_id)
+        )
+        if row is None or row[1] <= self._at:
+            return None if row is None else instant(row[1])
+        sql = "SELECT MAX(until) FROM past_presence WHERE nr = ? AND until <= ?"
+        return optional_instant(self._db.value(sql, (row[0], self._at)))
+
+
+def _replayed(steps: Sequence[assembly.ReadStep], parser: Parser) -> tuple[SourceTicket | None, set[str], set[str]]:
+    """Return the ticket after these reads, the fields that only earlier ones had, and its earlier keys."""
+    current: dict[str, list[Stored]] = {}
+    lost: set[str] = set()
+    keys: set[str] = set()
+    ticket: SourceTicket | None = None
+    for step in steps:
+        for stored in step.versions:
+            current.setdefault(stored.kind, []).append(stored)
+        newer = assembly.parsed_or_none(parser, [merged(versions) for versions in current.values()])
+        if newer is None:
+            continue  # such a version was also skipped when it was read
+        if ticket is not None:
+            lost, keys = lost | set(ticket.values), keys | {ticket.key}
+        ticket = newer
+    return ticket, lost, keys
