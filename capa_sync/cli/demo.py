@@ -17,6 +17,7 @@ import click
 from capa_sync.cli.context import json_option, open_runtime, print_json
 from capa_sync.cli.page import page_options
 from capa_sync.cli.progress import progress_listener
+from capa_sync.cli.set_watch import SetWatch
 from capa_sync.cli.summary import print_cycle, summary_of
 from capa_sync.cli.trackers import Trackers, default_trackers, print_sign_in
 from capa_sync.cli.verbs import VerbCommand
@@ -102,15 +103,17 @@ def demo(once: bool, listen: str, as_json: bool) -> None:
     """
     configure_logs(quiet=True)
     stop = threading.Event()
-    stop_on_signals(stop)
-    ports = dict.fromkeys(("jira", "jira-dc", "servicenow"), 0)
+    asked = stop_on_signals(stop)
+    ports, clock = dict.fromkeys(("jira", "jira-dc", "servicenow"), 0), SystemClock()
     with default_trackers(ports) as trackers, _folder() as folder:
         configuration = demo_configuration(folder, trackers)
-        with open_runtime(configuration.register_path, lambda _: configuration, SystemClock(), stop=stop) as runtime:
+        watch = SetWatch(configuration, clock, stop)
+        with open_runtime(configuration.register_path, watch.first, clock, stop=stop) as runtime:
             summary = _first_cycle(runtime, trackers, as_json=as_json)
             _print_result(summary, trackers, as_json=as_json)
             if not once:
-                _stay(runtime, configuration, trackers, listen)
+                daemon = Daemon(runtime, sets=watch, is_asked=asked.is_set)
+                _stay(daemon, configuration, trackers, listen)
 
 
 @contextmanager
@@ -164,7 +167,7 @@ def _print_result(summary: dict[str, Any], trackers: Trackers, *, as_json: bool)
     click.echo(f"writes: {', '.join(f'{count} {state}' for state, count in writes.items()) or 'none'}")
 
 
-def _stay(runtime: Runtime, configuration: Configuration, trackers: Trackers, listen: str) -> None:
+def _stay(daemon: Daemon, configuration: Configuration, trackers: Trackers, listen: str) -> None:
     """Serve the register and run the daemon until stopped."""
     options = page_options(configuration.settings, configuration.folder)
     page = serve_register(configuration.register_path, listen, options)
@@ -177,7 +180,7 @@ def _stay(runtime: Runtime, configuration: Configuration, trackers: Trackers, li
     click.echo(f"Why a warning is there:  {_program()} explain {first.key} --config {configuration.file}")
     click.echo("The daemon goes on polling; edit a ticket through its tracker's API and watch. Ctrl-C ends the demo.")
     try:
-        Daemon(runtime).run()
+        daemon.run()
     finally:
         page.stop()
 

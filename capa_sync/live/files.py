@@ -74,7 +74,6 @@ def configuration_of(setup: Setup, verdict_set: VerdictSet, *, tested_with: str 
     """
     parts = verdict_set.of()
     options = options_of(verdict_set, setup.settings)
-    rules = {part.name: part.text for part in verdict_set.of(PartKind.RULE).values()}
 
     def mapping_of(name: str) -> MappingFile:
         source, part = setup.settings.sources[name], parts.get((PartKind.MAPPING, name))
@@ -83,7 +82,15 @@ def configuration_of(setup: Setup, verdict_set: VerdictSet, *, tested_with: str 
             return stored
         return load_mapping(setup.folder / source.mapping, source.mapping)
 
-    return assembled(setup, lambda: rules_from(rules, options), options, mapping_of, tested_with=tested_with)
+    return assembled(
+        setup, lambda: rules_of(verdict_set, setup.settings), options, mapping_of, tested_with=tested_with
+    )
+
+
+def rules_of(verdict_set: VerdictSet, settings: Settings) -> RuleSet:
+    """Load the rules of a set. Raises UserError with every mistake."""
+    texts = {part.name: part.text for part in verdict_set.of(PartKind.RULE).values()}
+    return rules_from(texts, options_of(verdict_set, settings))
 
 
 def _people_of(part: SetPart | None) -> People:

@@ -43,7 +43,7 @@ class PageOptions:
         timezone: the zone of the organisation, in which dates and times are shown.
         clock: tells the present instant, from which the page counts the age of a source.
         poll_every: source -> how often it is read; a source that is read much later than that is stale.
-        rules: reads the rules of the settings in words; raises UserError when a file is wrong.
+        rules: reads the rules of the live set in words; raises UserError when it cannot be loaded.
         public_url: where a proxy shows the page: its host is accepted too, and links use its scheme; "" for none.
     """
 

@@ -287,6 +287,26 @@ _CANNOT_TELL = (
     Column("confidential", _TEXT, "`yes` where the row counts confidential tickets, else `no`.", masked=False),
 )
 
+_ACTIVATIONS = (
+    Column("number", _NUMBER, "1, 2, … for each time that a verdict set became live.", masked=False),
+    Column("activated_at", _INSTANT, "From when on it was live.", masked=False),
+    Column(
+        "activated_by", _TEXT, "The operating system's user who made it live, or who ran capa-sync.", masked=False
+    ),
+    Column(
+        "how",
+        _TEXT,
+        "How it became live: `first` (the register had none), `activate`, `rollback`, `on_save` or `new_source` (a "
+        "source got its configured mapping).",
+        masked=False,
+    ),
+    Column("rules_alone", _FLAG, "1 where only rules were to change.", masked=False),
+    Column("is_live", _FLAG, "1 for the set that is live now.", masked=False),
+    Column("rule_set", _TEXT, "The digest of its rules, as `v_findings` names it.", masked=False),
+    Column("set_hash", _TEXT, "The digest of the whole set: rules, mappings, people and settings.", masked=False),
+    Column("revision", _TEXT, "The git revision of the settings' folder; empty without one.", masked=False),
+)
+
 PUBLIC_VIEWS: tuple[PublicView, ...] = (
     PublicView("v_register", "A nonconformity or improvement, across all sources.", V_REGISTER),
     PublicView("v_findings", "A rule on a ticket: its latest episode, or that the rule cannot tell.", _FINDINGS),
@@ -303,5 +323,6 @@ PUBLIC_VIEWS: tuple[PublicView, ...] = (
         "v_disagreements", "A field in which two tickets of a joined record hold different values.", _DISAGREEMENTS
     ),
     PublicView("v_cannot_tell", "A reason for which rules cannot tell.", _CANNOT_TELL),
+    PublicView("v_activations", "One time that a verdict set became live.", _ACTIVATIONS),
 )
 """In the order in which the page lists them."""

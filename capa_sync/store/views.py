@@ -156,6 +156,10 @@ _WAIVERS = f"""SELECT w.source, w.ticket_id, COALESCE(t.ticket_key, '') AS ticke
     LEFT JOIN register_row r ON r.source = w.source AND r.ticket_id = w.ticket_id"""
 
 
+_ACTIVATIONS = f"""SELECT id AS number, {_at("activated_at")}, activated_by, how, rules_alone,
+    id = (SELECT MAX(id) FROM activation) AS is_live, rule_set, hash AS set_hash, revision FROM activation"""
+
+
 def _one_line(sql: str) -> str:
     return re.sub(r"\s+", " ", sql)
 
@@ -179,6 +183,7 @@ VIEWS: dict[str, str] = {
         ("v_joined", JOINED),
         ("v_disagreements", DISAGREEMENTS),
         ("v_cannot_tell", CANNOT_TELL),
+        ("v_activations", _ACTIVATIONS),
     )
 }
 """View name -> query, in an order in which each view uses only earlier ones."""

@@ -33,6 +33,7 @@ _IS_CLEAR: Mapping[str, str] = {
     "v_tickets": f"NOT EXISTS ({_ROW}NOT ({_OPEN.format('r')}))",
     "v_sources": "1",
     "v_joined": "1",
+    "v_activations": "1",
 }
 
 

@@ -1,4 +1,4 @@
-"""Rules: what each one says, on how many tickets it is open now, and where it cannot tell."""
+"""Rules of the live set: what each one says, on how many tickets it is open now, and where it cannot tell."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ _COUNTS = """SELECT rule, MAX(number) AS number, MAX(title) AS title, MAX(clause
     FROM v_findings GROUP BY rule"""
 _REASONS = """SELECT reason, source, COUNT(*) AS tickets FROM v_findings WHERE rule = ? AND state = 'cannot_tell'
     GROUP BY reason, source ORDER BY tickets DESC, reason LIMIT 20"""
+_LIVE = "SELECT activated_at, activated_by, how, revision FROM v_activations WHERE is_live"
 _NOTHING = {"open": 0, "hidden": 0, "waived": 0, "cleared": 0, "unknown": 0}
 
 
@@ -30,13 +31,14 @@ def rules(asked: PageQuery) -> dict[str, Any]:
     return {
         "rules": [_rule(name, known.get(name), counts.get(name, {})) for name in names],
         "problem": problem,
+        "live": next(iter(asked.rows(_LIVE)), None),
         "chosen": chosen if chosen in names else "",
         "reasons": asked.rows(_REASONS, (chosen,)) if chosen in names else [],
     }
 
 
 def _words(asked: PageQuery) -> tuple[tuple[RuleWords, ...], str]:
-    """Return the rules in words, and the first problem of their files: they may be in the middle of an edit."""
+    """Return the rules in words, and the first problem of a set that this version cannot load."""
     try:
         return tuple(asked.options.rules()), ""
     except UserError as error:

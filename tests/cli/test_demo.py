@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import signal
@@ -61,3 +62,12 @@ def test_everything_is_read_and_written(printed: str) -> None:
     """All three trackers were read to their end, and every write arrived."""
     assert re.search(r"^writes: \d+ delivered$", printed, re.MULTILINE)
     assert "problem:" not in printed
+
+
+def test_the_demo_judges_by_a_live_set_like_every_daemon(printed: str) -> None:
+    """Its settings work with the verbs that look at what is live, and with those that change it."""
+    (command,) = re.findall(r"^Why a warning is there:  (.+)$", printed, re.MULTILINE)
+    program, _, rest = command.partition(" explain ")
+    words = [*shlex.split(program), "history", "--json", "--config", rest.partition("--config ")[2]]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE)
+    assert [row["how"] for row in json.loads(done.stdout)] == ["first"], done.stderr

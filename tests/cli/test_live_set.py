@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from capa_sync.cli.page import LiveRules
+from capa_sync.model.clock import SystemClock
+from capa_sync.settings import load_settings
 from tests.daemon.conftest import MakeHarness
 from tests.daemon.fork_server import ROOT
 from tests.daemon.harness import NOW, Harness
@@ -82,6 +85,22 @@ def test_an_edit_waits_is_previewed_without_a_trace_activated_and_taken_back(har
     assert all(row["by"] and row["at"] for row in rows)
     assert "severity: low" in harness.run("rules", "history", "--at", "2026-06-15T10:59Z").out
     assert "severity: high" in harness.run("history", "--at", "2026-06-15T09:59Z").out
+
+
+def test_the_page_shows_the_live_rules_and_who_made_them_live(harness: Harness) -> None:
+    """Files that wait, even broken ones, change nothing on it; the view lists every activation."""
+    rules = LiveRules(load_settings(harness.file, {}), harness.folder, SystemClock())
+    [first] = rules()
+    lower(harness)
+    assert [rule.severity for rule in rules()] == [first.severity] == ["high"]
+    assert harness.run("activate").code == 0
+    assert [rule.severity for rule in rules()] == ["low"]
+    edit(harness, "severity: low", "severity: lwo")
+    assert [rule.severity for rule in rules()] == ["low"]
+    rows = harness.rows("v_activations")
+    assert [(row["number"], row["how"], row["is_live"]) for row in rows] == [(1, "first", 0), (2, "activate", 1)]
+    assert all(row["activated_by"] and row["set_hash"] for row in rows)
+    assert rows[1]["rule_set"] != rows[0]["rule_set"]
 
 
 def test_a_broken_set_is_refused_with_its_lines_and_the_live_one_goes_on(harness: Harness) -> None:

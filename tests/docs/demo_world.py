@@ -12,6 +12,7 @@ from pathlib import Path
 
 from capa_sync.cli.context import open_runtime
 from capa_sync.cli.demo import SECRETS, demo_configuration
+from capa_sync.cli.set_watch import SetWatch
 from capa_sync.cli.trackers import default_trackers
 from capa_sync.daemon.cycle import run_round
 from capa_sync.daemon.log import configure_logs
@@ -61,9 +62,9 @@ def demo_world_in(folder: Path) -> Iterator[DemoWorld]:
     ports = dict.fromkeys(("jira", "jira-dc", "servicenow"), 0)
     with default_trackers(ports) as trackers:
         configuration = demo_configuration(folder, trackers)
-        with open_runtime(
-            configuration.register_path, lambda _: configuration, SystemClock(), stop=threading.Event()
-        ) as runtime:
+        clock, stop = SystemClock(), threading.Event()
+        watch = SetWatch(configuration, clock, stop)
+        with open_runtime(configuration.register_path, watch.first, clock, stop=stop) as runtime:
             release(runtime, runtime.contexts, None)
             run_round(runtime, list(runtime.contexts.values()))
             waive_one(runtime)

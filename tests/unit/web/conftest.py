@@ -14,6 +14,7 @@ from capa_sync.model.record import Action, ActionKind, ActionOrigin
 from capa_sync.model.register_columns import STORED
 from capa_sync.model.ticket import Role
 from capa_sync.model.values import EMPTY, Value, ValueState
+from capa_sync.model.verdict_set import How
 from capa_sync.model.waiver import Waiver, Way
 from capa_sync.store import Register, open_register
 from capa_sync.web import RegisterPage, serve_register
@@ -70,6 +71,7 @@ def fill(register: Register) -> None:
         register.records.save_actions(SOURCE, ticket, [_action(text)])
         asked = Waiver(SOURCE, ticket, "action-planned", T0.date(), text, text, T0, Way.COMMAND, text, text)
         register.waivers.add(asked, T0)
+    register.verdict_sets.activate("f00d", rule_set="f00d", at=T0, by="paper.admin", how=How.FIRST)
     target = Target(register.id, SOURCE, "2", "CAPA-2", read_at=T0)
     plan = plan_ticket(target, [finding(message=f"{SECRET} write")], [], now=T0, options=ON)
     register.outbox.put(replace(write, error=f"{SECRET} error") for write in plan.writes)

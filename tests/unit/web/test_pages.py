@@ -228,7 +228,7 @@ def test_rules_say_what_they_ask_and_where_they_cannot_tell(world: RegisterPage)
     """Each count leads to its tickets; a rule whose file is gone stays listed with its findings."""
     text = text_of(world, "rules?rule=rca-method")
     assert "It then requires: any: b" in text
-    assert "No file of the present rules has it" in text
+    assert "The live set does not have it" in text
     assert "Why it cannot tell: 'cause' is not mapped" in text
     page = requests.get(world.url + "rules", timeout=PATIENCE).text
     for link, value in re.findall(r'class="count"><a href="(/records[^"]*)">(\d+)</a>', page):
