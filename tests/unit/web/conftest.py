@@ -10,13 +10,14 @@ from pathlib import Path
 import pytest
 
 from capa_sync.model.finding import Outcome, Severity, Verdict
-from capa_sync.model.record import Action, ActionKind, ActionOrigin
+from capa_sync.model.record import Action, ActionKind, ActionOrigin, Disagreement
 from capa_sync.model.register_columns import STORED
 from capa_sync.model.ticket import Role
 from capa_sync.model.values import EMPTY, Value, ValueState
 from capa_sync.model.verdict_set import How
 from capa_sync.model.waiver import Waiver, Way
 from capa_sync.store import Register, open_register
+from capa_sync.store.judged_rows import disagreement_row
 from capa_sync.web import RegisterPage, serve_register
 from capa_sync.writeback import Target, plan_ticket
 from tests.unit.store.fake_parser import PARSER, SOURCE, T0, FakeTicket, page
@@ -71,6 +72,9 @@ def fill(register: Register) -> None:
         register.records.save_actions(SOURCE, ticket, [_action(text)])
         asked = Waiver(SOURCE, ticket, "action-planned", T0.date(), text, text, T0, Way.COMMAND, text, text)
         register.waivers.add(asked, T0)
+        differs = Disagreement("title", text, (SOURCE, f"CAPA-{ticket}"), (SOURCE, "CAPA-3"), text)
+        row = disagreement_row(SOURCE, ticket, differs)
+        register.records.replace_disagreements(SOURCE, {ticket: [row]})
     register.verdict_sets.activate("f00d", rule_set="f00d", at=T0, by="paper.admin", how=How.FIRST)
     target = Target(register.id, SOURCE, "2", "CAPA-2", read_at=T0)
     plan = plan_ticket(target, [finding(message=f"{SECRET} write")], [], now=T0, options=ON)
