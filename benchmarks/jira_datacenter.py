@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 
 from benchmarks.jira_paint import ME, iso
 from benchmarks.jira_site import GeneratedJira
-from benchmarks.jira_tickets import FIRST_ID, LAST_TOUCHED
+from benchmarks.jira_tickets import FIRST_ID
 from benchmarks.served import Answer
 
 _HEADERS = f"X-AUSERNAME: {ME}\r\n".encode()
@@ -28,7 +29,7 @@ class GeneratedDataCenter(GeneratedJira):
         if path == "myself":
             return 200, orjson.dumps(_ME), _HEADERS
         if path == "serverInfo":
-            return 200, orjson.dumps({"deploymentType": "Server", "serverTime": iso(LAST_TOUCHED)}), _HEADERS
+            return 200, orjson.dumps({"deploymentType": "Server", "serverTime": iso(datetime.now(UTC))}), _HEADERS
         if path == "project":
             return 200, b'[{"id":"10000","key":"CAPA"}]', _HEADERS
         words = path.split("/")

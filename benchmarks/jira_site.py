@@ -13,15 +13,14 @@ from typing import Any
 
 import orjson
 
-from benchmarks.jira_paint import BUILTIN, ME, iso, ms, person
-from benchmarks.jira_tickets import BORN, FIRST_ID, GeneratedTickets
+from benchmarks.jira_paint import BUILTIN, ME, iso, person
+from benchmarks.jira_tickets import FIRST_ID, GeneratedTickets
 from benchmarks.served import Answer
 
 _HEADERS = f"X-AACCOUNTID: {ME}\r\n".encode()
 _UPDATED = re.compile(r"updated >= (\d+)")
 _CREATED = re.compile(r"created >= (\d+)")
 _IDS = re.compile(r"(?:id|issuekey) in \(([\d, ]+)\)")
-_MINUTE = 60_000
 _PROJECTS = {"values": [{"id": "10000", "key": "CAPA"}], "total": 1, "isLast": True}
 
 
@@ -100,7 +99,7 @@ class GeneratedJira:
         if ids:
             wanted = [int(id_) - FIRST_ID for id_ in ids[1].split(",")]
             return [n for n in wanted if since is None or tickets.updated(n) >= since]
-        first = max(0, -(-(int(created[1]) - ms(BORN)) // _MINUTE)) if created else 0
+        first = self._tickets.created_since(int(created[1])) if created else 0
         numbers = range(first, tickets.size) if since is None else tickets.touched_since(since, first)
         if "ORDER BY updated DESC" in jql:
             candidates = tickets.newest() if since is None else numbers

@@ -5,17 +5,15 @@ Nothing is stored for a ticket before its first edit, so that any number of tick
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 
 from benchmarks.jira_paint import ME, Painter, iso, ms, person
-from benchmarks.lives import POOL, Edit, TicketLife, generate_pool
+from benchmarks.lives import FIRST_CREATED, LAST_CREATED, POOL, TODAY, Edit, TicketLife, generate_pool
 
 FIRST_ID = 100_000
-BORN = datetime(2024, 1, 1, tzinfo=UTC)
-LAST_TOUCHED = datetime(2026, 11, 20, tzinfo=UTC)
 STEP_MS = 20_000
 """Milliseconds between the update times of two neighbouring tickets: the overlap of a poll contains a few tickets."""
 
@@ -40,14 +38,23 @@ class GeneratedTickets:
         self._labels: dict[int, list[str]] = {}
 
     # --- reading ---------------------------------------------------------------------------------------------------
+    def created(self, number: int) -> datetime:
+        """Return when a ticket was created; a higher number is never earlier."""
+        return FIRST_CREATED + (LAST_CREATED - FIRST_CREATED) * number / self.size
+
+    def created_since(self, instant: int) -> int:
+        """Return the first number whose ticket was created at an instant (epoch ms) or later."""
+        span = ms(LAST_CREATED) - ms(FIRST_CREATED)
+        return max(0, -(-(instant - ms(FIRST_CREATED)) * self.size // span))
+
     def updated(self, number: int) -> int:
         """Return the update time of a ticket in epoch ms."""
         edited = self._edited.get(number)
-        return edited[0] if edited else ms(LAST_TOUCHED) - (self.size - 1 - number) * STEP_MS
+        return edited[0] if edited else ms(TODAY) - (self.size - 1 - number) * STEP_MS
 
     def touched_since(self, instant: int, first: int = 0) -> list[int]:
         """Return the numbers of tickets from `first` on that were updated since an instant (epoch ms), ascending."""
-        early = (instant - ms(LAST_TOUCHED)) // STEP_MS + self.size
+        early = (instant - ms(TODAY)) // STEP_MS + self.size
         late = set(range(max(first, early - 1), self.size)) | {n for n in self._edited if n >= first}
         return sorted(n for n in late if self.updated(n) >= instant)
 
@@ -65,7 +72,7 @@ class GeneratedTickets:
         return text % {
             b"ID": b"%d" % (FIRST_ID + number),
             b"KEY": b"CAPA-%d" % (number + 1),
-            b"CREATED": iso(BORN + timedelta(minutes=number)).encode(),
+            b"CREATED": iso(self.created(number)).encode(),
             b"UPDATED": iso(updated).encode(),
         }
 

@@ -72,7 +72,11 @@ _WORDS = [
     "at",
     "all",
 ]
-START = datetime(2025, 6, 2, 8, 0, tzinfo=UTC)
+TODAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+FIRST_CREATED, LAST_CREATED = TODAY - timedelta(days=65), TODAY - timedelta(days=25)
+"""Days between which all tickets are created; they are edited later. They follow the calendar, because deadlines do:
+with fixed dates all open tickets become late as the months pass, and every ticket needs a warning. Here the root
+cause is late only where the grade is major, and every second ticket needs a warning."""
 
 _STEPS: tuple[tuple[str, ...], ...] = (
     ("owner",),
@@ -139,14 +143,14 @@ class _LifeGenerator:
 
     def life(self, number: int) -> TicketLife:
         """Generate one life, up to a random step."""
-        at = START + timedelta(hours=number % 500)
+        at = LAST_CREATED + timedelta(hours=number % 120)
         born = {name: self.value(name, at) for name in ("title", "description", "requirement_ref", "source")}
         born |= {name: self.value(name, at) for name in ("location", "objective_evidence")}
         born |= {"occurred_at": at.date().isoformat(), "detected_at": at.date().isoformat(), "stage": "identified"}
         life = TicketLife(born, dict(born))
         # one ticket in twelve is closed, so that all stages occur
         for step in _STEPS if number % 12 == 0 else _STEPS[: self._dice.randrange(2, 6)]:
-            at += timedelta(hours=self._dice.randrange(3, 160))
+            at += timedelta(hours=self._dice.randrange(3, 26))
             self._edit(life, at, list(step))
         return life
 

@@ -13,7 +13,7 @@ from urllib.parse import parse_qs
 
 import orjson
 
-from benchmarks.lives import POOL, TicketLife, generate_pool
+from benchmarks.lives import FIRST_CREATED, POOL, TODAY, TicketLife, generate_pool
 from benchmarks.served import Answer
 from capa_sync.sandbox.servicenow.clause10 import CHOICES
 from capa_sync.sandbox.stories.people import PEOPLE
@@ -21,7 +21,6 @@ from capa_sync.sandbox.stories.servicenow_player import _STATE_OF
 from capa_sync.sandbox.stories.vocabulary import WORDS
 
 TABLE = "sn_grc_issue"
-LAST_TOUCHED = datetime(2026, 11, 20, tzinfo=UTC)
 STEP = timedelta(seconds=20)
 COLUMNS = 130
 Condition = tuple[str, str, str]
@@ -70,7 +69,7 @@ def _cells(life: TicketLife) -> bytes:
         "sys_id": ("@@ID@@", "@@ID@@"),
         "number": ("@@NUMBER@@", "@@NUMBER@@"),
         "sys_updated_on": ("@@UPDATED@@", "@@UPDATED@@"),
-        "sys_created_on": ("2025-06-01 08:00:00", "2025-06-01 09:00:00"),
+        "sys_created_on": (_time_text(FIRST_CREATED), _time_text(FIRST_CREATED)),
         "sys_created_by": ("anna.lee", "anna.lee"),
         "sys_updated_by": ("anna.lee", "anna.lee"),
         "sys_class_name": (TABLE, "Issue"),
@@ -192,11 +191,11 @@ class GeneratedServiceNow:
 
     def _early(self, updated: str) -> int:
         """Return a number that is not above the number of any row updated at that time or later."""
-        behind = LAST_TOUCHED - datetime.fromisoformat(f"{updated}+00:00")
+        behind = TODAY - datetime.fromisoformat(f"{updated}+00:00")
         return max(0, self._size - 2 - int(behind / STEP))
 
     def _updated(self, number: int) -> datetime:
-        return self._edited.get(number) or LAST_TOUCHED - (self._size - 1 - number) * STEP
+        return self._edited.get(number) or TODAY - (self._size - 1 - number) * STEP
 
     def _row(self, number: int) -> bytes:
         return self._rows[number % POOL] % {

@@ -36,6 +36,7 @@ def check_register(runtime: Runtime, now: datetime) -> list[CheckResult]:
             *(_counts_of(runtime, name) for name in runtime.contexts),
         ]
         runtime.register.checks.save(results, now)
+        runtime.register.findings.drop_unused_sets()
     return results
 
 

@@ -8,8 +8,8 @@ from datetime import datetime
 from capa_sync.model.finding import Finding, FindingState, Mode, Outcome, Severity, Verdict
 from capa_sync.store.columns import instant, instant_text, json_value, optional_instant, optional_text
 from capa_sync.store.database import Database, Params, Row
-from capa_sync.store.judged_rows import finding_row, verdict_row
-from capa_sync.store.replacing import replace_rows
+from capa_sync.store.judged_rows import finding_row
+from capa_sync.store.verdict_rows import StoredVerdicts, drop_unused_sets, replace_verdicts, stored_verdicts
 
 _FIELDS = (
     "source", "ticket_id", "rule", "episode", "number", "clause", "severity", "state", "mode", "title", "message",
@@ -71,54 +71,53 @@ class Findings:
 
         A change on a ticket that had verdicts before is stored with `at`, for `changed_since`.
         """
-        rows = [verdict_row(source, ticket_id, verdict) for verdict in verdicts]
-        return bool(self.replace_verdicts(source, {ticket_id: rows}, at))
+        return bool(self.replace_verdicts(source, {ticket_id: stored_verdicts(source, ticket_id, verdicts)}, at))
 
-    def replace_verdicts(self, source: str, wanted: Mapping[str, Sequence[Params]], at: datetime) -> set[str]:
-        """Replace the verdict rows of many tickets (by id); return the ids whose outcome or severity changed."""
+    def replace_verdicts(self, source: str, wanted: Mapping[str, StoredVerdicts | None], at: datetime) -> set[str]:
+        """Replace the verdicts of many tickets (by id); return the ids whose outcome or severity changed."""
         with self._db.transaction():
-            before = replace_rows(self._db, "verdict", source, wanted)
-            changed = {
-                ticket_id for ticket_id, rows in before.items() if _outcomes(rows) != _outcomes(wanted[ticket_id])
-            }
+            changed = replace_verdicts(self._db, source, wanted)
             self._db.execute_many(
                 """INSERT INTO verdict_change VALUES (?,?,?) ON CONFLICT (source, ticket_id) DO UPDATE
                 SET changed_at = excluded.changed_at""",
-                [
-                    (source, ticket_id, instant_text(at))
-                    for ticket_id, rows in before.items()
-                    if rows and ticket_id in changed
-                ],
+                [(source, ticket_id, instant_text(at)) for ticket_id, had_any in changed.items() if had_any],
             )
-        return changed
+        return set(changed)
+
+    def drop_unused_sets(self) -> None:
+        """Delete sets of verdicts that no ticket has any more: rules or their texts changed."""
+        drop_unused_sets(self._db)
 
     def outcomes_of(self, source: str, ticket_ids: Sequence[str]) -> dict[str, dict[str, Outcome]]:
         """Return ticket id -> rule in warn mode -> its latest outcome; only tickets that have one."""
-        sql = "SELECT ticket_id, rule, outcome FROM verdict WHERE source = ? AND mode = 'warn' AND ticket_id IN (?)"
+        own = (
+            "SELECT ticket_id, rule, outcome FROM verdict_own WHERE source = ? AND mode = 'warn' AND ticket_id IN (?)"
+        )
+        shared = """SELECT t.ticket_id, s.rule, s.outcome FROM verdict_ticket t JOIN verdict_shared s
+            ON s.digest = t.digest AND s.mode = 'warn' WHERE t.source = ? AND t.ticket_id IN (?)"""
         found: dict[str, dict[str, Outcome]] = {}
-        for ticket_id, rule, outcome in self._db.rows_in(sql, (source,), ticket_ids):
-            found.setdefault(ticket_id, {})[rule] = Outcome(outcome)
+        for sql in (own, shared):
+            for ticket_id, rule, outcome in self._db.rows_in(sql, (source,), ticket_ids):
+                found.setdefault(ticket_id, {})[rule] = Outcome(outcome)
         return found
 
     def verdict_counts(self, source: str) -> Mapping[str, int]:
         """Return the number of evaluated `tickets`, and the number of verdicts of each outcome."""
-        rows = self._db.rows("SELECT outcome, COUNT(*) FROM verdict WHERE source = ? GROUP BY outcome", (source,))
-        tickets = self._db.value("SELECT COUNT(DISTINCT ticket_id) FROM verdict WHERE source = ?", (source,))
+        rows = self._db.rows(
+            """SELECT outcome, SUM(number) FROM (
+                SELECT outcome, COUNT(*) AS number FROM verdict_own WHERE source = ?1 GROUP BY outcome
+                UNION ALL SELECT s.outcome, t.number FROM (SELECT digest, COUNT(*) AS number FROM verdict_ticket
+                    WHERE source = ?1 GROUP BY digest) t JOIN verdict_shared s ON s.digest = t.digest)
+            GROUP BY outcome""",
+            (source,),
+        )
+        tickets = self._db.value("SELECT COUNT(*) FROM verdict_ticket WHERE source = ?", (source,))
         return {"tickets": tickets or 0, **dict(rows)}
 
     def judged_tickets(self, source: str, at_most: int) -> int:
         """Count tickets with verdicts; the query stops at `at_most`, so that a large mirror costs no more."""
-        return int(
-            self._db.value(
-                """WITH RECURSIVE judged (ticket_id) AS (
-                    SELECT MIN(ticket_id) FROM verdict WHERE source = ?
-                    UNION ALL SELECT (SELECT MIN(v.ticket_id) FROM verdict v
-                        WHERE v.source = ? AND v.ticket_id > judged.ticket_id)
-                    FROM judged WHERE ticket_id IS NOT NULL LIMIT ?)
-                SELECT COUNT(ticket_id) FROM judged""",
-                (source, source, at_most),
-            )
-        )
+        sql = "SELECT COUNT(*) FROM (SELECT 1 FROM verdict_ticket WHERE source = ? LIMIT ?)"
+        return int(self._db.value(sql, (source, at_most)))
 
     def changed_since(self, source: str, since: datetime) -> int:
         """Count tickets whose earlier outcomes changed since that instant, over any number of cycles."""
@@ -158,10 +157,6 @@ class Findings:
             "SELECT due_at, source, ticket_id FROM due ORDER BY due_at, source, ticket_id LIMIT ?", (limit,)
         )
         return [(instant(row[0]), row[1], row[2]) for row in rows]
-
-
-def _outcomes(rows: Iterable[Params]) -> set[tuple[str, ...]]:
-    return {tuple(row[2:5]) for row in rows}
 
 
 def _finding(row: Row) -> Finding:

@@ -15,6 +15,7 @@ from capa_sync.model.values import Value
 from capa_sync.model.waiver import RequestAnswer, Waiver, WaiverState
 from capa_sync.store.columns import day_or_instant_text, instant_text, json_text, optional_text
 from capa_sync.store.database import Params, Row
+from capa_sync.store.verdict_rows import StoredVerdicts, stored_verdicts
 
 Cell = str | int | date | datetime | None
 
@@ -52,17 +53,17 @@ class JudgedRows(NamedTuple):
 
     Attributes:
         ticket_id: the ticket. year: of its register number. look_again: the next due instant as text, None for never.
-        findings: episodes to insert or update. verdicts, register_row, actions, births, standings: all its rows in
-            those tables. ended_waivers: id -> why, of the waivers that end now. bound_waivers: id -> what their
-            rule read, of those that this evaluation bound. asked: what requests in its comments became.
-        disagreements: all its rows in that table.
+        findings: episodes to insert or update. verdicts: all of them, None without any. register_row, actions,
+            births, standings: all its rows in those tables. ended_waivers: id -> why, of the waivers that end now.
+            bound_waivers: id -> what their rule read, of those that this evaluation bound. asked: what requests in
+            its comments became. disagreements: all its rows in that table.
     """
 
     ticket_id: str
     year: int
     next_due_at: str | None
     findings: list[Params]
-    verdicts: list[Params]
+    verdicts: StoredVerdicts | None
     register_row: Row
     actions: list[Params]
     births: list[Params]
@@ -103,7 +104,7 @@ def judged_rows(
         year,
         optional_text(next_due_at),
         [finding_row(finding) for finding in findings],
-        [verdict_row(source, ticket_id, verdict) for verdict in verdicts],
+        stored_verdicts(source, ticket_id, verdicts),
         register_row_of(source, ticket_id, columns),
         [action_row(source, ticket_id, action) for action in actions],
         birth_rows_of(source, ticket_id, timeline),
@@ -203,23 +204,6 @@ def _words(value: Value) -> str:
     if isinstance(value.data, date):
         return day_or_instant_text(value.data)
     return ", ".join(value.data) if isinstance(value.data, tuple) else value.text
-
-
-def verdict_row(source: str, ticket_id: str, verdict: Verdict) -> Row:
-    """Return the row of one rule's verdict on a ticket."""
-    return (
-        source,
-        ticket_id,
-        verdict.rule,
-        verdict.outcome.value,
-        verdict.severity.value,
-        verdict.title,
-        verdict.clause,
-        verdict.mode.value,
-        verdict.number,
-        verdict.reason,
-        optional_text(verdict.next_due),
-    )
 
 
 def standing_row(waiver: Waiver, state: WaiverState, why: str) -> Row:

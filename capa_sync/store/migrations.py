@@ -60,7 +60,9 @@ DERIVED: tuple[str, ...] = (
     "child",
     "change",
     "quarantine",
-    "verdict",
+    "verdict_own",
+    "verdict_ticket",
+    "verdict_shared",
     "due",
     "plan_due",
     "register_row",
@@ -564,5 +566,26 @@ def past(db: Any) -> None:
                 id INTEGER PRIMARY KEY, source TEXT NOT NULL, account TEXT NOT NULL, until TEXT NOT NULL,
                 was TEXT NOT NULL)""",
             "INSERT INTO past_site (source, until, was) SELECT source, changed_at, '' FROM site",
+        ),
+    )
+
+
+@STEPS(name="0027_shared_verdicts")
+def shared_verdicts(db: Any) -> None:
+    """Store once what most tickets share: verdicts that say an outcome and nothing else (see `verdict_rows`)."""
+    _run_all(
+        db,
+        (
+            *(f'DROP VIEW "{name}"' for name in db.view_names()),  # recreated after the last step
+            "DROP INDEX verdict_unknown",
+            "ALTER TABLE verdict RENAME TO verdict_own",
+            "CREATE INDEX verdict_unknown ON verdict_own (source, reason, ticket_id) WHERE outcome = 'cannot_tell'",
+            """CREATE TABLE verdict_ticket (source TEXT, ticket_id TEXT, digest TEXT NOT NULL,
+                PRIMARY KEY (source, ticket_id)) WITHOUT ROWID""",
+            """CREATE TABLE verdict_shared (
+                digest TEXT, rule TEXT, outcome TEXT NOT NULL, severity TEXT NOT NULL, title TEXT NOT NULL,
+                clause TEXT NOT NULL, mode TEXT NOT NULL, number INTEGER NOT NULL,
+                PRIMARY KEY (digest, rule)) WITHOUT ROWID""",
+            "INSERT INTO verdict_ticket SELECT DISTINCT source, ticket_id, '' FROM verdict_own",
         ),
     )

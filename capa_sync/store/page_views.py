@@ -113,7 +113,7 @@ DISAGREEMENTS = f"""SELECT d.source, d.ticket_id, COALESCE(r.ticket_key, '') AS 
 CANNOT_TELL = """SELECT v.source, v.reason, COUNT(DISTINCT v.ticket_id) AS tickets, COUNT(*) AS verdicts,
     CASE WHEN EXISTS (SELECT 1 FROM register_row r WHERE r.source = v.source AND r.ticket_id = v.ticket_id
         AND r.confidential <> 'no') THEN 'yes' ELSE 'no' END AS confidential
-    FROM verdict v WHERE v.outcome = 'cannot_tell' AND (v.source, v.ticket_id) NOT IN (
+    FROM verdict_own v WHERE v.outcome = 'cannot_tell' AND (v.source, v.ticket_id) NOT IN (
         SELECT source, ticket_id FROM mirror WHERE presence <> 'present'
         UNION SELECT source, ticket_id FROM quarantine)
     GROUP BY v.source, v.reason, 5"""

@@ -126,11 +126,12 @@ class Register:
             for table in _JUDGED:
                 self._db.execute(f"DELETE FROM {table} {_IS_KNOWN}")
             for table in (name for name in DERIVED if name not in _JUDGED):
-                self._db.execute(f"DELETE FROM {table} {'WHERE unread = 0' if table == 'quarantine' else ''}")
+                self._db.execute(f"DELETE FROM {table} {_DROPPED.get(table, '')}")
 
     def rows_by_table(self, *, derived: bool = True) -> dict[str, list[Row]]:
         """Return the sorted rows of every table except run ledger and checks; without `derived`, of primary ones."""
-        tables = (*PRIMARY, *(DERIVED if derived else ()))
+        stored = dict.fromkeys(_VERDICTS, "verdict")  # how verdicts are stored depends on what other tickets have
+        tables = dict.fromkeys((*PRIMARY, *(stored.get(table, table) for table in DERIVED if derived)))
         return {
             table: sorted(self._db.rows(f"SELECT * FROM {table}"), key=repr)
             for table in tables
@@ -274,7 +275,13 @@ def _no_other_version(path: Path, *, needed: bool) -> Iterator[None]:
         yield
 
 
-_JUDGED = ("verdict", "register_row", "action", "birth", "waiver_standing")
+_VERDICTS = ("verdict_own", "verdict_ticket", "verdict_shared")
+_DROPPED = {
+    "quarantine": "WHERE unread = 0",
+    "verdict_shared": "WHERE digest NOT IN (SELECT digest FROM verdict_ticket)",
+}
+"""Condition: what `rebuild` drops of a table, where that is not all."""
+_JUDGED = ("verdict_own", "verdict_ticket", "register_row", "action", "birth", "waiver_standing")
 """Derived tables that only evaluation fills."""
 _IS_KNOWN = """WHERE (source, ticket_id) NOT IN (SELECT source, ticket_id FROM quarantine
     UNION SELECT source, ticket_id FROM mirror WHERE presence IN ('unobserved', 'access_lost'))"""

@@ -12,6 +12,7 @@ from capa_sync.store.database import Database
 
 _PRESENT = """register_row r JOIN mirror m ON m.source = r.source AND m.ticket_id = r.ticket_id
     AND m.presence = 'present'"""
+_SEEN = "mirror m ON m.source = v.source AND m.ticket_id = v.ticket_id AND m.presence = 'present'"
 _ENDED = "('closed', 'rejected', 'cancelled', 'duplicate')"
 
 
@@ -32,9 +33,11 @@ class RegisterChecks:
     def never_decided(self, source: str) -> list[str]:
         """Return the rules that cannot tell on some present ticket of a source and decided on none."""
         return self._db.column(
-            """SELECT v.rule FROM verdict v JOIN mirror m ON m.source = v.source AND m.ticket_id = v.ticket_id
-            AND m.presence = 'present' WHERE v.source = ? GROUP BY v.rule HAVING SUM(v.outcome = 'cannot_tell') > 0
-            AND SUM(v.outcome IN ('ok', 'breach', 'historical')) = 0 ORDER BY MIN(v.number), v.rule""",
+            f"""SELECT v.rule FROM verdict_own v JOIN {_SEEN} AND v.source = ?1 GROUP BY v.rule
+            HAVING SUM(v.outcome = 'cannot_tell') > 0 AND SUM(v.outcome IN ('ok', 'breach', 'historical')) = 0
+            AND v.rule NOT IN (SELECT s.rule FROM verdict_shared s WHERE s.outcome = 'ok' AND s.digest IN (
+                SELECT v.digest FROM verdict_ticket v JOIN {_SEEN} AND v.source = ?1))
+            ORDER BY MIN(v.number), v.rule""",
             (source,),
         )
 

@@ -9,10 +9,15 @@ from capa_sync.model.write import Write
 from capa_sync.store.database import Database
 from capa_sync.store.write_rows import FIELDS, write_from
 
-_SEEN = """verdict v JOIN mirror m ON m.source = v.source AND m.ticket_id = v.ticket_id
-    WHERE m.presence = 'present'"""
+_PRESENT = "JOIN mirror m ON m.source = v.source AND m.ticket_id = v.ticket_id AND m.presence = 'present'"
+_SEEN = f"""(SELECT v.source, v.rule, v.number, v.outcome, v.reason, COUNT(*) AS tickets FROM verdict_own v {_PRESENT}
+    GROUP BY 1, 2, 3, 4, 5
+    UNION ALL SELECT k.source, s.rule, s.number, s.outcome, '', k.tickets FROM (
+        SELECT v.source, v.digest, COUNT(*) AS tickets FROM verdict_ticket v {_PRESENT} GROUP BY 1, 2) k
+    JOIN verdict_shared s ON s.digest = k.digest) v"""
+"""How many present tickets have which outcome of a rule, and why. Shared sets of verdicts count as a whole."""
 
-_UNKNOWN = """verdict v WHERE v.outcome = 'cannot_tell' AND (v.source, v.ticket_id) NOT IN (
+_UNKNOWN = """verdict_own v WHERE v.outcome = 'cannot_tell' AND (v.source, v.ticket_id) NOT IN (
     SELECT source, ticket_id FROM mirror WHERE presence <> 'present'
     UNION SELECT source, ticket_id FROM quarantine)"""
 """Verdicts that cannot tell, of tickets that are judged now; read from the index `verdict_unknown` alone."""
@@ -69,7 +74,7 @@ class Reports:
         """Return source -> outcome -> number of verdicts on present tickets."""
         found: dict[str, dict[str, int]] = {}
         for source, outcome, count in self._db.rows(
-            f"SELECT v.source, v.outcome, COUNT(*) FROM {_SEEN} GROUP BY 1, 2 ORDER BY 1, 2"
+            f"SELECT v.source, v.outcome, SUM(v.tickets) FROM {_SEEN} GROUP BY 1, 2 ORDER BY 1, 2"
         ):
             found.setdefault(source, {})[outcome] = count
         return found
@@ -82,7 +87,7 @@ class Reports:
         found: dict[str, dict[str, dict[str, Any]]] = {}
         rows = self._db.rows(
             f"""SELECT v.source, v.rule, v.outcome, CASE v.outcome WHEN 'cannot_tell' THEN v.reason ELSE '' END,
-            COUNT(*) FROM {_SEEN} GROUP BY 1, 2, 3, 4 ORDER BY 1, MIN(v.number), 2"""
+            SUM(v.tickets) FROM {_SEEN} GROUP BY 1, 2, 3, 4 ORDER BY 1, MIN(v.number), 2"""
         )
         for source, rule, outcome, text, count in rows:
             row = found.setdefault(source, {}).setdefault(rule, {"decided": 0, "cannot_tell": 0, "reasons": {}})

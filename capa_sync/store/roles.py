@@ -106,7 +106,7 @@ class Roles:
             sql = "SELECT ticket_id FROM mirror WHERE source = ? AND role = 'action'"
             actions = self._db.column(sql, (source,))
         found: set[str] = set()
-        for table in ("register_row", "verdict", "birth", "finding WHERE cleared_at IS NULL"):
+        for table in ("register_row", "verdict_ticket", "birth", "finding WHERE cleared_at IS NULL"):
             name, _, condition = table.partition(" WHERE ")
             where = f"{condition} AND" if condition else ""
             sql = f"SELECT ticket_id FROM {name} WHERE {where} source = ? AND ticket_id IN (?)"

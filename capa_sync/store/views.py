@@ -41,9 +41,12 @@ _COMPUTED = {
     "ticket_id": "r.ticket_id",
     "presence": "m.presence",
     "as_of": _at("f.as_of"),
-    "checks_made": """(SELECT COUNT(*) FROM verdict v WHERE v.source = r.source AND v.ticket_id = r.ticket_id
-        AND v.outcome IN ('ok', 'breach', 'historical') AND NOT EXISTS (SELECT 1 FROM quarantine q
-        WHERE q.source = r.source AND q.ticket_id = r.ticket_id)) AS checks_made""",
+    "checks_made": """CASE WHEN EXISTS (SELECT 1 FROM quarantine q
+        WHERE q.source = r.source AND q.ticket_id = r.ticket_id) THEN 0
+        ELSE (SELECT COUNT(*) FROM verdict_own v WHERE v.source = r.source AND v.ticket_id = r.ticket_id
+            AND v.outcome IN ('ok', 'breach', 'historical'))
+        + (SELECT COUNT(*) FROM verdict_ticket k JOIN verdict_shared s ON s.digest = k.digest
+            WHERE k.source = r.source AND k.ticket_id = r.ticket_id AND s.outcome = 'ok') END AS checks_made""",
 }
 """The columns of `v_register` that the table does not store."""
 
@@ -61,6 +64,11 @@ _REGISTER = f"""SELECT {", ".join(map(_register_column, V_REGISTER))}
     LEFT JOIN mirror m ON m.source = r.source AND m.ticket_id = r.ticket_id
     LEFT JOIN freshness f ON f.source = r.source"""
 
+_VERDICT = """SELECT source, ticket_id, rule, outcome, severity, title, clause, mode, number, reason, next_due
+    FROM verdict_own UNION ALL
+    SELECT t.source, t.ticket_id, s.rule, s.outcome, s.severity, s.title, s.clause, s.mode, s.number, '', NULL
+    FROM verdict_ticket t JOIN verdict_shared s ON s.digest = t.digest"""
+
 # The state shown: an open, waived or historical episode; else "cannot tell" of the latest verdict; else "cleared".
 _FINDINGS = f"""SELECT f.source, f.ticket_id, COALESCE(t.ticket_key, '') AS ticket_key, f.rule, f.clause, f.severity,
     CASE WHEN f.cleared_at IS NULL AND f.state <> 'cleared' THEN f.state
@@ -69,14 +77,14 @@ _FINDINGS = f"""SELECT f.source, f.ticket_id, COALESCE(t.ticket_key, '') AS tick
     f.title, f.fix, f.mode, f.episode, f.number, f.hidden_by, COALESCE(v.reason, '') AS reason,
     COALESCE(r.confidential, '') AS confidential
     FROM finding f LEFT JOIN ticket t ON t.source = f.source AND t.ticket_id = f.ticket_id
-    LEFT JOIN verdict v ON v.source = f.source AND v.ticket_id = f.ticket_id AND v.rule = f.rule
+    LEFT JOIN verdict_own v ON v.source = f.source AND v.ticket_id = f.ticket_id AND v.rule = f.rule
     LEFT JOIN register_row r ON r.source = f.source AND r.ticket_id = f.ticket_id
     WHERE f.episode = (SELECT MAX(g.episode) FROM finding g
         WHERE g.source = f.source AND g.ticket_id = f.ticket_id AND g.rule = f.rule)
     UNION ALL
     SELECT v.source, v.ticket_id, COALESCE(t.ticket_key, ''), v.rule, v.clause, v.severity, 'cannot_tell', v.reason,
     NULL, NULL, NULL, '', v.title, '', v.mode, 0, v.number, '', v.reason, COALESCE(r.confidential, '')
-    FROM verdict v LEFT JOIN ticket t ON t.source = v.source AND t.ticket_id = v.ticket_id
+    FROM verdict_own v LEFT JOIN ticket t ON t.source = v.source AND t.ticket_id = v.ticket_id
     LEFT JOIN register_row r ON r.source = v.source AND r.ticket_id = v.ticket_id
     WHERE v.outcome = 'cannot_tell' AND NOT EXISTS (SELECT 1 FROM finding f
         WHERE f.source = v.source AND f.ticket_id = v.ticket_id AND f.rule = v.rule)"""
@@ -144,14 +152,16 @@ _SOURCES = f"""SELECT s.source, COALESCE(d.kind, '') AS kind, COALESCE(c.state, 
 
 # Of a waiver that has not ended, what it did at the last evaluation of its ticket.
 _WAIVERS = f"""SELECT w.source, w.ticket_id, COALESCE(t.ticket_key, '') AS ticket_key, w.rule,
-    COALESCE(v.outcome, '') AS result, COALESCE(v.severity, '') AS severity,
+    COALESCE(v.outcome, k.outcome, '') AS result, COALESCE(v.severity, k.severity, '') AS severity,
     CASE WHEN w.ended_at IS NULL THEN COALESCE(s.state, 'inactive') ELSE 'ended' END AS state,
     CASE WHEN w.ended_at IS NOT NULL THEN w.ended_why
         ELSE COALESCE(s.why, 'the ticket was not evaluated since') END AS why,
     w.until, w.reason, w.asked_by, w.approved_by, w.way, w.recorded_by, {_at("w.asked_at")}, {_at("w.recorded_at")},
     {_at("w.ended_at")}, w.id, w.revision, COALESCE(r.confidential, '') AS confidential
     FROM waiver w LEFT JOIN ticket t ON t.source = w.source AND t.ticket_id = w.ticket_id
-    LEFT JOIN verdict v ON v.source = w.source AND v.ticket_id = w.ticket_id AND v.rule = w.rule
+    LEFT JOIN verdict_own v ON v.source = w.source AND v.ticket_id = w.ticket_id AND v.rule = w.rule
+    LEFT JOIN verdict_ticket x ON x.source = w.source AND x.ticket_id = w.ticket_id
+    LEFT JOIN verdict_shared k ON k.digest = x.digest AND k.rule = w.rule
     LEFT JOIN waiver_standing s ON s.source = w.source AND s.ticket_id = w.ticket_id AND s.waiver = w.id
     LEFT JOIN register_row r ON r.source = w.source AND r.ticket_id = w.ticket_id"""
 
@@ -170,6 +180,7 @@ VIEWS: dict[str, str] = {
         ("freshness", _FRESHNESS),
         ("trouble", _TROUBLE),
         ("census_times", _CENSUS),
+        ("verdict", _VERDICT),
         ("v_register", _REGISTER),
         ("v_findings", _FINDINGS),
         ("v_changes", _CHANGES),

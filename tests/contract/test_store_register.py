@@ -169,6 +169,47 @@ def test_judged_tickets_are_counted_no_further_than_asked(store: Register) -> No
     assert [store.findings.judged_tickets(SOURCE, limit) for limit in (1, 2, 3, 4, 100)] == [1, 2, 3, 3, 3]
 
 
+def _stored(store: Register) -> set[tuple[str, str, str]]:
+    return {(row[1], row[2], row[3]) for row in store.rows_by_table()["verdict"]}
+
+
+def test_verdicts_that_tickets_share_read_as_those_of_each(store: Register) -> None:
+    """However they are stored, each ticket has its own; a changed one changes no other ticket."""
+    plain = [replace(verdict(Outcome.OK), rule=f"rule-{number}") for number in range(3)]
+    breach = replace(verdict(Outcome.BREACH), rule="rule-0")
+    for ticket in ("1", "2"):
+        store.findings.save_verdicts(SOURCE, ticket, plain, T0)
+    assert _stored(store) == {(ticket, shared.rule, "ok") for ticket in ("1", "2") for shared in plain}
+    assert store.findings.save_verdicts(SOURCE, "1", [breach, *plain[1:]], T0)
+    assert _stored(store) == {
+        ("1", "rule-0", "breach"),
+        ("1", "rule-1", "ok"),
+        ("1", "rule-2", "ok"),
+        *(("2", shared.rule, "ok") for shared in plain),
+    }
+    assert store.findings.outcomes_of(SOURCE, ["1", "2"])["1"] == {
+        "rule-0": Outcome.BREACH,
+        "rule-1": Outcome.OK,
+        "rule-2": Outcome.OK,
+    }
+    assert store.findings.save_verdicts(SOURCE, "1", plain, T0)
+    assert not store.findings.save_verdicts(SOURCE, "1", plain, T0)
+    assert store.findings.save_verdicts(SOURCE, "2", [], T0)
+    assert _stored(store) == {("1", shared.rule, "ok") for shared in plain}
+
+
+def test_sets_of_verdicts_that_no_ticket_has_are_deleted(store: Register) -> None:
+    """A rule's new title makes new sets; the old ones go, those in use stay."""
+    store.findings.save_verdicts(SOURCE, "1", [verdict(Outcome.OK)], T0)
+    store.findings.save_verdicts(SOURCE, "1", [replace(verdict(Outcome.OK), title="Another title")], T0)
+    before = store.changed_rows
+    store.findings.drop_unused_sets()
+    assert store.changed_rows == before + 1
+    store.findings.drop_unused_sets()
+    assert store.changed_rows == before + 1
+    assert _stored(store) == {("1", RULE, "ok")}
+
+
 def test_a_new_due_time_alone_is_no_changed_verdict(store: Register) -> None:
     """Only outcomes and severities count for the brake."""
     store.findings.save_verdicts(SOURCE, "1", [verdict(Outcome.OK, next_due=T0 + DAY)], T0)

@@ -156,6 +156,8 @@ def test_a_step_that_fails_leaves_the_old_version(tmp_path: Path, monkeypatch: p
 
 # --- step 0008 ---------------------------------------------------------------------------------------------------
 UNDER_THEIR_KEYS = ("verdict", "birth", "action", "due", "plan_due", "register_row")
+ROWLESS_NOW = {*UNDER_THEIR_KEYS, "verdict_own", "verdict_ticket", "verdict_shared"} - {"verdict"}
+"""Since step 0027, which stores a table in three."""
 
 
 def make_step_7(path: Path) -> dict[str, list[Any]]:
@@ -165,7 +167,8 @@ def make_step_7(path: Path) -> dict[str, list[Any]]:
     db.execute("INSERT INTO meta VALUES ('register_id', ?)", [ID_OF_VERSION_1])
     db.execute("INSERT INTO milestone VALUES ('paper', 'judged_with', 'rules-1')")
     for name, sql in VIEWS.items():
-        db.create_view(name, sql)
+        if name != "verdict":  # it was a table
+            db.create_view(name, sql)
     for table in UNDER_THEIR_KEYS:
         columns = db[table].columns
         for number in (3, 1, 2):
@@ -223,7 +226,7 @@ def test_rows_are_stored_by_their_keys_completely(tmp_path: Path) -> None:
     open_register(path, clock_now=T0).close()
     assert rows_of(path) == rows
     assert indexes.items() <= indexes_of(path).items()
-    assert rowless_tables(path) == set(UNDER_THEIR_KEYS)
+    assert rowless_tables(path) == ROWLESS_NOW
     with open_register(path, clock_now=T0, read_only=True) as register:
         assert register.id == ID_OF_VERSION_1
         assert register.queue.judged_with("paper") == ""  # step 0009 makes every ticket due for evaluation
@@ -236,7 +239,7 @@ def test_a_new_register_stores_rows_by_their_keys(tmp_path: Path) -> None:
     make_step_7(old)
     for path in (old, new):
         open_register(path, clock_now=T0).close()
-    assert rowless_tables(new) == set(UNDER_THEIR_KEYS)
+    assert rowless_tables(new) == ROWLESS_NOW
     assert (indexes_of(old), shape(old)) == (indexes_of(new), shape(new))
 
 
