@@ -194,7 +194,8 @@ class _ResultWriter:
                 return _leave_to_primary(runtime, context, ticket_id, self._now)
             case NotMirrored():
                 runtime.register.findings.next_due(context.name, ticket_id, None)
-                _want_planning(runtime, context, [ticket_id], self._now)  # writes that still wait are withdrawn
+                if context.write.mode != "off":
+                    _want_planning(runtime, context, [ticket_id], self._now)  # writes that still wait are withdrawn
                 return {}
             case Evaluated():
                 self._judged.append(outcome)

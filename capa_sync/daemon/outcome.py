@@ -19,7 +19,7 @@ class Quarantined:
 
 @dataclass(frozen=True, slots=True)
 class NotMirrored:
-    """A ticket whose present content is unknown."""
+    """A ticket that is not judged: its present content is unknown, or it is gone and was never judged."""
 
     ticket_id: str
 

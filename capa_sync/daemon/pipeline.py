@@ -34,6 +34,8 @@ from capa_sync.writeback import ReportedWrites, TicketPlan, plan_ticket, plan_wi
 
 UNSEEN = frozenset({Presence.UNOBSERVED, Presence.ACCESS_LOST})
 """The present content of these tickets is unknown: no finding opens and none clears."""
+GONE = frozenset({Presence.DELETED, Presence.DELETED_OR_HIDDEN, Presence.OUT_OF_SCOPE})
+"""These tickets are not in the query any more."""
 
 
 class Pipeline:
@@ -107,11 +109,18 @@ class Pipeline:
         """Map a ticket; return its record, or the outcome when it is not to be judged."""
         record = map_mirrored(self._inputs, ticket_id, self._mirror, self._as_of, learn=True)
         if not isinstance(record, CapaRecord):
+            if self._is_gone_unjudged(ticket_id):
+                return NotMirrored(ticket_id)
             return Quarantined(ticket_id, _reasons(record))
         own = (self._source.name, ticket_id)
         if self._inputs.joins.primary(*own) != own:
             return LeftToPrimary(ticket_id)
         return NotMirrored(ticket_id) if record.presence in UNSEEN else record
+
+    def _is_gone_unjudged(self, ticket_id: str) -> bool:
+        """Tell whether a ticket is no longer in scope, and was never judged: nobody has to make it judgeable."""
+        name = self._source.name
+        return self._mirror.presence(name, ticket_id) in GONE and not self._register.records.has_row(name, ticket_id)
 
     def _judge(self, records: Sequence[CapaRecord]) -> Iterator[Evaluated]:
         """Evaluate, diff, make rows and plan: each step for all records before the next."""

@@ -109,6 +109,27 @@ def test_one_that_the_mapping_cannot_place_keeps_all_that_was_known_of_it(source
 
 
 @pytest.mark.parametrize("source", SOURCES)
+def test_one_that_was_never_judged_is_not_quarantined_after_it_is_gone(source: str, tmp_path: Path) -> None:
+    """Nobody has to list the status of a ticket that was deleted before it had a row in the register."""
+    with open_world(tmp_path, source) as world:
+        spoiler = Spoiler(world)
+        users = users_on(world.only)
+        users.create("parked from the first day")
+        [victim] = users.records()
+        spoiler.victim, spoiler.change = victim, parked
+        world.cycle()
+        assert "not listed" in str(world.view("v_tickets", ticket_id=victim)[0]["quarantine_reason"])
+        users.delete(victim)
+        world.cycle(days=8)
+        world.cycle(hours=2)
+        [row] = world.view("v_tickets", ticket_id=victim)
+        assert (row["presence"] != "present", row["quarantine_reason"]) == (True, "")
+        before = derived(world)
+        rebuild_derived(world.runtime)
+        assert derived(world) == before
+
+
+@pytest.mark.parametrize("source", SOURCES)
 def test_a_rebuild_keeps_what_is_known_of_tickets_that_nobody_may_see_now(source: str, tmp_path: Path) -> None:
     """When access is lost nothing is closed, and every table is equal after a rebuild."""
     with open_world(tmp_path, source) as world:
