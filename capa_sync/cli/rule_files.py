@@ -57,22 +57,30 @@ def check(paths: tuple[Path, ...], as_json: bool) -> int:
     examples=(
         ("capa-sync rules test rules", "the tests inside your own rule files"),
         ("capa-sync rules test", "those of the shipped pack"),
+        ("capa-sync rules test rules --mutate", "would your tests notice a wrong word or number?"),
     ),
 )
 @paths_argument
+@click.option(
+    "--mutate", is_flag=True, help="Change each condition, operand and number; list changes that no test notices."
+)
 @json_option
-def test(paths: tuple[Path, ...], as_json: bool) -> int:
+def test(paths: tuple[Path, ...], mutate: bool, as_json: bool) -> int:
     """Run the tests inside the rule files.
 
-    PATHS are files and folders of rules; the shipped pack when none is named. Exit 2 when a test fails.
+    PATHS are files and folders of rules; the shipped pack when none is named. Exit 2 when a test fails; with --mutate
+    exit 1 when every test passes and a change is not noticed. Each such change is printed with a test that would
+    notice it, where one was found. Changes that give every record the same verdict are not printed.
     """
-    report = run_tests(load_rules(_chosen(paths), JudgeOptions()))
+    report = run_tests(load_rules(_chosen(paths), JudgeOptions()), mutate=mutate)
     if as_json:
         print_json(report.as_dict())
     else:
         for line in report.lines():
             click.echo(line)
-    return 0 if report.is_ok else 2
+    if not report.is_ok:
+        return 2
+    return 1 if report.survivors else 0
 
 
 @click.command(

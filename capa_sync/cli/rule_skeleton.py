@@ -39,18 +39,20 @@ fix: >-
 tests:
   - case: asked from the analysis on, and answered
     timeline:
-      - {{day: 2026-03-02, by: ana}}
+      - {{day: 2026-03-02, by: ana, stage: contained}}
       - {{day: 2026-03-05, by: ana, stage: analysed}}
       - {{day: 2026-03-09, by: ana, location: Finance application}}
     expect:
       - {{day: 2026-03-02, result: not applicable}}
       - {{day: 2026-03-05, result: breach, severity: low, says: not written down where}}
       - {{day: 2026-03-09, result: ok}}
-  - case: not meant for improvements
+  - case: not meant for improvements, but for preventive records
     timeline:
       - {{day: 2026-03-02, by: ana, track: improvement, stage: analysed}}
+      - {{day: 2026-03-03, by: ana, track: preventive}}
     expect:
       - {{day: 2026-03-02, result: not applicable}}
+      - {{day: 2026-03-03, result: breach}}
   - case: the mapping names no field for it
     unmapped: [location]
     timeline:

@@ -10,11 +10,11 @@ from capa_sync.model.finding import Outcome, Verdict
 from capa_sync.model.record import CapaRecord
 from capa_sync.rules.calendar import calendar_for
 from capa_sync.rules.case import Case, Expect, When
-from capa_sync.rules.context import Terms
+from capa_sync.rules.context import Context, Terms
 from capa_sync.rules.derived import open_record
 from capa_sync.rules.evaluate import judge
 from capa_sync.rules.replay import instant, replay
-from capa_sync.rules.rule import Rule
+from capa_sync.rules.rule import Rule, Rung
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,7 @@ class CaseBook:
         self._moments: list[tuple[Case, list[tuple[Expect, CapaRecord | None]]]] = [
             (case, [(expect, replay(case, instant(case, expect.when))) for expect in case.expects]) for case in cases
         ]
+        self._opened: dict[tuple[Rung, ...], list[tuple[Case, Expect, Context]]] = {}
 
     def run(self, rule: Rule) -> list[CaseResult]:
         """Return the result of each test against a rule."""
@@ -47,8 +48,20 @@ class CaseBook:
         ]
 
     def accepts(self, rule: Rule) -> bool:
-        """Return whether a rule passes every test."""
-        return all(not _check(rule, case, e, record) for case, moments in self._moments for e, record in moments)
+        """Return whether a rule, or a mutant of it, passes every test.
+
+        A context caches what a record answers, so mutants share the contexts; a context also caches verdicts of a
+        rule's first severity, so mutants with another ladder have contexts of their own.
+        """
+        opened = self._opened.get(rule.severity)
+        if opened is None:
+            opened = self._opened[rule.severity] = [
+                (case, expect, opened_at(case, expect, record))
+                for case, moments in self._moments
+                for expect, record in moments
+                if record is not None
+            ]
+        return not any(_differences(case, expect, judge(rule, context)) for case, expect, context in opened)
 
 
 def run_cases(rule: Rule) -> list[CaseResult]:
@@ -56,10 +69,14 @@ def run_cases(rule: Rule) -> list[CaseResult]:
     return CaseBook(rule.cases).run(rule)
 
 
+def opened_at(case: Case, expect: Expect, record: CapaRecord) -> Context:
+    """Return the context in which a record is evaluated on a day of a test."""
+    return open_record(record, instant(case, expect.when), Terms(case.options))
+
+
 def verdict_at(rule: Rule, case: Case, expect: Expect, record: CapaRecord) -> Verdict:
     """Return the verdict of a rule on a day of a test."""
-    context = open_record(record, instant(case, expect.when), Terms(case.options))
-    return judge(rule, context)
+    return judge(rule, opened_at(case, expect, record))
 
 
 def _check(rule: Rule, case: Case, expect: Expect, record: CapaRecord | None) -> Sequence[Problem]:

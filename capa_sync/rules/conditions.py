@@ -124,6 +124,9 @@ class Block:
 
 Condition = Line | Block
 
+ALWAYS = Block(Join.ALL, ())
+"""The condition that asks nothing."""
+
 
 def lines_of(condition: Condition) -> tuple[Line, ...]:
     """Return the lines of a condition."""
@@ -169,8 +172,10 @@ def unknown_reasons(condition: Condition, context: Context) -> list[str]:
     return [line.unknown(context) for line in lines_of(condition) if line.judge(context)[0] is None]
 
 
-def negate(condition: Condition, target: Line) -> Condition:
-    """Return the condition with one line negated, for the mutation check."""
+def without(condition: Condition, target: Condition, instead: Condition) -> Condition:
+    """Return the condition with one part, found by identity, replaced by another."""
+    if condition is target:
+        return instead
     if isinstance(condition, Line):
-        return Block(Join.NONE, (condition,)) if condition is target else condition
-    return Block(condition.join, tuple(negate(member, target) for member in condition.members))
+        return condition
+    return Block(condition.join, tuple([without(member, target, instead) for member in condition.members]))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
 
@@ -49,7 +49,7 @@ class Rule:
         severity: the rungs; the highest rung that holds counts.
         since: only changes on or after this date can break the rule.
         message, fix: the text depends on the state of the record; checked at load. cases: the tests in the file.
-        file: the path as the user gave it.
+        file: the path as the user gave it. places: key -> its line in the file.
     """
 
     id: str
@@ -68,6 +68,7 @@ class Rule:
     cases: tuple[Case, ...]
     file: str
     number: int = 0
+    places: Mapping[str, int] = field(default_factory=dict)
 
     @cached_property
     def scope(self) -> Block:

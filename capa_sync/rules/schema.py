@@ -104,6 +104,7 @@ class _Reader:
             cases=self._cases(),
             file=self._file,
             number=NUMBERS.get(rule_id, 0),
+            places={name.value: name.line for name, _ in self._tree},
         )
 
     def _text(self, key: str) -> str:

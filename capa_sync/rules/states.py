@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from typing import NamedTuple
 
 from capa_sync.model.finding import Outcome, Verdict
 from capa_sync.model.record import ActionKind, Stage
@@ -24,6 +25,8 @@ _LONG = "The release step had no second check, because nobody owned the check li
 _LATER = (timedelta(days=1), timedelta(days=120))
 _BY = "zoe"
 _WORDED = frozenset({Outcome.BREACH, Outcome.HISTORICAL})
+EditsAfter = Callable[[When], Iterable[tuple[str, TimelineRow]]]
+"""Function from a day to edits of the day after it, each in words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,19 +44,34 @@ class StateWording:
     context: Context
 
 
-def states_of(rule: Rule) -> Iterator[StateWording]:
-    """Yield message and fix for each state in which the rule has a message."""
+class StateMoment(NamedTuple):
+    """A test of a rule on a day, perhaps with one more edit, in words; `edit` is None where there is none."""
+
+    case: Case
+    when: When
+    words: str
+    edit: TimelineRow | None = None
+
+
+def moments_of(rule: Rule, more: EditsAfter = lambda _: ()) -> Iterator[StateMoment]:
+    """Yield the tests of a rule on their days, later, and after one more edit; `more` adds edits after a day."""
     for case in rule.cases:
-        for expect in case.expects:
-            day = expect.when
-            yield from _wording_at(rule, case, day, f"{case.name}, {day.day}")
+        for day in dict.fromkeys(expect.when for expect in case.expects):
+            yield StateMoment(case, day, f"{case.name}, {day.day}")
             for delay in _LATER:
                 later = When(day.day + delay, day.time)
-                yield from _wording_at(rule, case, later, f"{case.name}, {later.day}")
-            for name, edit in _edits(rule, day):
+                yield StateMoment(case, later, f"{case.name}, {later.day}")
+            for name, edit in (*_edits(rule, day), *more(day)):
                 lived = tuple(row for row in case.rows if row.when.wall <= day.wall)
                 edited = replace(case, rows=(*lived, edit))
-                yield from _wording_at(rule, edited, When(edit.when.day), f"{case.name}, {day.day}, then {name}")
+                words = f"{case.name}, {day.day}, then {name}"
+                yield StateMoment(edited, When(edit.when.day), words, edit)
+
+
+def states_of(rule: Rule) -> Iterator[StateWording]:
+    """Yield message and fix for each state in which the rule has a message."""
+    for moment in moments_of(rule):
+        yield from _wording_at(rule, moment)
 
 
 def distinct(rule: Rule) -> list[StateWording]:
@@ -81,15 +99,21 @@ def never_said(rule: Rule) -> list[tuple[str, Variant]]:
     return unused
 
 
-def _wording_at(rule: Rule, case: Case, when: When, state: str) -> Iterator[StateWording]:
-    now = instant(case, when)
-    record = replay(case, now)
-    if record is None:
+def context_at(moment: StateMoment) -> Context | None:
+    """Return the context of a record at a moment; None before the record was created."""
+    now = instant(moment.case, moment.when)
+    record = replay(moment.case, now)
+    return None if record is None else open_record(record, now, Terms(moment.case.options))
+
+
+def _wording_at(rule: Rule, moment: StateMoment) -> Iterator[StateWording]:
+    context = context_at(moment)
+    if context is None:
         return
-    context = open_record(record, now, Terms(case.options))
     verdict = judge(rule, context)
     if verdict.outcome in _WORDED:
-        yield StateWording(state, verdict, (rule.message.choice(context), rule.fix.choice(context)), context)
+        chosen = (rule.message.choice(context), rule.fix.choice(context))
+        yield StateWording(moment.words, verdict, chosen, context)
 
 
 def _edits(rule: Rule, after: When) -> Iterator[tuple[str, TimelineRow]]:

@@ -32,6 +32,11 @@ class Sentence:
 
     parts: tuple[str | Slot, ...]
 
+    @property
+    def slots(self) -> tuple[str, ...]:
+        """Return the names of its placeholders."""
+        return tuple(part.name for part in self.parts if isinstance(part, Slot))
+
     def render(self, rendering: RenderContext) -> tuple[str, dict[str, str]]:
         """Return the text, and the facts behind it by the name of their placeholder."""
         facts: dict[str, str] = {}

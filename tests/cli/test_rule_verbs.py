@@ -29,11 +29,12 @@ auth = {{ method = "basic", user = "capa", password_env = "PASSWORD" }}
 
 
 def test_the_skeleton_is_a_draft_that_passes_and_guards_each_condition(tmp_path: Path) -> None:
-    """`rules new` writes a rule that loads, and whose tests notice each negated condition; it never overwrites."""
+    """`rules new` writes a rule that loads, and whose tests leave no mutant alive; it never overwrites."""
     done = CliRunner().invoke(cli, ["rules", "new", "location-written-down", str(tmp_path / "rules")])
     assert done.exit_code == 0, done.output
     rules = load_rules([tmp_path / "rules"])
-    assert run_tests(rules).problems == []
+    report = run_tests(rules, mutate=True)
+    assert (report.problems, report.survivors) == ([], [])
     [rule] = rules.rules
     assert (rule.id, rule.mode) == ("location-written-down", "draft")
     again = CliRunner().invoke(cli, ["rules", "new", "location-written-down", str(tmp_path / "rules")])

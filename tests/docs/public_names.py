@@ -181,6 +181,8 @@ UNPRINTED = frozenset(
         "demo": "trackers trackers.* look_at",
         "rules coverage": "sources[].rules[].reasons[].reason sources[].rules[].reasons[].tickets",
         "waive": "state source ticket rule until",
+        "rules test": """mutants mutants.tried mutants.equal mutants.survived survivors survivors[].rule
+            survivors[].file survivors[].line survivors[].change survivors[].test""",
         "preview": """rules[].rule rules[].applied rules[].applied_before tickets[].source tickets[].ticket
             tickets[].rule tickets[].mode tickets[].what tickets[].severity tickets[].severity_before
             tickets[].reason tickets[].reason_before quarantined[].source quarantined[].ticket quarantined[].reason

@@ -146,6 +146,11 @@ class Phrase:
         found = self._compiled.match(sentence)
         return None if found is None else found.groups()
 
+    def places(self, sentence: str) -> Sequence[tuple[int, int]]:
+        """Return where each slot stands in a sentence of this phrase: its first character, and the one after it."""
+        found = self._compiled.match(sentence)
+        return () if found is None else [found.span(number) for number in range(1, len(self.slots) + 1)]
+
     def test(self, subject: Subject, texts: Sequence[str]) -> Test:
         """Return the test of this phrase for a subject. Raises PhraseError when an argument is wrong."""
         arguments = [_argument(slot, text) for slot, text in zip(self.slots, texts, strict=True)]
@@ -161,12 +166,17 @@ def _argument(slot: str, text: str) -> Argument:
     if slot == "N":
         return int(text)
     if slot == "A, B":
-        return tuple(_unquote(word) for word in re.findall(_WORD, text))
+        return tuple(_unquote(word) for word in words_in(text))
     if slot == "FIELD, FIELD":
         return tuple(subject_named(name.strip()) for name in text.split(","))
     if slot == "FIELD":
         return subject_named(text)
     return _unquote(text)
+
+
+def words_in(text: str) -> list[str]:
+    """Return the words of a slot `A, B`, those in quotes with their quotes."""
+    return re.findall(_WORD, text)
 
 
 def _unquote(word: str) -> str:

@@ -11,7 +11,7 @@ from capa_sync.model.finding import Mode, Outcome, Severity, Verdict
 from capa_sync.model.record import CapaRecord
 from capa_sync.model.settings import JudgeOptions
 from capa_sync.rules import RuleSet, load_rules
-from capa_sync.rules.conditions import Block, Broken, Join, Line, broken_lines, lines_of, negate, unknown_reasons
+from capa_sync.rules.conditions import Block, Broken, Join, Line, broken_lines, lines_of, unknown_reasons, without
 from capa_sync.rules.context import Context, Terms
 from capa_sync.rules.derived import open_record
 from capa_sync.rules.evaluate import bare, clause_for, judge
@@ -268,11 +268,11 @@ def test_the_reasons_of_a_condition_are_those_of_its_unknown_lines() -> None:
     assert reasons == ["'location' is not mapped"]
 
 
-def test_a_negated_line_stands_in_a_none_and_nothing_else_changes() -> None:
-    """The mutation check of rule tests negates one line at a time, at any depth."""
+def test_a_part_of_a_condition_is_replaced_and_nothing_else_changes() -> None:
+    """The mutation check of rule tests replaces one part at a time, at any depth."""
     first, second = line(TRUE), line(FALSE)
     inner = Block(Join.ANY, (first, second))
-    changed = negate(Block(Join.ALL, (second, inner)), first)
+    changed = without(Block(Join.ALL, (second, inner)), first, Block(Join.NONE, (first,)))
     assert changed == Block(Join.ALL, (second, Block(Join.ANY, (Block(Join.NONE, (first,)), second))))
     assert lines_of(changed) == (second, first, second)
 
