@@ -68,8 +68,8 @@ def _explain(
     if version is not None and version.ticket.created_at > mirror.at:
         created = f"it was created at {shown_instant(version.ticket.created_at)}"
         return Explanation(f"{name} was not there yet", (created, *all_notes))
-    if runtime.register.tickets.is_action(context.name, ticket_id):
-        return Explanation(f"{name} is an action, and no record of its own", tuple(all_notes))
+    if ticket_id not in mirror.record_ids(context.name):
+        return Explanation(f"{name} was an action, and no record of its own", tuple(all_notes))
     presence = mirror.presence(context.name, ticket_id)
     if presence in _UNSEEN:
         return Explanation(f"{name} was not judged: its presence was {presence}", tuple(all_notes))

@@ -7,7 +7,7 @@ of the past is unknown: rules that need it cannot tell.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -37,11 +37,18 @@ class PastMirror:
         self._sources = sources
         self._tickets = register.past(at)
         self._versions: dict[tuple[str, str], PastVersion | None] = {}
+        self._records: dict[str, Sequence[str]] = {}
         self._known: dict[tuple[str, str], PastTicket | None] = {}
 
     def read_by(self, source: str) -> datetime | None:
         """Return when the read ended that shows a source up to this instant; None when none has yet."""
         return self._tickets.read_by(source)
+
+    def record_ids(self, source: str) -> Sequence[str]:
+        """Return ids of the mirrored tickets that were records, whether they were there already or not."""
+        if source not in self._records:
+            self._records[source] = self._tickets.record_ids(source)
+        return self._records[source]
 
     def version(self, source: str, ticket_id: str) -> PastVersion | None:
         """Return the stored version of a ticket; None when it is not mirrored, or the version makes no ticket."""

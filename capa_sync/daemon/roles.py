@@ -47,7 +47,7 @@ def settle_roles(runtime: Runtime, context: SourceContext, ids: Iterable[str], n
     places = register.roles.places(context.name, [*affected, *(owners - affected.keys())])
     roles = {ticket_id: role_of(ticket_id, rules, places, links) for ticket_id in affected if ticket_id in places}
     changed = {ticket_id: role for ticket_id, role in roles.items() if role is not places[ticket_id].role}
-    register.roles.assign(context.name, changed)
+    register.roles.assign(context.name, changed, now)
     left = [id_ for id_, role in changed.items() if role is Role.RECORD and _is_present_outside(places[id_])]
     for ticket_id in left:
         register.tickets.set_presence(context.name, ticket_id, Presence.OUT_OF_SCOPE, _LEFT, now)

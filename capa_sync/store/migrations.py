@@ -52,6 +52,7 @@ PRIMARY: tuple[str, ...] = (
     "past_presence",
     "past_site",
     "past_account",
+    "past_role",
 )
 DERIVED: tuple[str, ...] = (
     "ticket",
@@ -587,5 +588,19 @@ def shared_verdicts(db: Any) -> None:
                 clause TEXT NOT NULL, mode TEXT NOT NULL, number INTEGER NOT NULL,
                 PRIMARY KEY (digest, rule)) WITHOUT ROWID""",
             "INSERT INTO verdict_ticket SELECT DISTINCT source, ticket_id, '' FROM verdict_own",
+        ),
+    )
+
+
+@STEPS(name="0028_past_role")
+def past_role(db: Any) -> None:
+    """Keep which tickets were records and which were actions before that changed."""
+    _run_all(
+        db,
+        (
+            """CREATE TABLE past_role (
+                id INTEGER PRIMARY KEY, nr INTEGER NOT NULL REFERENCES mirror (nr), role TEXT NOT NULL,
+                until TEXT NOT NULL)""",
+            "CREATE INDEX past_role_ticket ON past_role (nr)",
         ),
     )

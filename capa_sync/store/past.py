@@ -90,6 +90,17 @@ class PastTickets:
         whole = assembly.complete(ticket, earlier, sorted(lost - set(ticket.values)), sorted(keys))
         return PastVersion(whole, read_at, steps[0].read_at, len(known) == len(steps))
 
+    def record_ids(self, source: str) -> list[str]:
+        """Return ids of the mirrored tickets that were records of their own, in id order.
+
+        Before a ticket was read for the first time its role counts as the one that it had then.
+        """
+        return self._db.column(
+            """SELECT ticket_id FROM mirror m WHERE source = ? AND 'record' = COALESCE((SELECT p.role FROM past_role p
+                WHERE p.nr = m.nr AND p.until > ? ORDER BY p.id LIMIT 1), m.role) ORDER BY ticket_id""",
+            (source, self._at),
+        )
+
     def presence(self, source: str, ticket_id: str) -> Presence:
         """Return the ticket's presence at the instant; `unobserved` where it is not known.
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import NamedTuple
 
 from capa_sync.model.ticket import Presence, Role, Scope
+from capa_sync.store.columns import instant_text
 from capa_sync.store.database import Database
 
 
@@ -81,10 +83,18 @@ class Roles:
         rows = {row for sql in statements for row in self._db.rows_in(sql, (source,), ids)}
         return [Naming(*row[:4]) for row in sorted(rows) if row[4] == row[5] == source]
 
-    def assign(self, source: str, roles: Mapping[str, Role]) -> None:
-        """Store roles by ticket id."""
-        rows = [(role.value, source, ticket_id) for ticket_id, role in roles.items()]
-        self._db.execute_many("UPDATE mirror SET role = ? WHERE source = ? AND ticket_id = ?", rows)
+    def assign(self, source: str, roles: Mapping[str, Role], at: datetime) -> None:
+        """Store roles by ticket id, and keep what those of an earlier read were until now."""
+        now = instant_text(at)
+        with self._db.transaction():
+            self._db.execute_many(
+                """INSERT INTO past_role (nr, role, until) SELECT nr, role, ? FROM mirror
+                WHERE source = ? AND ticket_id = ? AND role <> ?
+                AND EXISTS (SELECT 1 FROM part p WHERE p.nr = mirror.nr AND p.read_at < ?)""",
+                [(now, source, ticket_id, role.value, now) for ticket_id, role in roles.items()],
+            )
+            rows = [(role.value, source, ticket_id) for ticket_id, role in roles.items()]
+            self._db.execute_many("UPDATE mirror SET role = ? WHERE source = ? AND ticket_id = ?", rows)
 
     def note_scope(self, source: str, *, inside: Collection[str] = (), left: Collection[str] = ()) -> list[str]:
         """Store which tickets the query returns now and which no longer; return the ids that changed."""

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
 from capa_sync.cli.app import cli
-from capa_sync.daemon.explaining_past import bind_as_known_at, judge_past
-from capa_sync.daemon.past import PastMirror, map_past
-from capa_sync.daemon.runtime import Runtime
-from capa_sync.model.record import CapaRecord
-from tests.journey.harness import SECRETS
-from tests.journey.watched import Said, Watched, watch_stories
+from capa_sync.sandbox.jira import JiraTracker
+from capa_sync.sandbox.stories.jira_site import CHANGES
+from capa_sync.sandbox.stories.people import PEOPLE
+from capa_sync.sandbox.stories.script import AddAction, Create, Fill, Say
+from tests.journey.harness import SECRETS, Harness, local, open_harness
+from tests.journey.watched import Said, Watched, said_at, said_by_cycle, watch_stories
 
 CYCLES = 5
 
@@ -25,22 +25,6 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
     """All stories, with some cycles while they happen."""
     with watch_stories(tmp_path_factory.mktemp("watched"), CYCLES) as found:
         yield found
-
-
-def said_at(runtime: Runtime, at: datetime) -> Said:
-    """Return every verdict as of an instant, computed from what the register holds now."""
-    bind_as_known_at(runtime, at)
-    mirror = PastMirror(runtime.register, {name: one.inputs() for name, one in runtime.contexts.items()}, at)
-    found: Said = {}
-    for name, context in runtime.contexts.items():
-        inputs = runtime.inputs(context, at)
-        for ticket_id in runtime.register.tickets.record_ids(name):
-            record = map_past(inputs, ticket_id, mirror)
-            if isinstance(record, CapaRecord):
-                for verdict in judge_past(inputs.of(record.source), record, mirror, explain=False):
-                    place = record.source, record.ticket_id, verdict.rule
-                    found[place] = (verdict.outcome.value, verdict.severity.value, verdict.reason)
-    return found
 
 
 def test_what_is_computed_later_equals_what_was_recorded(watched: Watched) -> None:
@@ -80,3 +64,60 @@ def test_explain_shows_a_past_day_the_same_twice(watched: Watched) -> None:
         assert f"as of the end of {day} in Europe/London" in shown.output
         assert words in shown.output
         assert run(folder, "explain", "jira:CAPA-3", "--as-of", day).output == shown.output
+
+
+ORDERLY = {
+    "title": "Access review missed",
+    "description": "The review of the first quarter was not done.",
+    "owner": "anna.lee",
+    "root_cause": "No deputy named in AC-03",
+    "action_text": "Name a deputy",
+    "due_at": "2025-06-30",
+}
+
+
+def traceless_changes(harness: Harness) -> Iterator[None]:
+    """Do what leaves no trace in the ticket's history, each on a day of its own."""
+    tracker, key = harness.player.tracker, harness.player.address("life")[0]
+    assert isinstance(tracker, JiraTracker)
+    account = PEOPLE["anna.lee"].cloud
+    anna = tracker.as_user(account)
+    yield
+    harness.play("2025-06-03 10:00", Fill({"due_at": "2025-07-31"}))
+    yield
+    harness.play("2025-06-04 10:00", Say("Moved, because the shared mailbox comes in July."))
+    spoken = tracker.state.find(key)
+    yield
+    assert spoken is not None
+    anna.delete_comment(key, str(spoken.comments[-1].id))
+    yield
+    tracker.admin.set_user(account, {"active": False})
+    yield
+    tracker.admin.set_user(account, {"active": True})
+    harness.play("2025-06-07 10:00", AddAction("Share the mailbox", None, "child"))
+    yield
+    anna.delete(harness.player.actions["life"])
+    yield
+    tracker.admin.alter(key, {tracker.state.field_by("Root cause")["id"]: None})  # type: ignore[index]
+    yield
+    link = anna.link(key, "Relates", anna.create("CAPA", "Improvement", {"Summary": "Deputies", "Assignee": account}))
+    yield
+    anna.unlink(link)
+    yield
+    anna.move(key, CHANGES)
+    yield
+    anna.delete(key)
+    yield
+
+
+def test_what_leaves_no_trace_is_known_from_the_versions(tmp_path: Path) -> None:
+    """A deleted comment or action, an account that left and a ticket that went are as they were recorded."""
+    with open_harness("jira", tmp_path, "2025-06-02 09:00") as harness:
+        harness.play("2025-06-02 09:00", Create(ORDERLY))
+        recorded: dict[datetime, Said] = {}
+        for day, _done in enumerate(traceless_changes(harness), 2):
+            harness.clock.set(local(f"2025-06-{day:02} 12:00"))
+            recorded[harness.clock.now()] = said_by_cycle(harness.runtime)
+            harness.clock.advance(timedelta(hours=1))
+        for at, said in recorded.items():
+            assert said_at(harness.runtime, at) == said

@@ -9,7 +9,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from capa_sync.daemon.cycle import run_round
+from capa_sync.daemon.explaining_past import bind_as_known_at, judge_past
+from capa_sync.daemon.past import PastMirror, map_past
 from capa_sync.daemon.runtime import Runtime
+from capa_sync.model.record import CapaRecord
 from capa_sync.sandbox.clock import SandboxClock
 from capa_sync.sandbox.http import SandboxServer
 from capa_sync.sandbox.jira import JiraTracker
@@ -65,16 +68,16 @@ def watch_stories(folder: Path, cycles: int) -> Iterator[Watched]:
             player.play(scene)
             if number % every == 0:
                 clock.advance(timedelta(minutes=1))
-                recorded[clock.now()] = _said(runtime)
+                recorded[clock.now()] = said_by_cycle(runtime)
         clock.set(START)
-        recorded[START] = _said(runtime)
+        recorded[START] = said_by_cycle(runtime)
         late = stories_runtime(folder / "late", urls, clock)
         stack.callback(late.register.close)
-        _said(late)
+        said_by_cycle(late)
         yield Watched(runtime, late, recorded)
 
 
-def _said(runtime: Runtime) -> Said:
+def said_by_cycle(runtime: Runtime) -> Said:
     """Run a cycle, as a newly started daemon; return every verdict that the register then holds."""
     for context in runtime.contexts.values():
         context.facts_at = None
@@ -84,4 +87,20 @@ def _said(runtime: Runtime) -> Said:
     for row in runtime.register.rows_by_table()["verdict"]:
         source, ticket_id, rule, outcome, severity, *_, reason, _due = row
         found[source, ticket_id, rule] = (outcome, severity, reason)
+    return found
+
+
+def said_at(runtime: Runtime, at: datetime) -> Said:
+    """Return every verdict as of an instant, computed from what the register holds now."""
+    bind_as_known_at(runtime, at)
+    mirror = PastMirror(runtime.register, {name: one.inputs() for name, one in runtime.contexts.items()}, at)
+    found: Said = {}
+    for name, context in runtime.contexts.items():
+        inputs = runtime.inputs(context, at)
+        for ticket_id in mirror.record_ids(name):
+            record = map_past(inputs, ticket_id, mirror)
+            if isinstance(record, CapaRecord):
+                for verdict in judge_past(inputs, record, mirror, explain=False):
+                    place = record.source, record.ticket_id, verdict.rule
+                    found[place] = (verdict.outcome.value, verdict.severity.value, verdict.reason)
     return found

@@ -150,7 +150,7 @@ def gone_and_back(world: World, fake: FakeTicket, role: Role) -> None:
 def in_the_other_role(world: World, fake: FakeTicket, role: Role) -> None:
     """Give it the other role."""
     other = Role.RECORD if role is Role.ACTION else Role.ACTION
-    world.register.roles.assign(SOURCE, {fake.id: other})
+    world.register.roles.assign(SOURCE, {fake.id: other}, T0)
 
 
 EVENTS = [edited, edited_silently, commented, edited_and_back, vanished, gone_and_back, in_the_other_role]
