@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from capa_sync.cli.context import clock_from, config_option, open_runtime, read_setup, say
+from capa_sync.cli.page_process import page_beside
 from capa_sync.cli.set_watch import SetWatch
 from capa_sync.cli.verbs import VerbCommand
 from capa_sync.daemon.daemon import Daemon
@@ -33,14 +34,18 @@ def run(config: Path, test_clock: str | None, verbose: bool) -> int:
     """Run the daemon until it is stopped.
 
     It never ends because a source fails. SIGTERM, SIGINT and SIGHUP stop it within ten seconds. It judges by the
-    live set in the register (`capa-sync history`); other settings are read at the start alone.
+    live set in the register (`capa-sync history`); other settings are read at the start alone. With `[web] with_run`
+    it serves the register's page too, in a process of its own.
     """
     configure_logs(verbose=verbose)
     setup, clock = read_setup(config), clock_from(test_clock)
     stop = threading.Event()
     asked = stop_on_signals(stop, late_code=0)
     watch = SetWatch(setup, clock, stop)
-    with open_runtime(setup.register_path, watch.first, clock, stop=stop) as runtime:
+    with (
+        open_runtime(setup.register_path, watch.first, clock, stop=stop) as runtime,
+        page_beside(setup, test_clock),
+    ):
         ended = Daemon(runtime, *(build_hints(setup) or ()), sets=watch, is_asked=asked.is_set).run()
     code = 0 if asked.is_set() else EXIT_UNASKED
     if code:

@@ -58,6 +58,8 @@ class LogAction(StrEnum):
     CLOCK_WAS_AHEAD = "clock_was_ahead"
     CLOCK_WAS_SET = "clock_was_set"
     WORKER_LOST = "clerk_lost"
+    PAGE_LISTENING = "page_listening"
+    PAGE_ENDED = "page_ended"
     HINTS_LISTENING = "hints_listening"
     HINTS_FOLLOWED = "hints_followed"
     HINTS_REFUSED = "hints_refused"

@@ -53,9 +53,10 @@ DeadlineName = Literal["contain", "root-cause", "plan", "implement", "effectiven
 
 
 class WebSettings(Strict):
-    """The register's page."""
+    """The register's page, and whether `run` serves it too."""
 
     listen: Listen = "127.0.0.1:8765"
+    with_run: bool = False
 
 
 class WaiversSettings(Strict):

@@ -16,7 +16,7 @@ _FRESH = timedelta(hours=12)
 """How long an account that is shown again unchanged leaves its row as it is."""
 
 
-class Accounts:
+class TrackerAccounts:
     """Accounts by source, each in the newest form that the tracker showed."""
 
     def __init__(self, db: Database) -> None:

@@ -11,7 +11,7 @@ import orjson
 from pydantic import TypeAdapter
 
 from capa_sync.model.ticket import SiteFacts
-from capa_sync.store.accounts import Accounts
+from capa_sync.store.accounts import TrackerAccounts
 from capa_sync.store.columns import instant_text, json_text
 from capa_sync.store.database import Database
 from capa_sync.store.past_sites import accounts_at, facts_at, keep_former_facts
@@ -25,7 +25,7 @@ class Facts:
 
     def __init__(self, db: Database) -> None:
         self._db = db
-        self._accounts = Accounts(db)
+        self._accounts = TrackerAccounts(db)
 
     def declare(self, source: str, kind: str, url: str) -> None:
         """Record that the settings name this source; `kind` is the name of its kind, such as `jira`."""

@@ -13,7 +13,7 @@ from typing import Self
 from capa_sync.errors import RegisterUnavailable
 from capa_sync.model.selection import ExportSelection
 from capa_sync.ports import Parser
-from capa_sync.store.accounts import Accounts
+from capa_sync.store.accounts import TrackerAccounts
 from capa_sync.store.ahead import take_back_future
 from capa_sync.store.batch import TicketBatch
 from capa_sync.store.columns import instant_text
@@ -61,7 +61,7 @@ class Register:
         self.tickets = Tickets(db)
         self.runs = Runs(db)
         self.facts = Facts(db)
-        self.accounts = Accounts(db)
+        self.accounts = TrackerAccounts(db)
         self.findings = Findings(db)
         self.outbox = SqlOutbox(db)
         self.requests = Requests(db)
