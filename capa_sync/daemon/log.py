@@ -88,6 +88,7 @@ def configure_logs(stream: TextIO | None = None, *, verbose: bool = False, quiet
     handler = logging.StreamHandler(target)
     handler.setFormatter(_OneLine("level=%(levelname)s logger=%(name)s %(message)s"))
     logging.basicConfig(handlers=[handler], level=logging.WARNING)
+    logging.getLogger("capa_sync.sources").setLevel(logging.ERROR if quiet else logging.WARNING)
     for chatty in ("apscheduler", "urllib3", "jira", "pysnow"):
         logging.getLogger(chatty).setLevel(logging.ERROR)
 

@@ -56,6 +56,24 @@ def _scope(reason: str) -> str:
     return {"jira-burst-based": ENDPOINT, "jira-per-issue-on-write": TICKET}.get(reason.strip().lower(), ALL)
 
 
+class Outage:
+    """Whether requests of a source fail at present; the sessions of a source share one. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._is_on = False
+
+    def begin(self) -> bool:
+        """Note a failed request; return whether the one before it succeeded."""
+        with self._lock:
+            was_on, self._is_on = self._is_on, True
+        return not was_on
+
+    def end(self) -> None:
+        """Note a request that succeeded."""
+        self._is_on = False
+
+
 class RetryPolicy:
     """Sends a read again until it succeeds, or attempts or time run out.
 
@@ -68,6 +86,7 @@ class RetryPolicy:
         is_instant: tests only: waits take no time.
         jitter: returns a number in [0.7, 1.3]; it multiplies each wait that we choose ourselves.
         rest: called with the seconds that the tracker asks us to wait, to hold back the source's other sessions.
+        outage: that of the source, where it has several sessions; its first failed request is one line in the log.
     """
 
     def __init__(
@@ -81,6 +100,7 @@ class RetryPolicy:
         is_instant: bool = False,
         jitter: Callable[[], float] = lambda: random.uniform(0.7, 1.3),  # noqa: S311 - spreads load, no secret
         rest: Callable[[float], None] | None = None,
+        outage: Outage | None = None,
     ) -> None:
         self.source = source
         self.clock = clock
@@ -91,6 +111,7 @@ class RetryPolicy:
         self._total = total
         self._jitter = jitter
         self._rest = rest
+        self._outage = outage or Outage()
 
     def read(self, send: Callable[[], T]) -> T:
         """Call `send` until it returns; it raises Retryable when it may be called again.
@@ -108,6 +129,7 @@ class RetryPolicy:
             reraise=True,
         )
         result: T = retrying(self._unless_stopping, send)
+        self._outage.end()
         return result
 
     def _unless_stopping(self, send: Callable[[], T]) -> T:
@@ -129,9 +151,18 @@ class RetryPolicy:
             raise Retryable(self.source, "stopped while waiting to send a request again")
 
     def _log_retry(self, state: tenacity.RetryCallState) -> None:
-        wait = state.next_action.sleep if state.next_action else 0.0
-        detail = {"action": "retry_request", "source": self.source, "wait_s": round(wait, 1)}
-        _log.info("%s; sent again in %.1f s", _error_of(state), wait, extra=detail)
+        """Log the first failed request of an outage; the end of the cycle is logged when the last attempt fails."""
+        if not self._outage.begin():
+            return
+        _log.warning(
+            'action=request_failed source=%s problem="%s" next="sent again in %.0f s, %d times at most and within '
+            '%d s; then the cycle ends, and the next poll goes on from there"',
+            self.source,
+            _error_of(state).message.replace('"', "'"),
+            state.next_action.sleep if state.next_action else 0.0,
+            self._attempts - 1,
+            self._total.total_seconds(),
+        )
 
 
 def _error_of(state: tenacity.RetryCallState) -> Retryable:

@@ -67,6 +67,19 @@ def test_a_daemon_that_ends_unasked_never_ends_with_0(make_harness: MakeHarness)
     assert "without being asked" in done.stderr
 
 
+def test_a_tracker_that_disappears_is_one_line_before_the_cycle_fails(make_harness: MakeHarness) -> None:
+    """Half a minute of attempts is not silent: the first failed request says what failed and what happens next."""
+    harness = make_harness("jira")
+    with harness.daemon() as daemon:
+        daemon.wait_for("cycle_finished")
+        harness.servers["jira"].stop()
+        daemon.wait_for("cycle_failed", source="jira")
+        [line] = daemon.lines("request_failed", source="jira")
+        assert "sent again in" in line
+        assert daemon.process.err.index(line) < daemon.process.err.index("action=cycle_failed")
+        assert daemon.stop().code == 0
+
+
 ODD = {
     "jira": ("GET", r"/project/search", '{"values": [null]}'),
     "jira-dc": ("GET", r"/rest/api/2/project(\?|$)", "[null]"),

@@ -58,9 +58,9 @@ def levels_in_code() -> dict[str, set[str]]:
             if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "LogAction":
                 # an action outside of a call is passed to one without `level=`, which is "info" (see log_calls)
                 levels[LogAction[node.attr].value] |= named.get(id(node), {"info"})
-            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-                for action in _LINE_OF_ANOTHER_LOGGER.findall(node.value):
-                    levels[action].add("error")
+            elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args:
+                for action in _LINE_OF_ANOTHER_LOGGER.findall(ast.unparse(node.args[0])):
+                    levels[action].add(node.func.attr)
     for name in ("cycle_failed", "safety_stop"):  # `_REPORTED` names them too, and logs nothing
         levels[name].discard("info")
     return dict(levels)

@@ -90,7 +90,8 @@ class TableClient:
         self._shared = shared or (_budget(options, stop), build_auth(options, clock), Pace())
         self._budget, self._auth, self.pace = self._shared
         is_instant, rest = options.waits_are_instant, self._budget.rest
-        self._policy = RetryPolicy(options.name, clock, stop, is_instant=is_instant, rest=rest)
+        outage = self.pace.outage
+        self._policy = RetryPolicy(options.name, clock, stop, is_instant=is_instant, rest=rest, outage=outage)
         self._made_of = (options, clock, stop)
         self._sizes = PageSizes(goal_of(options.limits.answer))
         self.most = options.limits.answer

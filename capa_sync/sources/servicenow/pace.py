@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from capa_sync.sources.retry import Outage
+
 SLOW = 0.05
 """Seconds of an answer from which parallel requests pay off: threads also cost each other time."""
 _NEWEST = 0.2  # weight of the newest answer in the average
@@ -14,10 +16,12 @@ class Pace:
 
     Attributes:
         server_time: the instance's clock in its newest answer with a date. clock_offset: that minus our own clock.
+        outage: whether requests fail at present.
     """
 
     def __init__(self) -> None:
         self._seconds: float | None = None
+        self.outage = Outage()
         self.server_time: datetime | None = None
         self.clock_offset: timedelta | None = None
 

@@ -10,7 +10,7 @@ import pytest
 from capa_sync.errors import BadAnswer, NotBefore, Retryable
 from capa_sync.model.clock import ShiftedClock
 from capa_sync.sources.budget import Budget, Rate
-from capa_sync.sources.retry import RetryPolicy, overload
+from capa_sync.sources.retry import Outage, RetryPolicy, overload
 from capa_sync.sources.wish import parse_retry_after
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -217,3 +217,18 @@ def test_a_wrong_budget_is_refused(text: str) -> None:
     """The message shows the allowed forms."""
     with pytest.raises(ValueError, match="10/s"):
         Rate.parse(text)
+
+
+def test_the_first_failed_request_of_an_outage_is_one_line_with_what_happens_next(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Sessions of one source share it, and only a request that succeeds ends it."""
+    outage = Outage()
+    for _session in range(2):
+        with pytest.raises(Retryable):
+            policy(outage=outage).read(failing(99)[1])
+    (line,) = [record.getMessage() for record in caplog.records]
+    assert line.startswith('action=request_failed source=jira problem="no" next="sent again in 2 s, 4 times')
+    assert policy(outage=outage).read(failing(0)[1]) == 1
+    assert policy(outage=outage).read(failing(2)[1]) == 3
+    assert len(caplog.records) == 2
