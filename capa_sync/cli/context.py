@@ -174,7 +174,7 @@ def open_runtime(
     from capa_sync.store import open_register
 
     with lock_register(path):
-        register = open_register(path, clock_now=clock.now(), create=create, check=True)
+        register = open_register(path, clock_now=clock.now(), now=clock.now, create=create, check=True)
         try:
             carry_out_activations(register, clock.now())
             yield equipped_runtime(choose(register), register, clock, stop or threading.Event())

@@ -18,6 +18,7 @@ from capa_sync.cli.context import (
     say,
 )
 from capa_sync.cli.progress import progress_listener
+from capa_sync.cli.taken import note_taken
 from capa_sync.cli.verbs import VerbCommand
 from capa_sync.errors import Problem, UserError
 from capa_sync.exports import FORMATS, SHEETS, Export, export_register, format_of
@@ -90,7 +91,7 @@ def export(
     and Parquet hold one table. Filters, versions, as-of times and coverage are inside of the file, or beside it in
     FILE.meta.json. XLSX needs the extra `capa-sync[export]`, Parquet `capa-sync[parquet]`.
     """
-    settings = read_settings(config)
+    settings, clock = read_settings(config), clock_from(test_clock)
     conceal_available(settings, config, os.environ)
     path = register_path(config, settings)
     refuse_register_file(file, path)
@@ -98,11 +99,13 @@ def export(
     selection = ExportSelection(sources, grades, stages, tracks, only_open, is_masked=as_role == "reader")
     asked = Export(file, format_of(file, wanted), table, selection, settings.timezone, bom)
     with (
-        open_for_reading(path, clock_from(test_clock)) as register,
+        open_for_reading(path, clock) as register,
         register.snapshot(selection) as snapshot,
         progress_listener() as listener,
     ):
         result = export_register(snapshot, asked, lambda name, done: listener(file.name, name, done, None))
+    noted = {"format": asked.format, "filters": result["filters"], "rows": result["rows"], "role": as_role}
+    note_taken(path, clock, "export", file, **noted)
     if as_json:
         print_json(result)
         return

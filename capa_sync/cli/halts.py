@@ -121,7 +121,7 @@ def withdraw(config: Path, test_clock: str | None, only: str | None, as_json: bo
 
 
 def _open(setup: Setup, clock: Clock) -> Register:
-    return open_register(setup.register_path, clock_now=clock.now(), create=False)
+    return open_register(setup.register_path, clock_now=clock.now(), now=clock.now, create=False)
 
 
 def _hold(register: Register, clock: Clock, kind: HaltKind, verb: str, names: Sequence[str]) -> None:

@@ -24,7 +24,7 @@ def private_register(clock: Clock, stop: threading.Event) -> Iterator[Register]:
     """Open an empty register that lasts as long as the block."""
     with tempfile.TemporaryDirectory(prefix="capa-sync-look-") as folder:
         stop_on_signals(stop, late_code=EXIT_STOPPED, before_late_end=partial(shutil.rmtree, folder))
-        register = open_register(Path(folder) / "register.db", clock_now=clock.now())
+        register = open_register(Path(folder) / "register.db", clock_now=clock.now(), now=clock.now)
         try:
             yield register
         finally:

@@ -25,6 +25,7 @@ from capa_sync.cli.context import (
 )
 from capa_sync.cli.export import ROLES, refuse_register_file
 from capa_sync.cli.progress import progress_listener
+from capa_sync.cli.taken import note_taken
 from capa_sync.cli.verbs import VerbCommand
 from capa_sync.daemon.evidence import collect_evidence, find_record
 from capa_sync.daemon.runtime import Runtime
@@ -72,6 +73,7 @@ def pack(ticket: str, output: Path | None, as_role: str, config: Path, test_cloc
         file = output or Path(pack_name(evidence.name))
         refuse_register_file(file, runtime.register.path)
         result = write_pack(file, evidence)
+    note_taken(runtime.register.path, clock_from(test_clock), "pack", file, record=evidence.name, role=as_role)
     if as_json:
         print_json(result)
         return
@@ -115,6 +117,8 @@ def sample(
             listener("sample", "packs", done, len(chosen))
         result = _described(seed, candidates, chosen, fresh)
         (fresh / "sample.json").write_bytes(orjson.dumps(result, option=orjson.OPT_INDENT_2))
+    noted = {"seed": seed, "role": as_role, "packs": result["packs"]}
+    note_taken(runtime.register.path, clock_from(test_clock), "sample", folder, **noted)
     if as_json:
         print_json(result)
     else:

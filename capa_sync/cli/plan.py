@@ -76,7 +76,7 @@ def plan(
         copy = Path(folder) / "register.db"
         if register_exists(setup.register_path):  # else `plan` starts with an empty one
             copy_register(setup.register_path, copy)
-        register = open_register(copy, clock_now=clock.now())
+        register = open_register(copy, clock_now=clock.now(), now=clock.now)
         try:
             configuration = settled(setup, register, clock)
             check_rule(configuration, rule)

@@ -122,7 +122,7 @@ def _preview(
         asked = stop_on_signals(stop, late_code=EXIT_STOPPED, before_late_end=partial(shutil.rmtree, folder))
         copy = Path(folder) / "register.db"
         copy_register(setup.register_path, copy)
-        register = open_register(copy, clock_now=clock.now())
+        register = open_register(copy, clock_now=clock.now(), now=clock.now)
         try:
             with ThreadPoolExecutor(1, initializer=partial(os.nice, POLITE)) as thread:  # a thread's own priority
                 work = partial(_previewed, setup, register, clock, stop, changing, rule)

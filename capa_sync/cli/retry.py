@@ -29,7 +29,9 @@ def retry(ticket: str | None, config: Path, test_clock: str | None, as_json: boo
     Those of TICKET, or all. The daemon does it at its next tick; where none runs, the next `sync` does.
     """
     clock = clock_from(test_clock)
-    register = open_register(register_path(config, read_settings(config)), clock_now=clock.now(), create=False)
+    register = open_register(
+        register_path(config, read_settings(config)), clock_now=clock.now(), now=clock.now, create=False
+    )
     try:
         targets = register.tickets.find(ticket) if ticket else []
         if ticket and not targets:

@@ -37,7 +37,7 @@ Changing = Callable[[Setup, Register], SetChange]
 def _make_live(config: Path, test_clock: str | None, as_json: bool, changing: Changing) -> None:
     """Make another set live, or leave the request for the daemon; print what changes."""
     setup, clock = read_setup(config, with_secrets=False), clock_from(test_clock)
-    register = open_register(setup.register_path, clock_now=clock.now(), create=False)
+    register = open_register(setup.register_path, clock_now=clock.now(), now=clock.now, create=False)
     try:
         change = changing(setup, register)
         state = _carried_out(register, change, clock) if change.differences else "unchanged"

@@ -133,7 +133,7 @@ def _refuse_while_paused(runtime: Runtime, names: list[str]) -> None:
 
 def _leave(setup: Setup, clock: Clock, names: list[str], requests: Mapping[str, int | None]) -> int:
     """Leave the requests for the daemon, which carries them out at its next tick."""
-    register = open_register(setup.register_path, clock_now=clock.now(), create=False)
+    register = open_register(setup.register_path, clock_now=clock.now(), now=clock.now, create=False)
     try:
         for verb, count in requests.items():
             for name in names:

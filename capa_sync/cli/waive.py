@@ -93,4 +93,4 @@ def _leave(setup: Setup, clock: Clock, waiver: Waiver) -> None:
 
 
 def _open(setup: Setup, clock: Clock) -> Register:
-    return open_register(setup.register_path, clock_now=clock.now(), create=False)
+    return open_register(setup.register_path, clock_now=clock.now(), now=clock.now, create=False)

@@ -179,11 +179,13 @@ class Part:
             `observed` (a list of our own RawChange-like dicts).
         body: canonical JSON bytes (sorted keys) of the part, volatile values (object addresses) included.
         digest: SHA-256 hex of the body without volatile values; an equal digest means: unchanged, no new version.
+        is_exact: there are no volatile values, so the digest is that of the body itself.
     """
 
     kind: str
     body: bytes
     digest: str
+    is_exact: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

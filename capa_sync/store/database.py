@@ -55,13 +55,21 @@ _MEANINGS: tuple[tuple[str, str], ...] = (
 
 def _run_many(connection: sqlite3.Connection, sql: str, rows: list[Params]) -> None:
     """Run a statement for many rows; inserting many rows at once is faster than inserting single rows."""
-    start = 0
+    blocks, rest = _in_blocks(sql, rows)
+    for statement, values in blocks:
+        connection.execute(statement, values)
+    connection.executemany(sql, rest)
+
+
+def _in_blocks(sql: str, rows: list[Params]) -> tuple[list[tuple[str, Params]], list[Params]]:
+    """Return statements for many rows at once with their values, and the rows that are left."""
+    start, blocks = 0, []
     are_alike = len(set(map(len, rows))) == 1  # else values of a longer row could move into a shorter one
     for size in _BLOCKS if are_alike and _VALUES.fullmatch(sql) else ():
         while len(rows) - start >= size:
-            connection.execute(_of_many(sql, size), list(chain.from_iterable(rows[start : start + size])))
+            blocks.append((_of_many(sql, size), list(chain.from_iterable(rows[start : start + size]))))
             start += size
-    connection.executemany(sql, rows[start:])
+    return blocks, rows[start:]
 
 
 @lru_cache(maxsize=128)
@@ -86,6 +94,9 @@ class Database:
     """A SQLite file in WAL mode, safe for many threads: one thread writes at a time, the others read committed rows.
 
     A thread inside `transaction()` reads its own uncommitted rows; every other thread reads the last commit.
+
+    Attributes:
+        before_commit: called inside each outermost transaction before it is committed; what it changes belongs to it.
     """
 
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
@@ -99,6 +110,7 @@ class Database:
         self._local = threading.local()
         self._readers: list[sqlite3.Connection] = []
         self._is_closed = False
+        self.before_commit: Callable[[], None] | None = None
         self._checks: list[sqlite3.Connection] = []
         with in_words(path):
             self.writer = sqlite_utils.Database(self._connect(read_only), execute_plugins=False)
@@ -156,6 +168,8 @@ class Database:
             self._owner = threading.get_ident()
             try:
                 yield
+                if not nested and self.before_commit is not None:
+                    self.before_commit()
                 self._run(f"RELEASE nested_{self._depth - 1}" if nested else "COMMIT")
             except BaseException:
                 self._undo(nested)
@@ -193,6 +207,21 @@ class Database:
             return
         with self.transaction():
             _run_many(self.writer.conn, sql, found)
+
+    def execute_returning(self, sql: str, rows: list[Params]) -> list[Row]:
+        """Run one changing statement that ends in RETURNING for many rows; return what it returned."""
+        blocks, rest = _in_blocks(sql, rows)
+        with self.transaction():
+            return [
+                row
+                for statement, values in (*blocks, *((sql, single) for single in rest))
+                for row in self.writer.conn.execute(statement, values).fetchall()
+            ]
+
+    def stream(self, sql: str) -> Iterator[Row]:
+        """Yield the rows of a query one by one, from inside a transaction that may write other tables meanwhile."""
+        with in_words(self.path):
+            yield from self.writer.conn.execute(sql)
 
     def rows(self, sql: str, params: Params = ()) -> list[Row]:
         """Return all rows of a query."""

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from capa_sync.model.finding import Finding, FindingState, Mode, Outcome, Severity, Verdict
+from capa_sync.store.chain import Chain
+from capa_sync.store.chained import entries_of
 from capa_sync.store.columns import instant, instant_text, json_value, optional_instant, optional_text
 from capa_sync.store.database import Database, Params, Row
 from capa_sync.store.judged_rows import finding_row
@@ -22,14 +24,15 @@ _SELECT = f"SELECT {', '.join(_FIELDS)} FROM finding"
 _SAVE = f"""INSERT INTO finding ({", ".join(_FIELDS)}) VALUES ({",".join("?" * len(_FIELDS))})
     ON CONFLICT ({", ".join(_KEY)}) DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in _REST)}
     WHERE ({", ".join(f"finding.{name}" for name in _REST)})
-    IS NOT ({", ".join(f"excluded.{name}" for name in _REST)})"""
+    IS NOT ({", ".join(f"excluded.{name}" for name in _REST)}) RETURNING {", ".join(_KEY)}"""
 
 
 class Findings:
     """Findings in SQLite, with verdicts and due times."""
 
-    def __init__(self, db: Database) -> None:
+    def __init__(self, db: Database, chain: Chain) -> None:
         self._db = db
+        self._chain = chain
 
     # --- episodes --------------------------------------------------------------------------------------------------
     def latest(self, source: str, ticket_id: str) -> list[Finding]:
@@ -62,8 +65,15 @@ class Findings:
         self.save_rows([finding_row(finding) for finding in findings])
 
     def save_rows(self, rows: list[Params]) -> None:
-        """Insert or update episodes given as rows."""
-        self._db.execute_many(_SAVE, rows)
+        """Insert or update episodes given as rows; those that changed are appended to the chain, by ticket."""
+        if not rows:
+            return
+        with self._db.transaction():
+            changed = set(self._db.execute_returning(_SAVE, rows))
+            news = {key: row for row in rows if (key := tuple(row[:4])) in changed}
+            self._chain.append(
+                list(entries_of("finding", ((*key[:2], f"{key[2]}/{key[3]}", 0, *row) for key, row in news.items())))
+            )
 
     # --- verdicts --------------------------------------------------------------------------------------------------
     def save_verdicts(self, source: str, ticket_id: str, verdicts: Iterable[Verdict], at: datetime) -> bool:

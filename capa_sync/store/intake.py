@@ -9,6 +9,8 @@ from datetime import datetime
 from capa_sync.model.ticket import Part, Presence, Reading, Role, Scope, SourceTicket
 from capa_sync.ports import Parser
 from capa_sync.store import assembly, observed, ticket_rows
+from capa_sync.store.chain import PAGE, Chain, ChainEntry
+from capa_sync.store.chained_ranges import part_content
 from capa_sync.store.columns import instant, instant_text, json_value, raw_json
 from capa_sync.store.database import Database, Params
 from capa_sync.store.parts import Stored, first_form, newest_parts, next_version
@@ -35,14 +37,16 @@ class _Known:
 class Intake:
     """Stores the readings of one page; used once, inside one transaction."""
 
-    def __init__(self, db: Database, source: str, at: datetime, run: int, parser: Parser) -> None:
+    def __init__(self, db: Database, chain: Chain, source: str, at: datetime, run: int, parser: Parser) -> None:
         self._db = db
+        self._chain = chain
         self._source = source
         self._at = at
         self._now = instant_text(at)
         self._run = run
         self._parser = parser
         self._parts: list[Params] = []
+        self._contents: list[bytes] = []
         self._rows = ticket_rows.DerivedRows()
 
     def take(self, readings: Sequence[Reading]) -> tuple[list[str], int]:
@@ -55,9 +59,23 @@ class Intake:
         changed |= self._update_known(
             {ticket_id: (mirrored, wanted[ticket_id]) for ticket_id, mirrored in known.items()}
         )
-        self._db.execute_many(_INSERT_PART, self._parts)
+        self._insert_parts()
         self._rows.insert(self._db)
         return [ticket_id for ticket_id in wanted if ticket_id in changed], len(self._parts)
+
+    def _insert_parts(self) -> None:
+        """Insert the parts, whose ids follow each other, and append one event for all of them to the chain."""
+        if not self._parts:
+            return
+        first = (self._db.value("SELECT MAX(id) FROM part") or 0) + 1
+        self._db.execute_many(_INSERT_PART, self._parts)
+        ids = (first, first + len(self._parts) - 1)
+        self._chain.append([ChainEntry(PAGE, self._source, "", ids, self._contents)])
+
+    def _add_part(self, ticket_id: str, row: Params, digest: str = "") -> None:
+        """Add a part to be inserted; `digest` is the SHA-256 of its body, where that is known."""
+        self._parts.append(row)
+        self._contents.append(part_content(self._source, ticket_id, row, digest))
 
     def _known(self, ids: Sequence[str]) -> dict[str, _Known]:
         rows = self._db.rows_in(
@@ -85,9 +103,8 @@ class Intake:
             place = (reading.role, Presence.PRESENT, "", self._now, self._run, _first_scope(reading))
             mirror.append((nr, self._source, ticket.id, *place))
             for part in reading.parts:
-                self._parts.append(
-                    (nr, part.kind, 1, first_form(part.kind), part.digest, self._run, self._now, part.body)
-                )
+                row = (nr, part.kind, 1, first_form(part.kind), part.digest, self._run, self._now, part.body)
+                self._add_part(ticket.id, row, part.digest if part.is_exact else "")
             self._rows.add(nr, ticket, ticket.changes, (), ticket.old_keys)
         self._db.execute_many(_INSERT_MIRROR, mirror)
 
@@ -144,9 +161,8 @@ class Intake:
             if mirrored.digests.get(part.kind) == part.digest:
                 continue
             new = next_version([stored for stored in before if stored.kind == part.kind], part)
-            self._parts.append(
-                (mirrored.nr, new.kind, new.version, new.form, new.digest, self._run, self._now, new.body)
-            )
+            row = (mirrored.nr, new.kind, new.version, new.form, new.digest, self._run, self._now, new.body)
+            self._add_part(reading.ticket.id, row)
 
     def _renew_rows(
         self,

@@ -19,6 +19,9 @@ STEPS = Migrations("capa_sync")
 LEDGER = "run"
 CHECKS = "register_check"
 """Results of the checks over the register; like the ledger they depend on when they were made."""
+CHAIN_STEP = "0029_event"
+CHAIN = "event"
+"""The hash chain over primary rows; its salts are random, so that equal registers have different chains."""
 PRIMARY: tuple[str, ...] = (
     "meta",
     "source",
@@ -53,6 +56,7 @@ PRIMARY: tuple[str, ...] = (
     "past_site",
     "past_account",
     "past_role",
+    CHAIN,
 )
 DERIVED: tuple[str, ...] = (
     "ticket",
@@ -602,5 +606,19 @@ def past_role(db: Any) -> None:
                 id INTEGER PRIMARY KEY, nr INTEGER NOT NULL REFERENCES mirror (nr), role TEXT NOT NULL,
                 until TEXT NOT NULL)""",
             "CREATE INDEX past_role_ticket ON past_role (nr)",
+        ),
+    )
+
+
+@STEPS(name=CHAIN_STEP)
+def event(db: Any) -> None:
+    """Store the hash chain over what is primary; `open_register` begins it with the rows that are there."""
+    _run_all(
+        db,
+        (
+            """CREATE TABLE event (
+                number INTEGER PRIMARY KEY, at TEXT NOT NULL, kind TEXT NOT NULL, source TEXT NOT NULL,
+                ticket_id TEXT NOT NULL, names TEXT NOT NULL, text TEXT NOT NULL, digests BLOB NOT NULL,
+                salts BLOB NOT NULL, hash BLOB NOT NULL)""",
         ),
     )

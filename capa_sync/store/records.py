@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from capa_sync.model.record import Action, FieldChange
+from capa_sync.store.chain import Chain
+from capa_sync.store.chained_ranges import number_entries
 from capa_sync.store.database import Database, Params, Row
 from capa_sync.store.judged_rows import Cell, action_row, birth_rows_of, register_row_of
 from capa_sync.store.replacing import replace_rows
@@ -13,8 +15,9 @@ from capa_sync.store.replacing import replace_rows
 class Records:
     """The rows behind `v_register`, `v_actions` and the birth rows of `v_changes`."""
 
-    def __init__(self, db: Database) -> None:
+    def __init__(self, db: Database, chain: Chain) -> None:
         self._db = db
+        self._chain = chain
 
     # --- numbers ---------------------------------------------------------------------------------------------------
     def register_no(self, source: str, ticket_id: str, year: int) -> str:
@@ -39,6 +42,7 @@ class Records:
                 last[year] += 1
                 rows.append((source, ticket_id, year, last[year]))
             self._db.execute_many("INSERT INTO register_number VALUES (?,?,?,?)", rows)
+            self._chain.append(list(number_entries(rows)))
 
     def _last_serial(self, year: int) -> int:
         return int(self._db.value("SELECT MAX(serial) FROM register_number WHERE year = ?", (year,)) or 0)

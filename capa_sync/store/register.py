@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -11,19 +11,23 @@ from types import TracebackType
 from typing import Self
 
 from capa_sync.errors import RegisterUnavailable
+from capa_sync.model.chain import ChainHead, ChainReport
 from capa_sync.model.selection import ExportSelection
 from capa_sync.ports import Parser
 from capa_sync.store.accounts import TrackerAccounts
 from capa_sync.store.ahead import take_back_future
 from capa_sync.store.batch import TicketBatch
-from capa_sync.store.columns import instant_text
+from capa_sync.store.chain import EXPORT, Chain
+from capa_sync.store.chain_start import begin
+from capa_sync.store.chained import watch
+from capa_sync.store.columns import instant_text, json_text
 from capa_sync.store.database import Copied, Database, Row
 from capa_sync.store.digests import digests_of
 from capa_sync.store.facts import Facts
 from capa_sync.store.findings import Findings
 from capa_sync.store.halts import Halts
 from capa_sync.store.lock import RegisterLock, is_held_here
-from capa_sync.store.migrations import CHECKS, DERIVED, LEDGER, PRIMARY, STEPS
+from capa_sync.store.migrations import CHAIN, CHAIN_STEP, CHECKS, DERIVED, LEDGER, PRIMARY, STEPS
 from capa_sync.store.outbox import SqlOutbox
 from capa_sync.store.past import PastTickets
 from capa_sync.store.place import ensure_file, mark, refuse_new
@@ -38,6 +42,7 @@ from capa_sync.store.snapshot import RegisterSnapshot
 from capa_sync.store.standings import Standings
 from capa_sync.store.tickets import Tickets
 from capa_sync.store.verdict_sets import VerdictSets
+from capa_sync.store.verifying import verify
 from capa_sync.store.views import VIEWS
 from capa_sync.store.waivers import Waivers
 
@@ -51,22 +56,23 @@ class Register:
     Attributes:
         path: the file. id: random id given at creation, used in markers; a copy has the same id.
         tickets, runs, facts, accounts, findings, outbox, requests, halts, records, queue, reports, roles, waivers,
-            checks, verdict_sets, standings: its parts, each for a group of tables.
+            checks, verdict_sets, standings, chain: its parts, each for a group of tables.
     """
 
-    def __init__(self, db: Database) -> None:
+    def __init__(self, db: Database, now: Callable[[], datetime]) -> None:
         self._db = db
         self.path = db.path
         self.id: str = str(db.value("SELECT value FROM meta WHERE name = 'register_id'"))
-        self.tickets = Tickets(db)
+        self.chain = Chain(db, now)
+        self.tickets = Tickets(db, self.chain)
         self.runs = Runs(db)
         self.facts = Facts(db)
         self.accounts = TrackerAccounts(db)
-        self.findings = Findings(db)
+        self.findings = Findings(db, self.chain)
         self.outbox = SqlOutbox(db)
         self.requests = Requests(db)
         self.halts = Halts(db)
-        self.records = Records(db)
+        self.records = Records(db, self.chain)
         self.queue = EvaluationQueue(db)
         self.reports = Reports(db)
         self.roles = Roles(db)
@@ -74,6 +80,8 @@ class Register:
         self.checks = RegisterChecks(db)
         self.verdict_sets = VerdictSets(db)
         self.standings = Standings(db)
+        if not db.read_only:
+            watch(db, self.chain)
 
     def transaction(self) -> AbstractContextManager[None]:
         """Return a context whose changes are stored together or not at all; nested contexts join the outer one."""
@@ -129,13 +137,13 @@ class Register:
                 self._db.execute(f"DELETE FROM {table} {_DROPPED.get(table, '')}")
 
     def rows_by_table(self, *, derived: bool = True) -> dict[str, list[Row]]:
-        """Return the sorted rows of every table except run ledger and checks; without `derived`, of primary ones."""
+        """Return the sorted rows of tables except run ledger, checks, chain; without `derived`, of primary ones."""
         stored = dict.fromkeys(_VERDICTS, "verdict")  # how verdicts are stored depends on what other tickets have
         tables = dict.fromkeys((*PRIMARY, *(stored.get(table, table) for table in DERIVED if derived)))
         return {
             table: sorted(self._db.rows(f"SELECT * FROM {table}"), key=repr)
             for table in tables
-            if table not in (LEDGER, CHECKS)
+            if table not in (LEDGER, CHECKS, CHAIN)
         }
 
     def view_columns(self, name: str) -> list[str]:
@@ -154,6 +162,15 @@ class Register:
         """Open one moment of the register, for reading much of it while a daemon goes on writing."""
         with self._db.moment() as connection:
             yield RegisterSnapshot(connection, self.path, selection)
+
+    def note_taken(self, what: Mapping[str, object]) -> None:
+        """Append to the chain what a person took away; any process may do it."""
+        self.chain.note(EXPORT, json_text(dict(what)))
+
+    def verify(self, heads: Sequence[ChainHead] = ()) -> ChainReport:
+        """Verify the hash chain and the rows that it covers, at one moment; `heads` are events that it must have."""
+        with self._db.words(), self._db.moment() as connection:
+            return verify(connection, heads)
 
     @property
     def changed_rows(self) -> int:
@@ -174,9 +191,17 @@ class Register:
 
 
 def open_register(
-    path: Path, *, clock_now: datetime, create: bool = True, read_only: bool = False, check: bool = False
+    path: Path,
+    *,
+    clock_now: datetime,
+    now: Callable[[], datetime] | None = None,
+    create: bool = True,
+    read_only: bool = False,
+    check: bool = False,
 ) -> Register:
     """Open a register file; create or migrate it where needed. `check` looks for damage first.
+
+    `now` gives the instants of the events of the hash chain; without it they all have `clock_now`.
 
     Raises RegisterUnavailable with a one-line message: the file is missing (without `create`, or where one existed
     before), irregular, damaged, read-only, made by a newer capa-sync, outdated while read-only, or the disk is full.
@@ -189,7 +214,7 @@ def open_register(
         _bring_up_to_date(db, clock_now)
         if not read_only:
             mark(path, *_origin(db))
-        return Register(db)
+        return Register(db, now or (lambda: clock_now))
     except BaseException:
         db.close()
         raise
@@ -237,6 +262,8 @@ def _bring_up_to_date(db: Database, now: datetime) -> None:
         STEPS.apply(db.writer)
         db.execute("INSERT INTO meta VALUES ('register_id', ?) ON CONFLICT DO NOTHING", (uuid.uuid4().hex,))
         db.execute("INSERT INTO meta VALUES ('created_at', ?) ON CONFLICT DO NOTHING", (instant_text(now),))
+        if CHAIN_STEP in {step.name for step in pending}:
+            begin(db, now)
         _renew_views(db)
 
 

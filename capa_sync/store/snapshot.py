@@ -7,9 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from capa_sync.model.chain import ChainHead
 from capa_sync.model.columns import RESTRICTED
 from capa_sync.model.selection import ExportSelection
 from capa_sync.model.view_columns import PUBLIC_VIEWS
+from capa_sync.store.chain import EXPORT
 from capa_sync.store.database import Row, in_words
 from capa_sync.store.parts import Stored
 
@@ -24,6 +26,7 @@ _ORDER = {
     "v_tickets": "",
 }
 _MASKED = {view.name: {column.name for column in view.columns if column.masked} for view in PUBLIC_VIEWS}
+_HEAD = "SELECT number, hash FROM event WHERE kind <> ? ORDER BY number DESC LIMIT 1"
 _ENDED = "('closed', 'rejected', 'cancelled', 'duplicate')"
 
 
@@ -63,9 +66,19 @@ class RegisterSnapshot:
             "schema": next(self._query("SELECT MAX(name) FROM _sqlite_migrations WHERE migration_set = 'capa_sync'"))[
                 0
             ],
+            **self._chain(),
             "rule_sets": [
                 row[0] for row in self._query("SELECT DISTINCT rule_set FROM finding ORDER BY 1") if row[0]
             ],
+        }
+
+    def _chain(self) -> dict[str, str]:
+        """Return since when the chain counts, and its newest event but exports: these depend on no other export."""
+        since = next(self._query("SELECT at FROM event WHERE number = 1"), ("",))
+        head = next(self._query(_HEAD, (EXPORT,)), None)
+        return {
+            "chain_since": since[0],
+            "chain_head": str(ChainHead(head[0], head[1].hex())) if head is not None else "",
         }
 
     def sources(self) -> list[dict[str, Any]]:

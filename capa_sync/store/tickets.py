@@ -9,6 +9,7 @@ from typing import Any
 from capa_sync.model.ticket import Cursor, Page, Presence, Role, Skip, SourceTicket
 from capa_sync.ports import Parser
 from capa_sync.store import assembly, ticket_rows
+from capa_sync.store.chain import Chain
 from capa_sync.store.columns import instant_text, json_text, json_value, optional_instant, optional_text
 from capa_sync.store.database import Database
 from capa_sync.store.intake import Intake
@@ -21,8 +22,9 @@ _UNKNOWN = """ticket t JOIN mirror m ON m.nr = t.nr
 class Tickets:
     """The mirror: raw parts, tickets, changes, cursors, presences; answers `Mirror` and `MirrorLookup`."""
 
-    def __init__(self, db: Database) -> None:
+    def __init__(self, db: Database, chain: Chain) -> None:
         self._db = db
+        self._chain = chain
 
     # --- reading pages in --------------------------------------------------------------------------------------
     def commit_page(self, source: str, page: Page, at: datetime, run: int, parser: Parser) -> list[str]:
@@ -35,7 +37,7 @@ class Tickets:
         Raises RegisterUnavailable; then neither the page nor its cursor is stored.
         """
         with self._db.transaction():
-            changed, stored = Intake(self._db, source, at, run, parser).take(page.readings)
+            changed, stored = Intake(self._db, self._chain, source, at, run, parser).take(page.readings)
             if stored:
                 self._db.execute("UPDATE run SET stored = stored + ? WHERE id = ?", (stored, run))
             self.save_cursor(source, page.cursor)

@@ -334,8 +334,9 @@ class Harness:
             return list(register.view(view))
 
     def tables(self, *, derived: bool = True) -> dict[str, list[Any]]:
-        """Return every row of every table but the run ledger."""
+        """Return every row of every table but run ledger and chain; assert that the chain is whole."""
         with self.register() as register:
+            assert register.verify().breaks == ()
             return register.rows_by_table(derived=derived)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from datetime import timedelta
 from typing import Any
 
@@ -44,7 +45,8 @@ def _create_world(harness: Harness) -> None:
 
 
 def _dump(harness: Harness) -> dict[str, list[Any]]:
-    return harness.tables()
+    with harness.register() as register:
+        return {**harness.tables(), "event": [register.verify().events]}
 
 
 def _unnumbered(tables: dict[str, list[Any]]) -> dict[str, list[Any]]:
@@ -84,7 +86,10 @@ def test_a_full_read_and_a_census_write_nothing_and_change_no_row(harness: Harne
     assert "0 judged" in done.out
     assert harness.writes() == sent
     after = _dump(harness)
-    assert {name for name in before if before[name] != after[name]} - {"release"} == set()
+    assert {name for name in before if before[name] != after[name]} - {"release", "event"} == set()
+    with sqlite3.connect(harness.register_file) as connection:
+        kinds = connection.execute("SELECT DISTINCT kind FROM event WHERE number > ?", before["event"]).fetchall()
+    assert kinds == [("release",)]  # with which `sync` was started
 
 
 def test_rebuild_gives_the_derived_tables_again(harness: Harness) -> None:

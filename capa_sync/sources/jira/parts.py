@@ -31,9 +31,10 @@ def record_part(issue: dict[str, Any]) -> Part:
     """Make the record part of an issue after `split`."""
     body = body_of(issue)
     if b'"ongoingCycle"' not in body:
-        return Part(RECORD, body, _digest(body))
+        return _hashed(RECORD, body)
     fields = {name: value for name, value in issue["fields"].items() if not _ticks(value)}
-    return Part(RECORD, body, _digest(orjson.dumps({**issue, "fields": fields}, option=orjson.OPT_SORT_KEYS)))
+    content = orjson.dumps({**issue, "fields": fields}, option=orjson.OPT_SORT_KEYS)
+    return Part(RECORD, body, _hashed(RECORD, content).digest)
 
 
 def _ticks(value: Any) -> bool:
@@ -57,12 +58,12 @@ def children_part(children: list[Any]) -> Part:
 
 
 def _part(kind: str, content: Any) -> Part:
-    body = body_of(content)
-    return Part(kind, body, _digest(body))
+    return _hashed(kind, body_of(content))
 
 
-def _digest(body: bytes) -> str:
-    return hashlib.sha256(bytes_without_addresses(body)).hexdigest()
+def _hashed(kind: str, body: bytes) -> Part:
+    content = bytes_without_addresses(body)
+    return Part(kind, body, hashlib.sha256(content).hexdigest(), is_exact=content == body)
 
 
 def split(issue: dict[str, Any]) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:

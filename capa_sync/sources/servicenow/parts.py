@@ -90,7 +90,7 @@ def _part(kind: str, stored: bytes) -> Part:
     if kind == REACH:
         counts = {name: value for name, value in orjson.loads(stored).items() if name != "since"}
         hashed = body_of(counts)
-    return Part(kind=kind, body=stored, digest=hashlib.sha256(hashed).hexdigest())
+    return Part(kind, stored, hashlib.sha256(hashed).hexdigest(), is_exact=hashed is stored)
 
 
 _known_part = lru_cache(maxsize=64)(_part)

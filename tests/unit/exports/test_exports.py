@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import re
 import resource
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -25,6 +27,7 @@ from capa_sync.exports import FORMATS, SHEETS, Export, export_register, format_o
 from capa_sync.exports import xlsx as xlsx_module
 from capa_sync.exports.cells import MOST_UNITS, text_cell
 from capa_sync.exports.sampling import Candidate
+from capa_sync.model.chain import ChainHead
 from capa_sync.model.selection import ExportSelection
 from capa_sync.model.waiver import Waiver, Way
 from capa_sync.redaction import conceal
@@ -405,6 +408,15 @@ def test_the_verb_writes_the_file_and_says_what_is_in_it(folder: Path) -> None:
     done = _verb(folder, "export", "out.csv", "--table", "actions")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines()[0] == "out.csv: rows of actions 4"
+    with open_register(folder / "register.db", clock_now=T0, read_only=True) as register:
+        report = register.verify(
+            [ChainHead.parse(json.loads((folder / "out.csv.meta.json").read_text())["chain_head"])]
+        )
+        event = register.chain.head()
+    assert (report.breaks, report.head) == ((), event)
+    with sqlite3.connect(folder / "register.db") as connection:
+        (text,) = connection.execute("SELECT text FROM event WHERE kind = 'export'").fetchone()
+    assert json.loads(text)["sha256"] == hashlib.sha256((folder / "out.csv").read_bytes()).hexdigest()
     refused = _verb(folder, "export", "register.db", "--format", "csv")
     assert (refused.returncode, refused.stderr) == (
         2,

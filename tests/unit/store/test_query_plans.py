@@ -99,8 +99,8 @@ def test_work_follows_what_changed_not_what_is_mirrored(register: Register) -> N
     fakes[7].edit(T0 + DAY, status="Closed")
     run, before = register.runs.start(SOURCE, "changes", T0), register.changed_rows
     register.tickets.commit_page(SOURCE, page(*(fake.reading() for fake in fakes)), T0 + DAY, run, PARSER)
-    # two parts, the ticket's row out and in, one change row, the run's count
-    assert register.changed_rows - before == 6
+    # two parts, the event of the page, the ticket's row out and in, one change row, the run's count
+    assert register.changed_rows - before == 7
 
 
 def test_tickets_are_iterated_while_their_findings_are_written(register: Register) -> None:

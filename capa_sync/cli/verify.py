@@ -1,0 +1,134 @@
+"""`verify`: the hash chain over the register, its head, and heads that were noted elsewhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from capa_sync.cli.context import (
+    clock_from,
+    config_option,
+    json_option,
+    open_for_reading,
+    print_json,
+    read_settings,
+    register_path,
+    say,
+)
+from capa_sync.cli.verbs import VerbCommand
+from capa_sync.errors import Problem, RegisterUnavailable, UserError
+from capa_sync.model.amounts import count_of
+from capa_sync.model.chain import ChainHead, ChainReport
+
+_DAMAGE = 5
+"""The exit code for a broken chain or row."""
+
+
+@click.command(
+    cls=VerbCommand,
+    examples=(
+        ("capa-sync verify", "that nothing was changed outside of capa-sync"),
+        ("capa-sync verify --head", "the head alone, to note it where nobody here can rewrite it"),
+        ("capa-sync verify --against head.txt", "that the chain still has the heads that were noted there"),
+        ("capa-sync verify register-copy.db", "a copy, without settings"),
+    ),
+)
+@click.argument("file", required=False, type=click.Path(path_type=Path))
+@click.option("--head", "only_head", is_flag=True, help="Print the newest NUMBER:HASH and verify nothing.")
+@click.option(
+    "--against", multiple=True, metavar="HEAD", help="A noted NUMBER:HASH, or a file of them; may be repeated."
+)
+@config_option
+@json_option
+def verify(
+    file: Path | None,
+    only_head: bool,
+    against: tuple[str, ...],
+    config: Path,
+    test_clock: str | None,
+    as_json: bool,
+) -> int:
+    """Verify that nothing in the register was changed outside of capa-sync.
+
+    Every event of the hash chain is computed again, and each row that it covers is compared with its newest event.
+    The first broken row is named, and the exit code is 5. FILE is a register, by default that of the settings. It
+    changes nothing, and the daemon may go on. What this proves and what not: docs/tamper-evidence.md.
+    """
+    path = file or register_path(config, read_settings(config))
+    heads = [head for text in against for head in _heads_of(text)]
+    with open_for_reading(path, clock_from(test_clock)) as register:
+        if only_head:
+            return _print_head(path, register.chain.head(), as_json)
+        report = register.verify(heads)
+    if as_json:
+        print_json(_as_json(report))
+    else:
+        _print_report(path, report, len(heads))
+    return _DAMAGE if report.broken else 0
+
+
+def _heads_of(text: str) -> list[ChainHead]:
+    """Return a noted head, or those of a file: one a line, the first word. Raises UserError."""
+    try:
+        return [ChainHead.parse(text)]
+    except ValueError:
+        pass
+    try:
+        lines = Path(text).read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeError):
+        hint = "give NUMBER:HASH as `capa-sync verify --head` prints it, or a file that holds such lines"
+        raise UserError([Problem("", 0, f"'{text}' is no head and no file that can be read", hint)]) from None
+    noted = {number: line.split()[0] for number, line in enumerate(lines, 1) if line.strip()}
+    return [_head_in(text, number, word) for number, word in noted.items()]
+
+
+def _head_in(file: str, number: int, word: str) -> ChainHead:
+    try:
+        return ChainHead.parse(word)
+    except ValueError:
+        hint = "begin each line with NUMBER:HASH, as `capa-sync verify --head` prints it"
+        raise UserError([Problem(file, number, f"'{word}' is no head", hint)]) from None
+
+
+def _print_head(path: Path, head: ChainHead | None, as_json: bool) -> int:
+    if head is None:
+        raise RegisterUnavailable(f"{path}: the chain has no event; `capa-sync verify` says more")
+    if as_json:
+        print_json({"number": head.number, "hash": head.hash})
+    else:
+        say(str(head))
+    return 0
+
+
+def _print_report(path: Path, report: ChainReport, heads: int) -> None:
+    since = f" since {report.since:%Y-%m-%dT%H:%M:%SZ}" if report.since else ""
+    say(f"{path}: {count_of(report.events, 'event')}{since}, {count_of(report.rows, 'digest')} of rows")
+    if report.adopted:
+        say(
+            f"  {count_of(report.adopted, 'row')} of these were there before the chain began: of them it shows no "
+            "change from then on, and nothing of the time before"
+        )
+    for row in report.breaks:
+        say(f"  {row}{f' (event {row.number})' if row.number and not row.row.startswith('event') else ''}")
+    if report.broken > len(report.breaks):
+        say(f"  and {report.broken - len(report.breaks)} more")
+    if report.broken:
+        say(f"{count_of(report.broken, 'break')}: the register was changed outside of capa-sync, or is damaged")
+        return
+    compared = f"; it has the {count_of(heads, 'noted head')}" if heads else ""
+    say(f"every event and row is as capa-sync stored it{compared}; head {report.head}")
+
+
+def _as_json(report: ChainReport) -> dict[str, Any]:
+    return {
+        "whole": not report.broken,
+        "events": report.events,
+        "rows": report.rows,
+        "since": report.since,
+        "adopted": report.adopted,
+        "head": str(report.head) if report.head else "",
+        "broken": report.broken,
+        "breaks": [{"event": row.number, "row": row.row, "what": row.what} for row in report.breaks],
+    }

@@ -1,0 +1,68 @@
+"""The hash chain over the register: heads that can be noted elsewhere, and what `verify` found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+_HEX = frozenset("0123456789abcdef")
+_DIGEST = 64
+"""Characters of a SHA-256 in hexadecimal."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChainHead:
+    """An event of the chain: its number and its hash (hexadecimal), which stands for all events up to it."""
+
+    number: int
+    hash: str
+
+    def __str__(self) -> str:
+        """Return `NUMBER:HASH`, the form in which heads are printed and compared."""
+        return f"{self.number}:{self.hash}"
+
+    @classmethod
+    def parse(cls, text: str) -> ChainHead:
+        """Return the head of `NUMBER:HASH`. Raises ValueError."""
+        number, _, digest = text.strip().lower().partition(":")
+        if len(digest) != _DIGEST or not _HEX.issuperset(digest):
+            message = "no NUMBER:HASH"
+            raise ValueError(message)
+        return cls(int(number), digest)
+
+
+@dataclass(frozen=True, slots=True)
+class ChainBreak:
+    """One row that is not as it was chained.
+
+    Attributes:
+        number: of the event that says how it was; for an event itself its own number; 0 where no event covers it.
+        row: what it is, in words with its key. what: how it differs.
+    """
+
+    number: int
+    row: str
+    what: str
+
+    def __str__(self) -> str:
+        """Return the row and how it differs, as one line."""
+        return f"{self.row}: {self.what}"
+
+
+@dataclass(frozen=True, slots=True)
+class ChainReport:
+    """What a verification found.
+
+    Attributes:
+        events: how many there are. rows: how many rows they speak for. since: instant of the first event, None
+            without one. adopted: rows that were in the register before the chain began. head: the newest event.
+        breaks: rows that are not as chained, by number of their event; the first ones. broken: how many in all.
+    """
+
+    events: int = 0
+    rows: int = 0
+    since: datetime | None = None
+    adopted: int = 0
+    head: ChainHead | None = None
+    breaks: tuple[ChainBreak, ...] = field(default=())
+    broken: int = 0

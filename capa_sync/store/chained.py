@@ -1,0 +1,189 @@
+"""Which rows the hash chain covers, and how their changes get into it.
+
+Triggers note which rows a transaction changed, and before its commit they are appended to the chain: no code can
+change such a row and forget the event. Three tables fill by thousands of rows at once and are appended where they are
+written, from what is in memory then: parts (`Intake`), findings (`Findings`) and register numbers (`Records`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import groupby
+
+from capa_sync.store.chain import GONE, Chain, ChainEntry, content_of
+from capa_sync.store.database import Database, Row
+
+
+@dataclass(frozen=True)
+class ChainedTable:
+    """A table of which each row is covered by an event.
+
+    Attributes:
+        kind: of the events. table: its name. says: what a row is, for messages.
+        source, ticket, name: SQL of what tells a row from the others, with `{row}` for the row.
+        match: SQL condition that a row `x` is the one noted as `t`.
+        columns: those that are chained. further: SQL of content that other tables hold.
+        is_noted: by triggers. is_plain: SQL condition that a row needs no event, being as its page made it.
+    """
+
+    kind: str
+    table: str
+    says: str
+    source: str
+    ticket: str
+    name: str
+    match: str
+    columns: tuple[str, ...]
+    further: str = ""
+    is_noted: bool = True
+    is_plain: str = "0"
+
+    @cached_property
+    def content(self) -> str:
+        """SQL of the content of row `x`, in order."""
+        return ", ".join([f"x.{column}" for column in self.columns] + ([self.further] if self.further else []))
+
+    @cached_property
+    def key(self) -> str:
+        """SQL of source, ticket id and name of row `x`."""
+        return ", ".join(part.format(row="x") for part in (self.source, self.ticket, self.name))
+
+    @cached_property
+    def noted(self) -> str:
+        """SQL that returns the noted rows: source, ticket id, name, whether it is gone, content."""
+        return f"""SELECT t.source, t.ticket_id, t.name, x.rowid IS NULL, {self.content}
+            FROM (SELECT source, ticket_id, name, MIN(rowid) AS place FROM temp.noted_row
+                WHERE kind = '{self.kind}' GROUP BY 1, 2, 3) t
+            LEFT JOIN {self.table} x ON {self.match} ORDER BY t.place"""
+
+    @cached_property
+    def every(self) -> str:
+        """SQL that returns every row: source, ticket id, name, whether it may be without event, content."""
+        return f"SELECT {self.key}, {self.is_plain}, {self.content} FROM {self.table} x"
+
+    def triggers(self) -> Iterator[str]:
+        """Yield the statements that make the triggers."""
+        for event, row in (("INSERT", "NEW"), (f"UPDATE OF {', '.join(self.columns)}", "NEW"), ("DELETE", "OLD")):
+            if event == "INSERT" and self.is_plain != "0":
+                continue
+            place = ", ".join(part.format(row=row) for part in (self.source, self.ticket, self.name))
+            yield f"""CREATE TEMP TRIGGER chain_{self.kind}_{event[:6]} AFTER {event} ON main.{self.table}
+                BEGIN INSERT INTO noted_row VALUES ('{self.kind}', {place}); END"""
+
+
+_OWN = {"source": "{row}.source", "ticket": "{row}.ticket_id"}
+_OF_MIRROR = {
+    "source": "(SELECT source FROM mirror WHERE nr = {row}.nr)",
+    "ticket": "(SELECT ticket_id FROM mirror WHERE nr = {row}.nr)",
+}
+_BY_ID = {"name": "CAST({row}.id AS TEXT)", "match": "x.id = CAST(t.name AS INTEGER)"}
+
+CHAINED: tuple[ChainedTable, ...] = (
+    ChainedTable(
+        "finding", "finding", "finding", **_OWN, name="{row}.rule || '/' || {row}.episode", match="",
+        columns=(
+            "source", "ticket_id", "rule", "episode", "number", "clause", "severity", "state", "mode", "title",
+            "message", "fix", "args", "opened_at", "cleared_at", "hidden_by", "waived_until", "waived_by",
+            "waived_reason", "rule_set", "inputs",
+        ),
+        is_noted=False,
+    ),
+    ChainedTable(
+        "presence", "mirror", "presence of ticket", **_OWN, name="''",
+        match="x.source = t.source AND x.ticket_id = t.ticket_id",
+        columns=("presence", "presence_proof", "presence_at"),
+        is_plain="""(x.presence = 'present' AND x.presence_proof = ''
+            AND x.presence_at = (SELECT MIN(read_at) FROM part WHERE nr = x.nr))""",
+    ),
+    ChainedTable(
+        "past_presence", "past_presence", "earlier presence", **_OF_MIRROR, **_BY_ID,
+        columns=("nr", "presence", "until"),
+    ),
+    ChainedTable(
+        "past_role", "past_role", "earlier role", **_OF_MIRROR, **_BY_ID, columns=("nr", "role", "until"),
+    ),
+    ChainedTable(
+        "past_site", "past_site", "earlier facts of a site", source="{row}.source", ticket="''", **_BY_ID,
+        columns=("source", "until", "was"),
+    ),
+    ChainedTable(
+        "past_account", "past_account", "earlier state of an account", source="{row}.source", ticket="''", **_BY_ID,
+        columns=("source", "account", "until", "was"),
+    ),
+    ChainedTable(
+        "observed", "observed", "observed change", **_OF_MIRROR, **_BY_ID,
+        columns=(
+            "nr", "entry", "changed_at", "since", "until", "field_id", "field_name", "old", "new", "changed_by",
+        ),
+    ),
+    ChainedTable(
+        "write", "write_out", "write", **_OWN, name="{row}.id", match="x.id = t.name",
+        columns=(
+            "id", "source", "ticket_id", "ticket_key", "kind", "hash", "created_at", "text", "labels_add",
+            "labels_remove", "fields", "points", "notifies", "marker", "state", "attempts", "error", "remote_id",
+            "delivered_at", "marked_at",
+        ),
+    ),
+    ChainedTable(
+        "deletion", "deletion", "deleted comment", **_OWN, name="{row}.remote_id",
+        match="x.source = t.source AND x.ticket_id = t.ticket_id AND x.remote_id = t.name",
+        columns=("source", "ticket_id", "remote_id", "deleted_at"),
+    ),
+    ChainedTable(
+        "release", "release", "release", source="{row}.source", ticket="''", **_BY_ID,
+        columns=("source", "allowed", "used", "released_at", "closed_at"),
+    ),
+    ChainedTable(
+        "halt", "halt", "pause or withdrawal", source="{row}.source", ticket="''", name="''",
+        match="x.source = t.source", columns=("source", "kind", "since", "asked_by"),
+    ),
+    ChainedTable(
+        "waiver", "waiver", "waiver", **_OWN, **_BY_ID,
+        columns=(
+            "source", "ticket_id", "rule", "until", "reason", "asked_by", "asked_at", "way", "approved_by",
+            "recorded_by", "reads", "origin", "revision", "is_bound", "recorded_at", "ended_at", "ended_why",
+        ),
+    ),
+    ChainedTable(
+        "waiver_request", "waiver_request", "waiver request in a comment", **_OWN, name="{row}.key",
+        match="x.source = t.source AND x.ticket_id = t.ticket_id AND x.key = t.name",
+        columns=("source", "ticket_id", "key", "rule", "name", "answer", "asked_at"),
+    ),
+    ChainedTable(
+        "activation", "activation", "activation", source="''", ticket="''", **_BY_ID,
+        columns=(
+            "hash", "rule_set", "activated_at", "activated_by", "how", "rules_alone", "revision",
+        ),
+        further="""(SELECT group_concat(line, char(10)) FROM (
+            SELECT role || ' ' || key || ' ' || name || ' ' || digest AS line FROM set_part
+            WHERE set_part.hash = x.hash ORDER BY role, key))""",
+    ),
+)  # fmt: skip
+"""Every table whose rows are chained one by one; `capa_sync.store.verifying` checks these, parts and numbers."""
+
+
+def watch(db: Database, chain: Chain) -> None:
+    """Have every change of a chained row appended to the chain in the transaction that makes it."""
+    db.execute("CREATE TEMP TABLE noted_row (kind TEXT, source TEXT, ticket_id TEXT, name TEXT)")
+    noted = [table for table in CHAINED if table.is_noted]
+    for statement in (trigger for table in noted for trigger in table.triggers()):
+        db.execute(statement)
+
+    def append_noted() -> None:
+        kinds = set(db.column("SELECT DISTINCT kind FROM temp.noted_row"))
+        if kinds:
+            changed = [table for table in noted if table.kind in kinds]
+            chain.append([entry for table in changed for entry in entries_of(table.kind, db.rows(table.noted))])
+            db.execute("DELETE FROM temp.noted_row")
+
+    db.before_commit = append_noted
+
+
+def entries_of(kind: str, rows: Iterable[Row]) -> Iterator[ChainEntry]:
+    """Yield one event per ticket: `rows` have source, ticket id, name, whether it is gone, and the content."""
+    for (source, ticket_id), own in groupby(rows, key=lambda row: row[:2]):
+        found = list(own)
+        contents = [GONE if row[3] else content_of(row[4:]) for row in found]
+        yield ChainEntry(kind, source, ticket_id, [row[2] for row in found], contents)

@@ -1,0 +1,73 @@
+"""`verify` says whether the register is as capa-sync stored it, and prints heads that can be noted elsewhere."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from capa_sync.cli.app import cli
+from capa_sync.errors import UserError
+from capa_sync.store import open_register
+from tests.unit.store.fake_parser import T0
+from tests.unit.store.test_chain import fill
+
+
+@pytest.fixture
+def register_file(tmp_path: Path) -> Path:
+    """Give the file of a register with every kind of chained row."""
+    with open_register(tmp_path / "register.db", clock_now=T0) as register:
+        fill(register)
+    return tmp_path / "register.db"
+
+
+def verify(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, list[str]]:
+    """Run the verb; return its exit code and lines."""
+    code = cli.main(args=["verify", *words], prog_name="capa-sync", standalone_mode=False)
+    return code, capsys.readouterr().out.splitlines()
+
+
+def test_a_whole_register_and_its_noted_heads(
+    register_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The head is one line for a mail or a tag; a file of such lines is compared with the chain."""
+    code, (head,) = verify(capsys, str(register_file), "--head")
+    assert code == 0
+    noted = tmp_path / "heads.txt"
+    noted.write_text(f"{head}  2026-03-02 by mail\n\n", encoding="ascii")
+    code, lines = verify(capsys, str(register_file), "--against", str(noted), "--against", head)
+    assert code == 0
+    assert lines[-1] == f"every event and row is as capa-sync stored it; it has the 2 noted heads; head {head}"
+    number, _, digest = head.partition(":")
+    assert verify(capsys, str(register_file), "--against", f"{number}:{digest[::-1]}")[0] == 5
+
+
+def test_a_changed_row_ends_with_5_and_is_named(register_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """On the terminal and as JSON."""
+    with sqlite3.connect(register_file) as connection:
+        connection.execute("UPDATE waiver SET reason = 'Agreed with the auditor'")
+    code, lines = verify(capsys, str(register_file))
+    assert code == 5
+    assert lines[1].startswith("  waiver 1 of paper 1: is not as it was chained (event ")
+    assert lines[-1] == "1 break: the register was changed outside of capa-sync, or is damaged"
+    code, lines = verify(capsys, str(register_file), "--json")
+    told = json.loads("\n".join(lines))
+    assert (code, told["whole"], told["broken"]) == (5, False, 1)
+    assert told["breaks"][0]["row"] == "waiver 1 of paper 1"
+
+
+def test_what_is_no_head_is_the_users_mistake(register_file: Path, tmp_path: Path) -> None:
+    """With the line of the file where it stands in one."""
+    (tmp_path / "heads.txt").write_text("12:abc\n", encoding="ascii")
+    for word, says in (
+        ("12:abc", "'12:abc' is no head and no file"),
+        ("heads.txt", "heads.txt:1: '12:abc' is no head"),
+    ):
+        with pytest.raises(UserError) as refused:
+            cli.main(
+                ["verify", str(register_file), "--against", str(tmp_path / word) if "txt" in word else word],
+                standalone_mode=False,
+            )
+        assert says in str(refused.value)
