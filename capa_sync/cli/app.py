@@ -57,9 +57,7 @@ SECTIONS = {
         "activate": Verb("capa_sync.cli.sets:activate", "Make the changed set live."),
         "rollback": Verb("capa_sync.cli.sets:rollback", "Make the set live that was live before the last change."),
         "history": Verb("capa_sync.cli.sets:history", "List which set was live when, and by whom."),
-        "verify": Verb(
-            "capa_sync.cli.verify:verify", "Verify that nothing in the register was changed outside of capa-sync."
-        ),
+        "verify": Verb("capa_sync.cli.verify:verify", "Verify that only capa-sync changed the register."),
         "rebuild": Verb("capa_sync.cli.rebuild:rebuild", "Make the derived tables again, without a tracker."),
     },
 }

@@ -50,7 +50,7 @@ def verify(
     test_clock: str | None,
     as_json: bool,
 ) -> int:
-    """Verify that nothing in the register was changed outside of capa-sync.
+    """Verify that only capa-sync changed the register.
 
     Every event of the hash chain is computed again, and each row that it covers is compared with its newest event.
     The first broken row is named, and the exit code is 5. FILE is a register, by default that of the settings. It
