@@ -11,9 +11,24 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
+from typing import NamedTuple
 
 from capa_sync.store.chain import GONE, Chain, ChainEntry, content_of
 from capa_sync.store.database import Database, Row
+
+
+class RowKey(NamedTuple):
+    """What tells a row of a table from the others.
+
+    Attributes:
+        source, ticket, name: SQL, with `{row}` for the row.
+        match: SQL condition that row `x` is the one that was noted as `t`.
+    """
+
+    source: str
+    ticket: str
+    name: str
+    match: str
 
 
 @dataclass(frozen=True)
@@ -21,9 +36,7 @@ class ChainedTable:
     """A table of which each row is covered by an event.
 
     Attributes:
-        kind: of the events. table: its name. says: what a row is, for messages.
-        source, ticket, name: SQL of what tells a row from the others, with `{row}` for the row.
-        match: SQL condition that a row `x` is the one noted as `t`.
+        kind: of the events. table: its name. says: what a row is, for messages. key: what tells it from the others.
         columns: those that are chained. further: SQL of content that other tables hold.
         is_noted: by triggers. is_plain: SQL condition that a row needs no event, being as its page made it.
     """
@@ -31,10 +44,7 @@ class ChainedTable:
     kind: str
     table: str
     says: str
-    source: str
-    ticket: str
-    name: str
-    match: str
+    key: RowKey
     columns: tuple[str, ...]
     further: str = ""
     is_noted: bool = True
@@ -45,10 +55,9 @@ class ChainedTable:
         """SQL of the content of row `x`, in order."""
         return ", ".join([f"x.{column}" for column in self.columns] + ([self.further] if self.further else []))
 
-    @cached_property
-    def key(self) -> str:
-        """SQL of source, ticket id and name of row `x`."""
-        return ", ".join(part.format(row="x") for part in (self.source, self.ticket, self.name))
+    def _place(self, row: str) -> str:
+        """Return SQL of source, ticket id and name of a row."""
+        return ", ".join(part.format(row=row) for part in self.key[:3])
 
     @cached_property
     def noted(self) -> str:
@@ -56,33 +65,34 @@ class ChainedTable:
         return f"""SELECT t.source, t.ticket_id, t.name, x.rowid IS NULL, {self.content}
             FROM (SELECT source, ticket_id, name, MIN(rowid) AS place FROM temp.noted_row
                 WHERE kind = '{self.kind}' GROUP BY 1, 2, 3) t
-            LEFT JOIN {self.table} x ON {self.match} ORDER BY t.place"""
+            LEFT JOIN {self.table} x ON {self.key.match} ORDER BY t.place"""
 
     @cached_property
     def every(self) -> str:
         """SQL that returns every row: source, ticket id, name, whether it may be without event, content."""
-        return f"SELECT {self.key}, {self.is_plain}, {self.content} FROM {self.table} x"
+        return f"SELECT {self._place('x')}, {self.is_plain}, {self.content} FROM {self.table} x"
 
     def triggers(self) -> Iterator[str]:
         """Yield the statements that make the triggers."""
         for event, row in (("INSERT", "NEW"), (f"UPDATE OF {', '.join(self.columns)}", "NEW"), ("DELETE", "OLD")):
             if event == "INSERT" and self.is_plain != "0":
                 continue
-            place = ", ".join(part.format(row=row) for part in (self.source, self.ticket, self.name))
             yield f"""CREATE TEMP TRIGGER chain_{self.kind}_{event[:6]} AFTER {event} ON main.{self.table}
-                BEGIN INSERT INTO noted_row VALUES ('{self.kind}', {place}); END"""
+                BEGIN INSERT INTO noted_row VALUES ('{self.kind}', {self._place(row)}); END"""
 
 
-_OWN = {"source": "{row}.source", "ticket": "{row}.ticket_id"}
-_OF_MIRROR = {
-    "source": "(SELECT source FROM mirror WHERE nr = {row}.nr)",
-    "ticket": "(SELECT ticket_id FROM mirror WHERE nr = {row}.nr)",
-}
-_BY_ID = {"name": "CAST({row}.id AS TEXT)", "match": "x.id = CAST(t.name AS INTEGER)"}
+_OWN = ("{row}.source", "{row}.ticket_id")
+_OF_SOURCE = ("{row}.source", "''")
+_OF_MIRROR = (
+    "(SELECT source FROM mirror WHERE nr = {row}.nr)",
+    "(SELECT ticket_id FROM mirror WHERE nr = {row}.nr)",
+)
+_ID = ("CAST({row}.id AS TEXT)", "x.id = CAST(t.name AS INTEGER)")
+_SAME_TICKET = "x.source = t.source AND x.ticket_id = t.ticket_id"
 
 CHAINED: tuple[ChainedTable, ...] = (
     ChainedTable(
-        "finding", "finding", "finding", **_OWN, name="{row}.rule || '/' || {row}.episode", match="",
+        "finding", "finding", "finding", RowKey(*_OWN, "{row}.rule || '/' || {row}.episode", ""),
         columns=(
             "source", "ticket_id", "rule", "episode", "number", "clause", "severity", "state", "mode", "title",
             "message", "fix", "args", "opened_at", "cleared_at", "hidden_by", "waived_until", "waived_by",
@@ -91,35 +101,34 @@ CHAINED: tuple[ChainedTable, ...] = (
         is_noted=False,
     ),
     ChainedTable(
-        "presence", "mirror", "presence of ticket", **_OWN, name="''",
-        match="x.source = t.source AND x.ticket_id = t.ticket_id",
+        "presence", "mirror", "presence of ticket", RowKey(*_OWN, "''", _SAME_TICKET),
         columns=("presence", "presence_proof", "presence_at"),
         is_plain="""(x.presence = 'present' AND x.presence_proof = ''
             AND x.presence_at = (SELECT MIN(read_at) FROM part WHERE nr = x.nr))""",
     ),
     ChainedTable(
-        "past_presence", "past_presence", "earlier presence", **_OF_MIRROR, **_BY_ID,
+        "past_presence", "past_presence", "earlier presence", RowKey(*_OF_MIRROR, *_ID),
         columns=("nr", "presence", "until"),
     ),
     ChainedTable(
-        "past_role", "past_role", "earlier role", **_OF_MIRROR, **_BY_ID, columns=("nr", "role", "until"),
+        "past_role", "past_role", "earlier role", RowKey(*_OF_MIRROR, *_ID), columns=("nr", "role", "until"),
     ),
     ChainedTable(
-        "past_site", "past_site", "earlier facts of a site", source="{row}.source", ticket="''", **_BY_ID,
+        "past_site", "past_site", "earlier facts of a site", RowKey(*_OF_SOURCE, *_ID),
         columns=("source", "until", "was"),
     ),
     ChainedTable(
-        "past_account", "past_account", "earlier state of an account", source="{row}.source", ticket="''", **_BY_ID,
+        "past_account", "past_account", "earlier state of an account", RowKey(*_OF_SOURCE, *_ID),
         columns=("source", "account", "until", "was"),
     ),
     ChainedTable(
-        "observed", "observed", "observed change", **_OF_MIRROR, **_BY_ID,
+        "observed", "observed", "observed change", RowKey(*_OF_MIRROR, *_ID),
         columns=(
             "nr", "entry", "changed_at", "since", "until", "field_id", "field_name", "old", "new", "changed_by",
         ),
     ),
     ChainedTable(
-        "write", "write_out", "write", **_OWN, name="{row}.id", match="x.id = t.name",
+        "write", "write_out", "write", RowKey(*_OWN, "{row}.id", "x.id = t.name"),
         columns=(
             "id", "source", "ticket_id", "ticket_key", "kind", "hash", "created_at", "text", "labels_add",
             "labels_remove", "fields", "points", "notifies", "marker", "state", "attempts", "error", "remote_id",
@@ -127,32 +136,32 @@ CHAINED: tuple[ChainedTable, ...] = (
         ),
     ),
     ChainedTable(
-        "deletion", "deletion", "deleted comment", **_OWN, name="{row}.remote_id",
-        match="x.source = t.source AND x.ticket_id = t.ticket_id AND x.remote_id = t.name",
+        "deletion", "deletion", "deleted comment",
+        RowKey(*_OWN, "{row}.remote_id", f"{_SAME_TICKET} AND x.remote_id = t.name"),
         columns=("source", "ticket_id", "remote_id", "deleted_at"),
     ),
     ChainedTable(
-        "release", "release", "release", source="{row}.source", ticket="''", **_BY_ID,
+        "release", "release", "release", RowKey(*_OF_SOURCE, *_ID),
         columns=("source", "allowed", "used", "released_at", "closed_at"),
     ),
     ChainedTable(
-        "halt", "halt", "pause or withdrawal", source="{row}.source", ticket="''", name="''",
-        match="x.source = t.source", columns=("source", "kind", "since", "asked_by"),
+        "halt", "halt", "pause or withdrawal", RowKey(*_OF_SOURCE, "''", "x.source = t.source"),
+        columns=("source", "kind", "since", "asked_by"),
     ),
     ChainedTable(
-        "waiver", "waiver", "waiver", **_OWN, **_BY_ID,
+        "waiver", "waiver", "waiver", RowKey(*_OWN, *_ID),
         columns=(
             "source", "ticket_id", "rule", "until", "reason", "asked_by", "asked_at", "way", "approved_by",
             "recorded_by", "reads", "origin", "revision", "is_bound", "recorded_at", "ended_at", "ended_why",
         ),
     ),
     ChainedTable(
-        "waiver_request", "waiver_request", "waiver request in a comment", **_OWN, name="{row}.key",
-        match="x.source = t.source AND x.ticket_id = t.ticket_id AND x.key = t.name",
+        "waiver_request", "waiver_request", "waiver request in a comment",
+        RowKey(*_OWN, "{row}.key", f"{_SAME_TICKET} AND x.key = t.name"),
         columns=("source", "ticket_id", "key", "rule", "name", "answer", "asked_at"),
     ),
     ChainedTable(
-        "activation", "activation", "activation", source="''", ticket="''", **_BY_ID,
+        "activation", "activation", "activation", RowKey("''", "''", *_ID),
         columns=(
             "hash", "rule_set", "activated_at", "activated_by", "how", "rules_alone", "revision",
         ),

@@ -63,7 +63,8 @@ def _run_many(connection: sqlite3.Connection, sql: str, rows: list[Params]) -> N
 
 def _in_blocks(sql: str, rows: list[Params]) -> tuple[list[tuple[str, Params]], list[Params]]:
     """Return statements for many rows at once with their values, and the rows that are left."""
-    start, blocks = 0, []
+    start = 0
+    blocks: list[tuple[str, Params]] = []
     are_alike = len(set(map(len, rows))) == 1  # else values of a longer row could move into a shorter one
     for size in _BLOCKS if are_alike and _VALUES.fullmatch(sql) else ():
         while len(rows) - start >= size:
