@@ -15,6 +15,7 @@ SECTIONS = {
             "capa_sync.cli.coverage:coverage",
             "Show which rules cannot tell, per source, and why; then the checks over the whole register.",
         ),
+        "trend": Verb("capa_sync.cli.trend:trend", "Show how many records passed a rule, month by month."),
         "phrases": Verb("capa_sync.cli.rule_files:phrases", "Print every phrase that a rule may say."),
         "schema": Verb("capa_sync.cli.rule_files:schema", "Print a JSON Schema of rule files, for editors."),
     },
