@@ -80,10 +80,10 @@ def trend(
         runtime.progress = progress
         shown = _last_months(last_read(register, sources), setup.settings.timezone, months)
         counted = trend_of(runtime, rule, shown, sources)
-        known = {
-            name: {"first_read": register.runs.first(name), "read_until": register.runs.as_of(name)}
+        known = [
+            {"source": name, "first_read": register.runs.first(name), "read_until": register.runs.as_of(name)}
             for name in sources
-        }
+        ]
     result = {
         "rule": rule,
         "rule_set": configuration.rules.hash,
@@ -134,10 +134,10 @@ def _lines(result: Mapping[str, Any]) -> Sequence[str]:
     if any(month["cannot_tell"] for month in months):
         legend += ", ░ cannot be told; the rate is of the others"
     lines.append(legend)
-    for name, known in result["sources"].items():
+    for known in result["sources"]:
         if known["first_read"] is not None:
             first = f"{known['first_read']:%Y-%m-%d}"
-            lines.append(f"{name}: before {first}, when it was first read, from the change history alone")
+            lines.append(f"{known['source']}: before {first}, when it was first read, from the change history alone")
     return lines
 
 
