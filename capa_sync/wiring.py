@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -19,13 +19,15 @@ from capa_sync.errors import Problem, UserError
 from capa_sync.kinds import BuildRequest
 from capa_sync.mapping import MappingFile, bind, load_mapping, unknown_sources
 from capa_sync.model.clock import Clock
+from capa_sync.model.comment_texts import ENGLISH, CommentTexts
 from capa_sync.model.near import did_you_mean
 from capa_sync.model.register_check import RegisterLimits
 from capa_sync.model.settings import UNWAIVABLE, ChildSpec, JudgeOptions, WriteOptions
 from capa_sync.ports import Source, TicketWriter
 from capa_sync.redaction import conceal
-from capa_sync.rules import RuleSet, failed_tests, load_rules
+from capa_sync.rules import RuleSet, failed_tests, load_comment_texts, load_rules
 from capa_sync.settings import Settings, SourceSettings
+from capa_sync.settings.lines import key_line
 from capa_sync.settings.secrets import hint_secret_of, secret_of
 from capa_sync.settings.units import parse_holidays
 from capa_sync.starter import rule_paths
@@ -43,6 +45,7 @@ class Setup:
 
     Attributes:
         file: the settings file, for messages. folder: the folder that its relative paths start from.
+        texts: source -> the texts for its tickets.
     """
 
     settings: Settings
@@ -50,6 +53,7 @@ class Setup:
     folder: Path
     secrets: Mapping[str, str]
     hint_secrets: Mapping[str, str]
+    texts: Mapping[str, CommentTexts]
 
     @property
     def register_path(self) -> Path:
@@ -94,10 +98,39 @@ def set_up(settings: Settings, file: Path, environ: Mapping[str, str], *, with_s
     }
     for name, secret in (*secrets.items(), *hint_secrets.items()):
         conceal(secret, settings.sources[name].options().user)
-    setup = Setup(settings, file, folder, secrets, hint_secrets)
+    setup = Setup(settings, file, folder, secrets, hint_secrets, _comment_texts(settings, file, folder, trouble))
     if trouble.problems:
         raise UserError([*_problems_of(partial(configured, setup)), *trouble.problems])
     return setup
+
+
+def _comment_texts(settings: Settings, file: Path, folder: Path, trouble: _Trouble) -> dict[str, CommentTexts]:
+    """Read the texts for the tickets of each source; a file that several sources use is read once."""
+    own = settings.write_back.texts
+    languages = {
+        name: source.write_back.language or settings.write_back.language for name, source in settings.sources.items()
+    }
+    if own and not (folder / own).is_dir():
+        what, hint = f"write_back.texts: there is no folder '{own}'", "it holds files such as de.yaml"
+        trouble.problems.append(Problem(str(file), key_line(file, ("write_back", "texts")), what, hint))
+        own = ""
+    read: dict[str, CommentTexts] = {}
+    for name, language in languages.items():
+        if language not in read:
+            place = ("sources", name) if settings.sources[name].write_back.language else ()
+            line = key_line(file, (*place, "write_back", "language"))
+            found = trouble.without(partial(_texts_in, language, folder / own if own else None, own, str(file), line))
+            read[language] = found or ENGLISH
+    return {name: read[language] for name, language in languages.items()}
+
+
+def _texts_in(language: str, folder: Path | None, shown: str, file: str, line: int) -> CommentTexts:
+    """Return the texts of one language; `file`, `line`: where the settings name it. Raises UserError."""
+    try:
+        return load_comment_texts(language, folder, shown)
+    except UserError as error:
+        placed = [p if p.file else replace(p, file=file, line=line) for p in error.problems]
+        raise UserError(placed) from None
 
 
 def _problems_of(work: Callable[[], object]) -> list[Problem]:
@@ -143,7 +176,15 @@ def assembled(
     if trouble.problems or rules is None:
         raise UserError(trouble.problems)
     return Configuration(
-        setup.settings, setup.file, setup.folder, setup.secrets, setup.hint_secrets, rules, options, mappings
+        setup.settings,
+        setup.file,
+        setup.folder,
+        setup.secrets,
+        setup.hint_secrets,
+        setup.texts,
+        rules,
+        replace(options, texts={name: texts for name, texts in setup.texts.items() if texts is not ENGLISH}),
+        mappings,
     )
 
 
@@ -272,7 +313,7 @@ def _source_context(
         writer=writer,
         mapping=mapping,
         notes=tuple(unknown_sources(mapping, configuration.settings.sources)),
-        write=write_options(configuration.settings, name, write_mode),
+        write=write_options(configuration.settings, name, write_mode, configuration.texts[name]),
         poll_every=source.poll_every,
         census_every=source.census_every,
         full_sweep_every=source.full_sweep_every,
@@ -325,7 +366,7 @@ def build_unmapped_source(
     return _ports(name, source, secret, (), register, clock, stop)[0]
 
 
-def write_options(settings: Settings, name: str, mode: str = "") -> WriteOptions:
+def write_options(settings: Settings, name: str, mode: str = "", texts: CommentTexts = ENGLISH) -> WriteOptions:
     """Return the write-back options of one source: its own settings, else those of [write_back]."""
     source, common = settings.sources[name], settings.write_back
     own = source.write_back
@@ -345,4 +386,5 @@ def write_options(settings: Settings, name: str, mode: str = "") -> WriteOptions
         text_field=own.text_field,
         state_field=own.state_field,
         work_notes=own.work_notes,
+        texts=texts,
     )

@@ -12,11 +12,27 @@ from capa_sync.cli.verbs import VerbCommand
 from capa_sync.errors import UserError
 from capa_sync.model.amounts import count_of
 from capa_sync.model.settings import JudgeOptions
-from capa_sync.rules import check_rules, json_schema, load_rules, page_lines, phrases_text, run_tests, wording_of
+from capa_sync.rules import (
+    check_language_files,
+    check_rules,
+    json_schema,
+    language_file_lines,
+    load_comment_texts,
+    load_rules,
+    page_lines,
+    phrases_text,
+    run_tests,
+    wording_of,
+)
 from capa_sync.starter import starter_path
 from capa_sync.writeback import sample_texts
 
 paths_argument = click.argument("paths", nargs=-1, type=click.Path(path_type=Path, exists=True))
+texts_option = click.option(
+    "--texts",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="The folder of your own language files, as [write_back] texts names it.",
+)
 
 
 def _chosen(paths: tuple[Path, ...]) -> list[Path]:
@@ -31,17 +47,21 @@ def _chosen(paths: tuple[Path, ...]) -> list[Path]:
     examples=(
         ("capa-sync rules check rules", "your own folder"),
         ("capa-sync rules check rules/action-overdue.yaml", "one file"),
+        ("capa-sync rules check rules --texts texts", "your rules, and your language files beside them"),
     ),
 )
 @paths_argument
+@texts_option
 @json_option
-def check(paths: tuple[Path, ...], as_json: bool) -> int:
+def check(paths: tuple[Path, ...], texts: Path | None, as_json: bool) -> int:
     """Print every mistake with file, line and a hint.
 
     PATHS are files and folders of rules; the shipped pack when none is named. Exit 2 when there is a mistake.
     """
     chosen = _chosen(paths)
     problems = check_rules(chosen, JudgeOptions())
+    if texts is not None:
+        problems += check_language_files(texts, [] if problems else load_rules(chosen, JudgeOptions()).rules)
     if as_json:
         print_json({"problems": [str(problem) for problem in problems]})
         return 2 if problems else 0
@@ -88,24 +108,49 @@ def test(paths: tuple[Path, ...], mutate: bool, as_json: bool) -> int:
     examples=(
         ("capa-sync rules wording rules | less", "read your own rules as people will read them"),
         ("capa-sync rules wording > wording.md", "the shipped pack, as a page of Markdown"),
+        ("capa-sync rules wording rules --language de --texts texts", "as your German readers will read them"),
     ),
 )
 @paths_argument
+@click.option("--language", default="en", show_default=True, help="The language of the texts.")
+@texts_option
 @json_option
-def wording(paths: tuple[Path, ...], as_json: bool) -> int:
+def wording(paths: tuple[Path, ...], language: str, texts: Path | None, as_json: bool) -> int:
     """Print every message and fix, state by state, to read.
 
     The states are the histories of the rule's own tests, each with one more edit of everything that the rule reads;
     equal texts are printed once. The texts around the points come first. Exit 2 when a text appears in no state.
     """
-    rules = wording_of(load_rules(_chosen(paths), JudgeOptions()).rules)
-    around = [{"state": state, "text": text.plain()} for state, text in sample_texts()]
+    words = load_comment_texts(language, texts, str(texts or ""))
+    rules = wording_of(load_rules(_chosen(paths), JudgeOptions()).rules, words)
+    around = [{"state": state, "text": text.plain()} for state, text in sample_texts(words)]
     if as_json:
         print_json({"on_the_ticket": around, "rules": rules})
     else:
-        for line in (*_around_lines(around), *page_lines(rules)):
+        for line in (*_around_lines(around), *page_lines(rules, words)):
             say(line)
     return 2 if any(rule["never_said"] for rule in rules) else 0
+
+
+@click.command(
+    "texts",
+    cls=VerbCommand,
+    examples=(
+        ("capa-sync rules texts de rules", "the shipped German, for these rules"),
+        ("capa-sync rules texts fr rules > texts/fr.yaml", "a beginning for a language that is not shipped"),
+    ),
+)
+@click.argument("language")
+@paths_argument
+@texts_option
+def language_file(language: str, paths: tuple[Path, ...], texts: Path | None) -> None:
+    """Print the language file of LANGUAGE, to edit sentences or to translate them.
+
+    It holds every sentence that can stand on a ticket: those that the language has, and as comments in English those
+    that it has not. PATHS are files and folders of rules; the shipped pack when none is named.
+    """
+    for line in language_file_lines(language, load_rules(_chosen(paths), JudgeOptions()).rules, texts):
+        say(line)
 
 
 def _around_lines(around: list[dict[str, str]]) -> list[str]:

@@ -126,6 +126,8 @@ def _notice_new_rules(runtime: Runtime, context: SourceContext, now: datetime) -
     fingerprint = f"{runtime.rules.hash}:{bound}" + (f":{duplicates}" if duplicates else "")
     if runtime.options.unwaivable != UNWAIVABLE:
         fingerprint += f":{','.join(sorted(runtime.options.unwaivable))}"
+    if context.name in runtime.options.texts:
+        fingerprint += f":{runtime.options.texts[context.name].version}"
     if runtime.register.queue.judged_with(context.name) == fingerprint:
         return
     log(LogAction.RULES_CHANGED, source=context.name)

@@ -205,6 +205,7 @@ class _Evaluation:
             "args": verdict.args,
             "mode": verdict.mode,
             "number": verdict.number,
+            "on_ticket": verdict.on_ticket,
             "rule_set": self.rule_set,
             "inputs": _inputs(verdict.evidence),
         }

@@ -82,6 +82,7 @@ class Verdict:
         reason: for cannot_tell and not_applicable, why, in words.
         evidence: the facts it is based on. next_due: next due instant, at which anything of the verdict may change
             by time alone; None never. hides: ids of rules that this one hides while it is open.
+        on_ticket: language, title, message and fix in it; () where the ticket's text is in the English of the rule.
     """
 
     rule: str
@@ -98,6 +99,7 @@ class Verdict:
     next_due: datetime | None = None
     hides: tuple[str, ...] = ()
     number: int = 0
+    on_ticket: tuple[str, ...] = ()
 
 
 @light
@@ -110,6 +112,7 @@ class Finding:
             ones while it was open. args: stable arguments. rule_set: digest of the rule set that judged it.
         inputs: JSON-able evidence, kept for the auditor. hidden_by: id of the rule whose open finding hides this
             one on the ticket, "" none. mode: mode of the rule. waived_until: set while waived.
+        on_ticket: as in `Verdict`.
     """
 
     source: str
@@ -133,3 +136,4 @@ class Finding:
     waived_reason: str = ""
     inputs: tuple[Mapping[str, Any], ...] = field(default_factory=tuple)
     number: int = 0
+    on_ticket: tuple[str, ...] = ()

@@ -255,11 +255,12 @@ PLAIN_NAME = Pattern("PLAIN_NAME", r"[A-Za-z](?:[A-Za-z0-9_/.()'-]| (?=[A-Za-z0-
 # -- our own texts, which may quote a tracker's text
 WRITTEN_AT = Pattern(
     "WRITTEN_AT",
-    r"\((?:as of )?\d{1,2} [A-Z][a-z]{1,12} \d{4}(?: \d\d:\d\d(?: UTC(?:\\?[+-]\d{1,2}(?:\\?:\d\d)?)?)?)?\)",
+    r"\((?:[^()\d\n]{1,30} )?\d{1,2}\.? [^\W\d_]{1,15} \d{4}"
+    r"(?: \d\d:\d\d(?: UTC(?:\\?[+-]\d{1,2}(?:\\?:\d\d)?)?)?)?\)",
 )
 """The instant of the write in the heading of a text, as `writeback/render.py` makes it; no date comes before it.
 
-Wiki markup escapes the sign, and an older version wrote no zone.
+Wiki markup escapes the sign, and an older version wrote no zone. The words before it are those of the language.
 """
 OWN_MARKER = Pattern("OWN_MARKER", r"\[(?=\s*capa-sync)", re.IGNORECASE, reach=LONGEST_BODY)
 

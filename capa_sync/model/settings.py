@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
+from capa_sync.model.comment_texts import ENGLISH, CommentTexts
 from capa_sync.model.write import WriteKind
 
 
@@ -41,6 +42,8 @@ class JudgeOptions:
         deadlines: name -> grade -> length. profile: light, standard, strict, iso9001, iso13485.
         baseline: tickets closed before this date are judged and shown, never written to; None = no baseline.
         unwaivable: ids of rules that nobody may waive.
+        texts: source -> the texts for its tickets, where they are not the English of this version; they change no
+            verdict.
     """
 
     timezone: str = "UTC"
@@ -49,13 +52,15 @@ class JudgeOptions:
     profile: str = "standard"
     baseline: date | None = None
     unwaivable: frozenset[str] = UNWAIVABLE
+    texts: Mapping[str, CommentTexts] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class WriteOptions:
     """Brakes and text settings of the write-back for one source (docs/contract.md 4 and 8).
 
-    `channels`: what is written on a ticket, in the order of delivery; the kind of source declares it.
+    `channels`: what is written on a ticket, in the order of delivery; the kind of source declares it. `texts`: in
+    which words.
     """
 
     mode: str = "off"
@@ -69,6 +74,7 @@ class WriteOptions:
     text_field: str = ""
     state_field: str = ""
     work_notes: bool = True
+    texts: CommentTexts = ENGLISH
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,6 +94,12 @@ def says_the_same(text: str, other: str) -> bool:
     return _timeless(text) == _timeless(other)
 
 
+def finds_the_day(heading: str, day: str) -> bool:
+    """Return whether the instant of a write is found again in a heading, as `says_the_same` has to."""
+    found = WRITTEN_AT.search(heading)
+    return found is not None and day in found[0]
+
+
 def _timeless(text: str) -> list[str]:
     return WRITTEN_AT.sub("()", text, count=1).split()
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from capa_sync.rules.comment_texts import load_comment_texts
 from capa_sync.rules.deciding import undecidable
 from capa_sync.rules.docs import json_schema, phrases_table, phrases_text
 from capa_sync.rules.explain import explain_lines
 from capa_sync.rules.in_words import rules_in_words
+from capa_sync.rules.language_files import check_language_files, language_file_lines
 from capa_sync.rules.loader import check_rules, load_rules, rules_from
 from capa_sync.rules.page import page_lines, wording_of
 from capa_sync.rules.report import TestReport, failed_tests, run_tests
@@ -16,10 +18,13 @@ __all__ = [
     "RuleSet",
     "TestReport",
     "Twin",
+    "check_language_files",
     "check_rules",
     "explain_lines",
     "failed_tests",
     "json_schema",
+    "language_file_lines",
+    "load_comment_texts",
     "load_rules",
     "page_lines",
     "phrases_table",

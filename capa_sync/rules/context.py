@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from capa_sync.model.comment_texts import ENGLISH, CommentTexts
 from capa_sync.model.finding import Evidence, Outcome, Verdict
 from capa_sync.model.record import Action, ActionKind, ActionOrigin, CapaRecord, FieldChange, distinct_names
 from capa_sync.model.settings import DEFAULT_DEADLINES, Days, JudgeOptions
@@ -37,6 +38,7 @@ class Terms:
 
     Attributes:
         bare: (rule, outcome) -> verdict without message and evidence, shared between records.
+        translations: (language, rule) -> its texts in that language, read at first use.
     """
 
     def __init__(self, options: JudgeOptions) -> None:
@@ -44,6 +46,7 @@ class Terms:
         self.calendar: Calendar = calendar_for(options.timezone, options.holidays)
         self.profile: Profile = PROFILES[options.profile]
         self.bare: dict[tuple[str, Outcome], Verdict] = {}
+        self.translations: dict[tuple[str, str], Any] = {}
         self._lengths = {
             (name, grade): deadline_length(options, name, grade)
             for name in DEFAULT_DEADLINES
@@ -76,6 +79,7 @@ class Context:
         actions: the actions that rules count: not cancelled, not from a field that is now empty.
         actions_unknown: why the list of actions may be incomplete, "" when it is complete.
         history_whole: nothing of the record's history is missing.
+        texts: the words of messages; English, but while a message is translated.
     """
 
     def __init__(self, record: CapaRecord, now: datetime, terms: Terms, derive: Derivations) -> None:
@@ -88,6 +92,7 @@ class Context:
         self.actions = [action for action in self.all_actions if _is_there(action)]
         self.actions_unknown = _why_incomplete(record)
         self._by_field: dict[str, list[FieldChange]] | None = None
+        self.texts: CommentTexts = ENGLISH
         self.facts: dict[str, Evidence] = {}
         self.judged: dict[object, tuple[Truth, datetime | None]] = {}
         self.clocked: dict[object, Clocked] = {}
@@ -128,11 +133,11 @@ class Context:
 
     def label(self, name: str) -> str:
         """Return the label of a subject for people: the tracker's own label where the mapping knows it."""
-        return self.record.labels.get(name) or SUBJECTS[name].label
+        return self.record.labels.get(name) or self.texts.fields.get(name) or SUBJECTS[name].label
 
     def person(self, person_id: str | None) -> str:
         """Return the display name of a person, with the id where two persons of this record have the same name."""
-        return self._names.get(person_id, person_id) if person_id else "someone unknown"
+        return self._names.get(person_id, person_id) if person_id else self.texts.sentences.unknown_person
 
     @cached_property
     def _names(self) -> Mapping[str, str]:

@@ -11,6 +11,7 @@ from capa_sync.rules.context import Context
 from capa_sync.rules.placeholders import RenderContext
 from capa_sync.rules.profiles import STANDARDS
 from capa_sync.rules.rule import Rule
+from capa_sync.rules.translating import words_on_ticket
 
 
 def judge(rule: Rule, context: Context, *, scope: Block | None = None, explain: bool = False) -> Verdict:
@@ -146,6 +147,7 @@ def _broken(rule: Rule, context: Context, turn: datetime | None, explain: bool) 
         evidence=_evidence(rule.lines if explain else lines, context),
         next_due=earliest(turn, repair_turn, ladder_turn, hide_turn, *turns),
         hides=hidden,
+        on_ticket=words_on_ticket(rule, rendering, has_fix=bool(fix)) if context.terms.options.texts else (),
     )
 
 

@@ -160,6 +160,7 @@ def _deadline(name: str) -> SlotRenderer:
 
 def _missing(rendering: RenderContext) -> SlotText:
     """Return the labels of the lines not met, in the order of the file; the labels of one `any` joined by `or`."""
+    say = rendering.context.texts.sentences
     labels: dict[int, list[str]] = {}
     facts: list[str] = []
     for number, broken in enumerate(rendering.broken):
@@ -169,13 +170,14 @@ def _missing(rendering: RenderContext) -> SlotText:
         texts = [clip(text, 200) for text in test.missing(rendering.context)]
         facts += test.lacking(rendering.context)
         if broken.choice:
-            labels.setdefault(broken.choice, []).append(join_words(texts))
+            labels.setdefault(broken.choice, []).append(join_words(texts, say.both))
         else:
             labels.update({-1 - 1000 * number - place: [text] for place, text in enumerate(texts)})
     groups = [list(filter(None, texts)) for texts in labels.values()]
-    joined = [join_words(texts, " or") for texts in groups if texts]
-    is_long = any(" or " in text or " and " in text for text in joined)  # then a comma separates the groups
-    return SlotText(join_words(joined, ", and" if is_long else " and"), "; ".join(facts))
+    joined = [join_words(texts, say.either) for texts in groups if texts]
+    links = [form.format(first="", last="") for form in (say.either, say.both)]
+    is_long = any(link in text for text in joined for link in links)  # then a comma separates the groups
+    return SlotText(join_words(joined, say.both_long if is_long else say.both), "; ".join(facts))
 
 
 _MAKERS: tuple[tuple[re.Pattern[str], Callable[..., SlotRenderer]], ...] = (

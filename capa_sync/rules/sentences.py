@@ -1,17 +1,9 @@
-"""The built-in texts of verdicts, beside the messages of rule files: what is missing, and the facts behind a verdict.
+"""The built-in texts of verdicts, beside the messages of rule files: the facts behind a verdict, for `explain`.
 
-Names in braces are replaced by texts that were clipped before. `rules wording` shows the texts of `{missing}`.
+Names in braces are replaced by texts that were clipped before. What stands on tickets is in `model/comment_texts.py`.
 """
 
 from __future__ import annotations
-
-# what is missing, for `{missing}`
-PARTS_OF = "{parts} of {action}"
-EVIDENCE_FOR = "evidence for {action}"
-COMPLETION_OF = "completion of {action}"
-LATE_ACTION = "{action} (due {day})"
-MOVE = "from {old} to {new} (on {day})"
-CHANGED_FIELD = "{label} (on {day} by {person})"
 
 # a present value
 IS_EMPTY = "is empty"

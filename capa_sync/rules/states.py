@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import NamedTuple
 
+from capa_sync.model.comment_texts import ENGLISH, CommentTexts
 from capa_sync.model.finding import Outcome, Verdict
 from capa_sync.model.record import ActionKind, Stage
 from capa_sync.model.values import EMPTY, Value, ValueState
@@ -68,20 +69,20 @@ def moments_of(rule: Rule, more: EditsAfter = lambda _: ()) -> Iterator[StateMom
                 yield StateMoment(edited, When(edit.when.day), words, edit)
 
 
-def states_of(rule: Rule) -> Iterator[StateWording]:
-    """Yield message and fix for each state in which the rule has a message."""
+def states_of(rule: Rule, texts: CommentTexts = ENGLISH) -> Iterator[StateWording]:
+    """Yield message and fix for each state in which the rule has a message; `texts`: also in which other words."""
     for moment in moments_of(rule):
-        yield from _wording_at(rule, moment)
+        yield from _wording_at(rule, moment, texts)
 
 
-def distinct(rule: Rule) -> list[StateWording]:
+def distinct(rule: Rule, texts: CommentTexts = ENGLISH) -> list[StateWording]:
     """Return one state for each different wording of the rule.
 
     Two states have the same wording when they use the same variants, miss lines of the same phrases (one, or
     several), and leave the same placeholders empty. The field, day and person make no difference.
     """
     found: dict[tuple[object, ...], StateWording] = {}
-    for wording in states_of(rule):
+    for wording in states_of(rule, texts):
         broken = broken_lines(rule.require, wording.context)
         phrases = frozenset((b.line.phrase.template, b.negated) for b in broken)
         empty = frozenset(name for name, fact in wording.verdict.args if not fact)
@@ -99,15 +100,20 @@ def never_said(rule: Rule) -> list[tuple[str, Variant]]:
     return unused
 
 
-def context_at(moment: StateMoment) -> Context | None:
-    """Return the context of a record at a moment; None before the record was created."""
+def context_at(moment: StateMoment, texts: CommentTexts = ENGLISH) -> Context | None:
+    """Return the context of a record at a moment; None before the record was created. `texts`: for its ticket."""
     now = instant(moment.case, moment.when)
     record = replay(moment.case, now)
-    return None if record is None else open_record(record, now, Terms(moment.case.options))
+    if record is None:
+        return None
+    options = moment.case.options
+    if texts is not ENGLISH:
+        options = replace(options, texts={record.source: texts})
+    return open_record(record, now, Terms(options))
 
 
-def _wording_at(rule: Rule, moment: StateMoment) -> Iterator[StateWording]:
-    context = context_at(moment)
+def _wording_at(rule: Rule, moment: StateMoment, texts: CommentTexts) -> Iterator[StateWording]:
+    context = context_at(moment, texts)
     if context is None:
         return
     verdict = judge(rule, context)

@@ -25,6 +25,10 @@ class Slot:
     render: SlotRenderer
     otherwise: str = ""
 
+    def __str__(self) -> str:
+        """Return the placeholder as a file writes it."""
+        return f"{{{self.name} | {self.otherwise}}}" if self.otherwise else f"{{{self.name}}}"
+
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
@@ -36,6 +40,11 @@ class Sentence:
     def slots(self) -> tuple[str, ...]:
         """Return the names of its placeholders."""
         return tuple(part.name for part in self.parts if isinstance(part, Slot))
+
+    @property
+    def typed(self) -> str:
+        """Return the text as a file writes it, on one line."""
+        return "".join(map(str, self.parts))
 
     def render(self, rendering: RenderContext) -> tuple[str, dict[str, str]]:
         """Return the text, and the facts behind it by the name of their placeholder."""

@@ -19,20 +19,6 @@ if TYPE_CHECKING:
 
 LONGEST = 80
 _CHOSEN = frozenset({Kind.ENUM, Kind.STAGE, Kind.PRESENCE})
-_MONTHS = (
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-)
 
 
 def clip(text: str, longest: int = LONGEST) -> str:
@@ -48,8 +34,8 @@ def clip(text: str, longest: int = LONGEST) -> str:
 
 def show_date(value: date | datetime, context: Context) -> str:
     """Return a date for people, such as `5 June 2026`, in the organisation's time zone."""
-    day = context.terms.calendar.local_date(value)
-    return f"{day.day} {_MONTHS[day.month - 1]} {day.year}"
+    day, texts = context.terms.calendar.local_date(value), context.texts
+    return texts.sentences.date.format(day=day.day, month=texts.months[day.month - 1], year=day.year)
 
 
 def show_value(name: str, value: Value, context: Context) -> str:
@@ -65,11 +51,13 @@ def show_value(name: str, value: Value, context: Context) -> str:
         return f"{data:g}"
     kind = SUBJECTS[name].kind
     if isinstance(data, tuple):
-        return clip(", ".join(context.person(item) if kind is Kind.PEOPLE else item for item in data))
+        own = context.texts.values if SUBJECTS[name].derived else {}
+        shown = (context.person(item) if kind is Kind.PEOPLE else own.get(item, item) for item in data)
+        return clip(", ".join(shown))
     if kind is Kind.PERSON:
         return clip(context.person(str(data)))
     if kind in _CHOSEN:
-        return str(data).replace("_", " ")
+        return context.texts.values.get(str(data)) or str(data).replace("_", " ")
     return clip(str(data))
 
 
@@ -126,12 +114,12 @@ def _present_fact(name: str, context: Context) -> Evidence:
     return Evidence(name, text, last.at, last.by, last.entry)
 
 
-def join_words(words: Sequence[str], last: str = " and") -> str:
-    """Return `a`, `a and b`, `a, b and c`, each word once."""
+def join_words(words: Sequence[str], form: str) -> str:
+    """Return `a`, `a and b`, `a, b and c`, each word once; `form` is a sentence such as `{first} and {last}`."""
     unique = list(dict.fromkeys(words))
     if len(unique) < 2:
         return "".join(unique)
-    return f"{', '.join(unique[:-1])}{last} {unique[-1]}"
+    return form.format(first=", ".join(unique[:-1]), last=unique[-1])
 
 
 def change_facts(changes: Iterable[FieldChange], context: Context) -> list[Evidence]:

@@ -64,15 +64,17 @@ class Problems:
         self.found.append(Problem(self.file, line, what, hint))
 
 
-def read_yaml(text: str, problems: Problems) -> Tree | None:
-    """Return the document of a YAML text, or None after recording why it cannot be read."""
+def read_yaml(
+    text: str, problems: Problems, *, begin: str = "begin with `rule:` and the id of the rule"
+) -> Tree | None:
+    """Return the document of a YAML text, or None after recording why it cannot be read; `begin`: how one begins."""
     try:
         node = compose(text)
     except Refused as error:
         problems.add(*error.mistake)
         return None
     if node is None:
-        problems.add(1, "the file is empty", "begin with `rule:` and the id of the rule")
+        problems.add(1, "the file is empty", begin)
         return None
     return _convert(node, problems)
 

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 _TABLE = re.compile(r"^\s*\[{1,2}([^\]]+)\]{1,2}\s*(?:#.*)?$")
 _KEY = re.compile(r"""^\s*((?:"[^"]*"|'[^']*'|[A-Za-z0-9_-]+)(?:\s*\.\s*(?:"[^"]*"|'[^']*'|[A-Za-z0-9_-]+))*)\s*=""")
 _INLINE = re.compile(r"""[{,]\s*("[^"]*"|'[^']*'|[A-Za-z0-9_-]+)\s*=""")
 
-Path = tuple[str, ...]
+Key = tuple[str, ...]
 
 
-def _split(dotted: str) -> Path:
+def _split(dotted: str) -> Key:
     """Split a dotted TOML key into its parts, quotes removed."""
     parts = re.findall(r""""[^"]*"|'[^']*'|[^.\s]+""", dotted)
     return tuple(part.strip("\"'") for part in parts)
 
 
-def _places(text: str) -> Iterator[tuple[Path, int]]:
+def _places(text: str) -> Iterator[tuple[Key, int]]:
     """Yield (path, line) of every table header and key, inline tables included."""
-    table: Path = ()
+    table: Key = ()
     for number, line in enumerate(text.splitlines(), start=1):
         if header := _TABLE.match(line):
             table = _split(header[1].strip())
@@ -32,12 +33,20 @@ def _places(text: str) -> Iterator[tuple[Path, int]]:
                 yield (*path, inner.strip("\"'")), number
 
 
-def find_line(text: str, path: Path) -> int:
+def find_line(text: str, path: Key) -> int:
     """Return the 1-based line of the key at `path`, otherwise of the nearest table that contains it; 0 if none."""
-    lines: dict[Path, int] = {}
+    lines: dict[Key, int] = {}
     for place, number in _places(text):
         lines.setdefault(place, number)
     for length in range(len(path), 0, -1):
         if path[:length] in lines:
             return lines[path[:length]]
     return 0
+
+
+def key_line(file: Path, path: Key) -> int:
+    """Return the line of a key of a file, 0 where it is not there, as of a key that a variable sets."""
+    try:
+        return find_line(file.read_text(encoding="utf-8"), path)
+    except (OSError, UnicodeDecodeError):
+        return 0

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from capa_sync.errors import Problem, SettingsError
-from capa_sync.settings.lines import find_line
+from capa_sync.settings.lines import key_line
 from capa_sync.settings.source_schema import AuthSettings, SourceSettings
 
 SHORTEST_HINT_SECRET = 16
@@ -53,7 +53,7 @@ def exposed_files(file: Path, sources: Mapping[str, SourceSettings], folder: Pat
                 path = folder / getattr(table, key)
                 if getattr(table, key) and _is_open(path):
                     what = f"{'.'.join((*place, key))}: every account of this machine may read {path}"
-                    found.append(Problem(str(file), _line(file, (*place, key)), what, f"chmod 600 {path}"))
+                    found.append(Problem(str(file), key_line(file, (*place, key)), what, f"chmod 600 {path}"))
     return found
 
 
@@ -103,7 +103,9 @@ class _Secret:
     def wrong(self, what: str, hint: str = "") -> SettingsError:
         """Return the error for a mistake at the key of this secret."""
         place = (*self.table, f"{self.kind}_{'env' if self.variable else 'file'}")
-        return SettingsError([Problem(str(self.file), _line(self.file, place), f"{'.'.join(place)}: {what}", hint)])
+        return SettingsError(
+            [Problem(str(self.file), key_line(self.file, place), f"{'.'.join(place)}: {what}", hint)]
+        )
 
 
 def _exists(path: Path) -> bool:
@@ -111,11 +113,3 @@ def _exists(path: Path) -> bool:
         return path.exists()
     except (OSError, ValueError):
         return False
-
-
-def _line(file: Path, place: tuple[str, ...]) -> int:
-    """Return the line of a key, 0 if it comes from a variable."""
-    try:
-        return find_line(file.read_text(encoding="utf-8"), place)
-    except (OSError, UnicodeDecodeError):
-        return 0

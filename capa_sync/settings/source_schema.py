@@ -32,6 +32,16 @@ Rate = Annotated[str, BeforeValidator(parse_rate)]
 WriteMode = Literal["off", "plan", "on"]
 
 
+def _is_a_language(value: str) -> str:
+    """Refuse what is no code of a language; it is part of a file's name."""
+    if not re.fullmatch(r"[a-z]{2,3}(-[a-z]{2,4})?", value):
+        raise ValueError('write the code of a language in small letters, as in "en" or "de"')
+    return value
+
+
+Language = Annotated[str, AfterValidator(_is_a_language)]
+
+
 class Strict(BaseModel):
     """A table of the settings file in which every key must be known."""
 
@@ -94,12 +104,14 @@ class AuthSettings(Strict):
 
 
 class WriteBackSettings(Strict):
-    """The brakes on writing to tickets; a source may override each."""
+    """The brakes on writing to tickets, and the language of our texts; a source may override all but `texts`."""
 
     mode: WriteMode = "off"
     settle: Duration = timedelta(minutes=30)
     max_new_comments_per_day: int = Field(default=25, ge=0, le=100_000)
     max_changed_share: float = Field(default=0.2, gt=0, le=1)
+    language: Language = "en"
+    texts: str = ""
 
 
 class SourceWriteBackSettings(Strict):
@@ -109,6 +121,7 @@ class SourceWriteBackSettings(Strict):
     settle: Duration | None = None
     max_new_comments_per_day: int | None = Field(default=None, ge=0, le=100_000)
     max_changed_share: float | None = Field(default=None, gt=0, le=1)
+    language: Language | None = None
     text_field: str = ""
     state_field: str = ""
     work_notes: bool = True

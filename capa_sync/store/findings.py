@@ -16,8 +16,10 @@ from capa_sync.store.verdict_rows import StoredVerdicts, drop_unused_sets, repla
 _FIELDS = (
     "source", "ticket_id", "rule", "episode", "number", "clause", "severity", "state", "mode", "title", "message",
     "fix", "args", "opened_at", "cleared_at", "hidden_by", "waived_until", "waived_by", "waived_reason", "rule_set",
-    "inputs",
+    "inputs", "on_ticket",
 )  # fmt: skip
+_CHAINED = len(_FIELDS) - 1
+"""So many columns are in the hash chain: all but the words in another language, which each write has as they went."""
 _KEY = _FIELDS[:4]
 _REST = _FIELDS[4:]
 _SELECT = f"SELECT {', '.join(_FIELDS)} FROM finding"
@@ -71,9 +73,8 @@ class Findings:
         with self._db.transaction():
             changed = set(self._db.execute_returning(_SAVE, rows))
             news = {key: row for row in rows if (key := tuple(row[:4])) in changed}
-            self._chain.append(
-                list(entries_of("finding", ((*key[:2], f"{key[2]}/{key[3]}", 0, *row) for key, row in news.items())))
-            )
+            rows_of = ((*key[:2], f"{key[2]}/{key[3]}", 0, *row[:_CHAINED]) for key, row in news.items())
+            self._chain.append(list(entries_of("finding", rows_of)))
 
     # --- verdicts --------------------------------------------------------------------------------------------------
     def save_verdicts(self, source: str, ticket_id: str, verdicts: Iterable[Verdict], at: datetime) -> bool:
@@ -182,6 +183,7 @@ def _finding(row: Row) -> Finding:
             "cleared_at": optional_instant(stored["cleared_at"]),
             "waived_until": optional_instant(stored["waived_until"]),
             "inputs": tuple(json_value(stored["inputs"])),
+            "on_ticket": tuple(json_value(stored["on_ticket"])) if stored["on_ticket"] else (),
         }
     )
 

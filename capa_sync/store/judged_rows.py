@@ -235,4 +235,5 @@ def finding_row(finding: Finding) -> Params:
         finding.waived_reason,
         finding.rule_set,
         json_text([dict(entry) for entry in finding.inputs]),
+        json_text(finding.on_ticket) if finding.on_ticket else "",
     )

@@ -622,3 +622,9 @@ def event(db: Any) -> None:
                 salts BLOB NOT NULL, hash BLOB NOT NULL)""",
         ),
     )
+
+
+@STEPS(name="0030_finding_on_ticket")
+def finding_on_ticket(db: Any) -> None:
+    """Store the words of a finding in the language of its ticket's text, where that is not English."""
+    _run_all(db, ("ALTER TABLE finding ADD COLUMN on_ticket TEXT NOT NULL DEFAULT ''",))

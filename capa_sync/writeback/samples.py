@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from capa_sync.model.comment_texts import ENGLISH, CommentTexts
 from capa_sync.model.finding import Finding, FindingState, Mode, Outcome, Severity
 from capa_sync.model.settings import WriteOptions
 from capa_sync.model.write import WarningText
@@ -39,25 +40,24 @@ _WAIVED = replace(
 _OTHER, _REPORTED = "action-planned", {"extent-assessed": "medium"}
 
 
-def sample_texts() -> Iterator[tuple[str, WarningText]]:
+def sample_texts(texts: CommentTexts = ENGLISH) -> Iterator[tuple[str, WarningText]]:
     """Yield each state of a ticket in words, with the text on it in that state."""
-    lead = WriteOptions(
-        mode="on", timezone="Europe/London", isms_lead="M. Roy", public_url="https://capa.example.com"
-    )
-    full, bare = (
-        WordingContext(_AT, lead, "A. Lee"),
-        WordingContext(_AT, WriteOptions(mode="on", timezone="Europe/London")),
-    )
-    many = [replace(_POINT, rule=f"rule-{number}", number=number) for number in range(1, 8)]
+    plain = WriteOptions(mode="on", timezone="Europe/London", texts=texts)
+    lead = replace(plain, isms_lead="M. Roy", public_url="https://capa.example.com")
+    full, bare = WordingContext(_AT, lead, "A. Lee"), WordingContext(_AT, plain)
+    title = next((entry.title for entry in texts.rules.get(_POINT.rule, ()) if entry.title), _POINT.title)
+    words = (texts.language, title, _POINT.message, _POINT.fix)
+    point, waived = replace(_POINT, on_ticket=words), replace(_WAIVED, on_ticket=words)
+    many = [replace(point, rule=f"rule-{number}", number=number) for number in range(1, 8)]
     yield (
         "one point; nobody owns the ticket, no lead and no link are set",
-        render(desired_state_of([_POINT], {}), bare),
+        render(desired_state_of([point], {}), bare),
     )
     yield "seven points", render(desired_state_of(many, {}), full)
-    yield "one point, another one waived", render(desired_state_of([many[0], _WAIVED], {}), full)
+    yield "one point, another one waived", render(desired_state_of([many[0], waived], {}), full)
     yield (
         "what was open is waived",
-        render(desired_state_of([_WAIVED], _REPORTED, {_POINT.rule: Outcome.BREACH}), full),
+        render(desired_state_of([waived], _REPORTED, {_POINT.rule: Outcome.BREACH}), full),
     )
     yield "joined to another ticket since", render_moved("CAPA-7", full)
     for state, reported, outcomes in (

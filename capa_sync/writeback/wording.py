@@ -5,12 +5,10 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from capa_sync.model.comment_texts import ENGLISH, CommentTexts
 from capa_sync.model.patterns import OWN_MARKER
 from capa_sync.model.visible import one_line
 
-_MONTHS = (
-    "January February March April May June July August September October November December".split()  # noqa: SIM905
-)
 _ENDS = (".", "!", "?", "…")
 
 
@@ -31,20 +29,20 @@ def sentence(text: str, limit: int) -> str:
     return line if not line or line.endswith(_ENDS) else line + "."
 
 
-def day(at: datetime, zone: str) -> str:
+def day(at: datetime, zone: str, texts: CommentTexts = ENGLISH) -> str:
     """Return the day of an instant in `zone` (an IANA name) as people write it: `4 June 2025`."""
-    return written(at.astimezone(ZoneInfo(zone)))
+    return written(at.astimezone(ZoneInfo(zone)), texts)
 
 
-def written(local: date) -> str:
+def written(local: date, texts: CommentTexts = ENGLISH) -> str:
     """Return a day as people write it: `4 June 2025`."""
-    return f"{local.day} {_MONTHS[local.month - 1]} {local.year}"
+    return texts.sentences.date.format(day=local.day, month=texts.months[local.month - 1], year=local.year)
 
 
-def minute(at: datetime, zone: str) -> str:
+def minute(at: datetime, zone: str, texts: CommentTexts = ENGLISH) -> str:
     """Return an instant to the minute in `zone`, with its difference to UTC: `4 June 2025 10:15 UTC+1`."""
     local = at.astimezone(ZoneInfo(zone))
-    return f"{written(local)} {local.hour:02}:{local.minute:02} UTC{_offset(local)}"
+    return f"{written(local, texts)} {local.hour:02}:{local.minute:02} UTC{_offset(local)}"
 
 
 def _offset(local: datetime) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import date, datetime
 
+from capa_sync.model.comment_texts import ENGLISH, CommentTexts
 from capa_sync.model.finding import Evidence
 from capa_sync.model.near import near_or_all
 from capa_sync.model.record import Action
@@ -83,8 +84,10 @@ def _every(
     return Test(("actions",), holds, facts=action_facts, lacks=lacks)
 
 
-def _lacking(action: Action, parts: Sequence[str]) -> list[str]:
-    return [_PARTS[part][0] for part in parts if (value := _PARTS[part][1](action)).is_known and not value.is_filled]
+def _lacking(action: Action, parts: Sequence[str], texts: CommentTexts = ENGLISH) -> list[str]:
+    """Return the names of the parts that an action lacks."""
+    lacks = (part for part in parts if (value := _PARTS[part][1](action)).is_known and not value.is_filled)
+    return [texts.fields.get(part) or _PARTS[part][0] for part in lacks]
 
 
 def _each_has(_: Subject, args: Arguments) -> Test:
@@ -95,9 +98,10 @@ def _each_has(_: Subject, args: Arguments) -> Test:
             raise PhraseError(f"an action has no '{part}'", hint)
 
     def lacks(context: Context) -> list[str]:
-        found = ((action, _lacking(action, parts)) for action in _readable(context))
+        words = context.texts.sentences
+        found = ((action, _lacking(action, parts, context.texts)) for action in _readable(context))
         return [
-            say.PARTS_OF.format(parts=join_words(missing), action=action_name(action))
+            words.parts_of.format(parts=join_words(missing, words.both), action=action_name(action))
             for action, missing in found
             if missing
         ]
@@ -111,7 +115,8 @@ def _done(context: Context) -> Sequence[Action]:
 
 def _done_has_evidence(_: Subject, __: Arguments) -> Test:
     def lacks(context: Context) -> list[str]:
-        return [say.EVIDENCE_FOR.format(action=action_name(a)) for a in _done(context) if _lacking(a, ("evidence",))]
+        form = context.texts.sentences.evidence_for
+        return [form.format(action=action_name(a)) for a in _done(context) if _lacking(a, ("evidence",))]
 
     return _every(_done, ("evidence",), lacks)
 
@@ -129,7 +134,8 @@ def _at_most_open(_: Subject, args: Arguments) -> Test:
         return None if context.actions_unknown else True
 
     def lacks(context: Context) -> list[str]:
-        return [say.COMPLETION_OF.format(action=action_name(action)) for action in _open(context)]
+        form = context.texts.sentences.completion_of
+        return [form.format(action=action_name(action)) for action in _open(context)]
 
     return Test(("actions",), holds, facts=action_facts, lacks=lacks)
 
@@ -150,9 +156,8 @@ def _overdue(_: Subject, args: Arguments) -> Test:
 
     def lacks(context: Context) -> list[str]:
         late = [a for a in _open(context) if (moment := flip(a, context)) is not None and context.now >= moment]
-        return [
-            say.LATE_ACTION.format(action=action_name(a), day=show_value("due_at", a.due_at, context)) for a in late
-        ]
+        form = context.texts.sentences.late_action
+        return [form.format(action=action_name(a), day=show_value("due_at", a.due_at, context)) for a in late]
 
     return Test(("actions",), clock=clock, facts=action_facts, lacks=lacks)
 

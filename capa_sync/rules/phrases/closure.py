@@ -7,7 +7,6 @@ from datetime import datetime
 
 from capa_sync.model.finding import Evidence
 from capa_sync.model.record import FieldChange, Stage
-from capa_sync.rules import sentences as say
 from capa_sync.rules.context import Context
 from capa_sync.rules.moments import Truth
 from capa_sync.rules.phrases.history import CHANGING, by_humans
@@ -41,7 +40,7 @@ def _lacks(subject: Subject, context: Context) -> list[str]:
         return []
     last = changes[-1]
     label, person = context.label(subject.name), clip(context.person(last.by))
-    return [say.CHANGED_FIELD.format(label=label, day=show_date(last.at, context), person=person)]
+    return [context.texts.sentences.changed_field.format(label=label, day=show_date(last.at, context), person=person)]
 
 
 def _marks(subject: Subject, context: Context) -> list[str]:

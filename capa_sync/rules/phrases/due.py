@@ -27,7 +27,7 @@ def _check(subject: Subject) -> None:
 def move_words(move: DueDateMove, context: Context) -> str:
     """Return one move as text."""
     old, new, at = (show_date(day, context) for day in (move.old, move.new, move.change.at))
-    return say.MOVE.format(old=old, new=new, day=at)
+    return context.texts.sentences.move.format(old=old, new=new, day=at)
 
 
 def _facts(subject: Subject, context: Context) -> list[Evidence]:
