@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
 from pathlib import Path
@@ -52,7 +53,7 @@ def past_view(setup: Setup, register: Register, as_of: str | None, rules_of: str
     if as_of is None and rules_of is None:
         return None
     zone = setup.settings.timezone
-    at = _instant("--as-of", as_of, zone) if as_of is not None else _last_read(setup, register)
+    at = _instant("--as-of", as_of, zone) if as_of is not None else last_read(register, setup.settings.sources)
     words = f"the end of {as_of} in {zone}" if as_of is not None and len(as_of) == _DAY else _shown(at)
     return PastView(at, words, _set(setup, register, rules_of, at, zone))
 
@@ -70,9 +71,9 @@ def _set(setup: Setup, register: Register, wanted: str | None, at: datetime, zon
     raise UserError([Problem("", 0, f"--rules-of: there is no hash, day or file '{wanted[:80]}'", hint)])
 
 
-def _last_read(setup: Setup, register: Register) -> datetime:
-    """Return up to when all sources were read."""
-    known = [at for name in setup.settings.sources if (at := register.runs.as_of(name)) is not None]
+def last_read(register: Register, sources: Iterable[str]) -> datetime:
+    """Return up to when all of these sources were read; those that never were are left out. Raises UserError."""
+    known = [at for name in sources if (at := register.runs.as_of(name)) is not None]
     if not known:
         raise UserError([Problem("", 0, "no source was read to its end yet", "run `capa-sync sync` first")])
     return min(known)

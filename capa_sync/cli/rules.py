@@ -15,6 +15,7 @@ SECTIONS = {
             "capa_sync.cli.coverage:coverage",
             "Show which rules cannot tell, per source, and why; then the checks over the whole register.",
         ),
+        "trend": Verb("capa_sync.cli.trend:trend", "Show how many records passed a rule, month by month."),
         "texts": Verb(
             "capa_sync.cli.rule_files:language_file",
             "Print the language file of LANGUAGE, to edit sentences or to translate them.",

@@ -17,7 +17,7 @@ from capa_sync.mapping import PastTicket, as_it_was, join, stage_doubt, with_dou
 from capa_sync.model.record import CapaRecord, Unmapped
 from capa_sync.model.ticket import ChildRef, Presence, SourceTicket
 from capa_sync.ports import Parser
-from capa_sync.store import PastVersion, Register
+from capa_sync.store import PastVersion, Register, StoredReads
 
 _COMMENTS = "comments that were deleted before the ticket was first read ({read}) are not known"
 _HISTORY = "its history is not complete, so what it was then is not known"
@@ -31,13 +31,19 @@ class PastMirror:
         at: the instant.
     """
 
-    def __init__(self, register: Register, sources: Mapping[str, SourceInputs], at: datetime) -> None:
+    def __init__(
+        self,
+        register: Register,
+        sources: Mapping[str, SourceInputs],
+        at: datetime,
+        reads: StoredReads | None = None,
+    ) -> None:
         self.at = at
         self._register = register
         self._sources = sources
-        self._tickets = register.past(at)
-        self._versions: dict[tuple[str, str], PastVersion | None] = {}
+        self._tickets = register.past(at, reads)
         self._records: dict[str, Sequence[str]] = {}
+        self._unread: dict[str, Mapping[str, str]] = {}
         self._known: dict[tuple[str, str], PastTicket | None] = {}
 
     def read_by(self, source: str) -> datetime | None:
@@ -52,11 +58,11 @@ class PastMirror:
 
     def version(self, source: str, ticket_id: str) -> PastVersion | None:
         """Return the stored version of a ticket; None when it is not mirrored, or the version makes no ticket."""
-        own = (source, ticket_id)
-        if own not in self._versions:
-            parser = self._sources[source].parser
-            self._versions[own] = self._tickets.versions(source, [ticket_id], parser).get(ticket_id)
-        return self._versions[own]
+        return self._tickets.version(source, ticket_id, self._sources[source].parser)
+
+    def clear(self) -> None:
+        """Forget the tickets that were looked at, to keep memory small."""
+        self._known.clear()
 
     def ticket(self, source: str, ticket_id: str, _parser: Parser) -> SourceTicket | None:
         """Return the ticket as it was, with its children of then; None when it was not there."""
@@ -121,13 +127,14 @@ class PastMirror:
 
     def unread(self, source: str) -> Mapping[str, str]:
         """Return id -> reason of the tickets whose answers since their newest version cannot be parsed."""
-        unread = self._register.tickets.unread(source)
-        return {
-            ticket_id: reason
-            for ticket_id, reason in unread.items()
-            if (version := self.version(source, ticket_id)) is None
-            or (version.is_newest and version.read_at < self.at)
-        }
+        if source not in self._unread:
+            self._unread[source] = {
+                ticket_id: reason
+                for ticket_id, reason in self._register.tickets.unread(source).items()
+                if (version := self.version(source, ticket_id)) is None
+                or (version.is_newest and version.read_at < self.at)
+            }
+        return self._unread[source]
 
     def children_of(self, source: str, ticket_id: str) -> list[str]:
         """Return ids of mirrored tickets that a ticket names as children now, or that ever named it as parent."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from types import MappingProxyType
 from typing import NamedTuple
@@ -65,6 +66,12 @@ class RuleSet:
             return [judge(rule, context, explain=explain) for rule in self._active]
         gates = zip(self._active, ready.gates.of(context), strict=True)
         return [gate if isinstance(gate, Verdict) else judge(rule, context, scope=gate) for rule, gate in gates]
+
+    def only(self, rule_id: str) -> RuleSet:
+        """Return a set of one rule, which is evaluated even as a draft. Raises KeyError for an unknown rule."""
+        rule = {rule.id: rule for rule in self.rules}[rule_id]
+        active = replace(rule, mode=Mode.QUIET) if rule.mode is Mode.DRAFT else rule
+        return RuleSet([active], self.options, self.hash)
 
     def read_digests(
         self, rule_id: str, record: CapaRecord, options: JudgeOptions, now: datetime

@@ -10,7 +10,7 @@ from capa_sync.store.backup import back_up, own_files, restore
 from capa_sync.store.judged_rows import JudgedRows, judged_rows, standing_row
 from capa_sync.store.lock import RegisterLock
 from capa_sync.store.parts import Stored, newest_parts
-from capa_sync.store.past import PastVersion
+from capa_sync.store.past import PastVersion, StoredReads
 from capa_sync.store.place import register_exists
 from capa_sync.store.register import Register, copy_register, open_register
 from capa_sync.store.requests import ACTIVATE, PAUSE, REFRESH, RELEASE, RESUME, RETRY, WAIVE, WITHDRAW, VerbRequest
@@ -41,6 +41,7 @@ __all__ = [
     "RegisterSnapshot",
     "StandingChange",
     "Stored",
+    "StoredReads",
     "TicketPlace",
     "VerbRequest",
     "back_up",

@@ -30,12 +30,63 @@ class PastVersion:
     is_newest: bool
 
 
-class PastTickets:
-    """Reads the mirror as it was at one instant."""
+class StoredReads:
+    """The stored versions of tickets, each parsed once, for looking at several instants."""
 
-    def __init__(self, db: Database, at: datetime) -> None:
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self._steps: dict[tuple[str, str], list[assembly.ReadStep]] = {}
+        self._seen: dict[tuple[str, str], list[observed.Observation]] = {}
+        self._parsed: dict[tuple[str, str, int], PastVersion | None] = {}
+
+    def clear(self) -> None:
+        """Forget all of them, to keep memory small."""
+        self._steps.clear()
+        self._seen.clear()
+        self._parsed.clear()
+
+    def version(self, source: str, ticket_id: str, read_by: datetime | None, parser: Parser) -> PastVersion | None:
+        """Return a ticket as it was known after the reads until an instant, else after its first one."""
+        own = (source, ticket_id)
+        if own not in self._steps:
+            self.prepare(source, [ticket_id])
+        steps = self._steps.get(own, [])
+        count = sum(1 for step in steps if read_by is not None and step.read_at <= read_by) or min(1, len(steps))
+        if (*own, count) not in self._parsed:
+            self._parsed[*own, count] = _version(steps, count, self._seen.get(own, ()), parser)
+        return self._parsed[*own, count]
+
+    def prepare(self, source: str, ticket_ids: Sequence[str]) -> None:
+        """Read the versions of many tickets at once."""
+        sql = "SELECT nr, ticket_id FROM mirror WHERE source = ? AND ticket_id IN (?)"
+        names: dict[int, str] = dict(self._db.rows_in(sql, (source,), ticket_ids))
+        seen = assembly.observations_of(self._db, list(names))
+        self._steps |= {(source, ticket_id): [] for ticket_id in ticket_ids}
+        for nr, steps in assembly.steps_of(self._db, list(names)).items():
+            self._steps[source, names[nr]] = steps
+            self._seen[source, names[nr]] = seen.get(nr, [])
+
+
+def _version(
+    steps: Sequence[assembly.ReadStep], count: int, seen: Iterable[observed.Observation], parser: Parser
+) -> PastVersion | None:
+    known = steps[:count]
+    ticket, lost, keys = _replayed(known, parser)
+    if ticket is None:
+        return None
+    read_at = known[-1].read_at
+    earlier = [observation for observation in seen if observation.until <= read_at]
+    whole = assembly.complete(ticket, earlier, sorted(lost - set(ticket.values)), sorted(keys))
+    return PastVersion(whole, read_at, steps[0].read_at, count == len(steps))
+
+
+class PastTickets:
+    """The mirror as it was at one instant."""
+
+    def __init__(self, db: Database, at: datetime, reads: StoredReads | None = None) -> None:
         self._db = db
         self._at = instant_text(at)
+        self._stored = reads or StoredReads(db)
         self._reads: dict[str, tuple[datetime | None, datetime | None]] = {}
 
     def read_by(self, source: str) -> datetime | None:
@@ -60,35 +111,9 @@ class PastTickets:
             known = self._reads[source] = (optional_instant(ended), optional_instant(before))
         return known
 
-    def versions(self, source: str, ticket_ids: Sequence[str], parser: Parser) -> dict[str, PastVersion]:
-        """Return ticket id -> its version; tickets whose version makes no ticket are left out."""
-        rows = self._db.rows_in(
-            "SELECT nr, ticket_id FROM mirror WHERE source = ? AND ticket_id IN (?)", (source,), ticket_ids
-        )
-        names: dict[int, str] = dict(rows)
-        seen = assembly.observations_of(self._db, list(names))
-        found = {}
-        for nr, steps in assembly.steps_of(self._db, list(names)).items():
-            version = self._version(steps, self.read_by(source), seen.get(nr, ()), parser)
-            if version is not None:
-                found[names[nr]] = version
-        return found
-
-    def _version(
-        self,
-        steps: Sequence[assembly.ReadStep],
-        read_by: datetime | None,
-        seen: Iterable[observed.Observation],
-        parser: Parser,
-    ) -> PastVersion | None:
-        known = [step for step in steps if read_by is not None and step.read_at <= read_by] or list(steps[:1])
-        ticket, lost, keys = _replayed(known, parser)
-        if ticket is None:
-            return None
-        read_at = known[-1].read_at
-        earlier = [observation for observation in seen if observation.until <= read_at]
-        whole = assembly.complete(ticket, earlier, sorted(lost - set(ticket.values)), sorted(keys))
-        return PastVersion(whole, read_at, steps[0].read_at, len(known) == len(steps))
+    def version(self, source: str, ticket_id: str, parser: Parser) -> PastVersion | None:
+        """Return a ticket's version; None when it is not mirrored, or its version makes no ticket."""
+        return self._stored.version(source, ticket_id, self.read_by(source), parser)
 
     def record_ids(self, source: str) -> list[str]:
         """Return ids of the mirrored tickets that were records of their own, in id order.

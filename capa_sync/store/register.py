@@ -29,7 +29,7 @@ from capa_sync.store.halts import Halts
 from capa_sync.store.lock import RegisterLock, is_held_here
 from capa_sync.store.migrations import CHAIN, CHAIN_STEP, CHECKS, DERIVED, LEDGER, PRIMARY, STEPS
 from capa_sync.store.outbox import SqlOutbox
-from capa_sync.store.past import PastTickets
+from capa_sync.store.past import PastTickets, StoredReads
 from capa_sync.store.place import ensure_file, mark, refuse_new
 from capa_sync.store.queue import EvaluationQueue
 from capa_sync.store.records import Records
@@ -91,9 +91,13 @@ class Register:
         """Read mirrored tickets of one source with their children in a few statements, as they are now."""
         return TicketBatch(self._db, self.tickets, source, ticket_ids, parser)
 
-    def past(self, at: datetime) -> PastTickets:
-        """Return the mirror as it was at an instant."""
-        return PastTickets(self._db, at)
+    def past(self, at: datetime, reads: StoredReads | None = None) -> PastTickets:
+        """Return the mirror as it was at an instant; `reads` are shared by the looks at several instants."""
+        return PastTickets(self._db, at, reads)
+
+    def stored_reads(self) -> StoredReads:
+        """Return the stored versions of tickets, for looking at several instants."""
+        return StoredReads(self._db)
 
     def digests(self, source: str, ticket_ids: Sequence[str]) -> dict[str, bytes]:
         """Return a digest per mirrored ticket of the content that its record depends on."""

@@ -104,6 +104,11 @@ class Runs:
         """Return the instant up to which the source is known, None before its first complete read."""
         return optional_instant(self._db.value("SELECT as_of FROM freshness WHERE source = ?", (source,)))
 
+    def first(self, source: str) -> datetime | None:
+        """Return when the first run that read the source completely started, None when none did."""
+        sql = "SELECT MIN(COALESCE(since, started_at)) FROM run WHERE source = ? AND as_of IS NOT NULL AND ok = 1"
+        return optional_instant(self._db.value(sql, (source,)))
+
     def was_read(self, source: str) -> bool:
         """Return whether the source was ever read completely, even if that run was invalidated later."""
         sql = "SELECT 1 FROM run WHERE source = ? AND as_of IS NOT NULL LIMIT 1"

@@ -206,7 +206,9 @@ def json_keys(world: DemoWorld, folder: Path, fork_server: ForkServer) -> set[st
     found: set[str] = set()
     for words in _JSON_VERBS:
         with_settings = (
-            [] if words[0] == "rules" and words[1] not in {"coverage", "twin"} else ["--config", str(settings)]
+            []
+            if words[0] == "rules" and words[1] not in {"coverage", "trend", "twin"}
+            else ["--config", str(settings)]
         )
         placed = [word.replace("@", f"{folder}/") for word in words]
         done = world.start(fork_server, folder, *placed, "--json", *with_settings).wait()
@@ -245,6 +247,7 @@ _JSON_VERBS: tuple[tuple[str, ...], ...] = (
     ("rules", "wording", _ONE_RULE),
     ("rules", "twin", "root-cause-before-action"),
     ("rules", "coverage"),
+    ("rules", "trend", "root-cause-before-action"),
     ("register", "export", "@register.csv"),
     ("register", "pack", "CAPA-1", "--output", "@pack.zip"),
     ("register", "sample", "@sample", "--seed", "1", "--size", "1"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -13,7 +14,7 @@ from capa_sync.cli.app import cli
 from capa_sync.sandbox.jira import JiraTracker
 from capa_sync.sandbox.stories.jira_site import CHANGES
 from capa_sync.sandbox.stories.people import PEOPLE
-from capa_sync.sandbox.stories.script import AddAction, Create, Fill, Say
+from capa_sync.sandbox.stories.script import AddAction, ChangeStage, Create, Fill, Say
 from tests.journey.harness import SECRETS, Harness, local, open_harness
 from tests.journey.watched import Said, Watched, said_at, said_by_cycle, watch_stories
 
@@ -121,3 +122,38 @@ def test_what_leaves_no_trace_is_known_from_the_versions(tmp_path: Path) -> None
             harness.clock.advance(timedelta(hours=1))
         for at, said in recorded.items():
             assert said_at(harness.runtime, at) == said
+
+
+FACTS = {
+    "title": "Access review missed",
+    "description": "The review of the first quarter was not done, found while sampling user lists.",
+    "owner": "anna.lee",
+    "detected_at": "2025-04-02",
+    "location": "Finance app",
+}
+
+
+def test_a_rule_has_its_past_on_the_first_day(tmp_path: Path) -> None:
+    """The pass rate of each month counts the records open in it, as they were at its end; a chart shows the same."""
+    without = {name: value for name, value in FACTS.items() if name != "location"}
+    with open_harness("jira", tmp_path, "2025-04-10 09:00") as harness:
+        harness.play("2025-04-10 09:00", Create(without), story="mended")
+        harness.play("2025-05-05 09:00", Create(without), story="left")
+        harness.play("2025-05-12 09:00", Fill({"location": "Finance app"}), story="mended")
+        harness.play("2025-05-20 09:00", ChangeStage("rejected"), story="mended")
+        harness.play("2025-06-03 09:00", Create(FACTS), story="clean")
+        harness.cycle("2025-07-10 09:00")
+        found = run(tmp_path, "rules", "trend", "what-when-where", "--json", "--months", "5")
+        shown = run(tmp_path, "rules", "trend", "what-when-where")
+    months = json.loads(found.stdout)["months"]
+    counts = [(row["month"], row["ok"], row["breach"], row["not_applicable"], row["pass_rate"]) for row in months]
+    assert counts == [
+        ("2025-03", 0, 0, 0, None),
+        ("2025-04", 0, 1, 0, 0.0),
+        ("2025-05", 0, 1, 1, 0.0),
+        ("2025-06", 1, 1, 0, 0.5),
+        ("2025-07", 1, 1, 0, 0.5),
+    ]
+    assert "2025-06  ██████████··········   50% of 2 records" in shown.output
+    assert "jira: before 2025-07-10, when it was first read, from the change history alone" in shown.output
+    assert len([line for line in shown.output.splitlines() if line[:4] in {"2023", "2024", "2025"}]) == 24

@@ -34,7 +34,8 @@ def test_the_version_is_that_of_the_first_read_that_covers_the_instant(register:
     read(register, ticket, T0 + 3 * DAY)
     found = []
     for at in (T0, T0 + DAY, T0 + DAY + MINUTE, T0 + 2 * DAY - MINUTE, T0 + 2 * DAY):
-        version = register.past(at).versions(SOURCE, ["1"], PARSER)["1"]
+        version = register.past(at).version(SOURCE, "1", PARSER)
+        assert version is not None
         found.append((version.read_at - T0, version.ticket.values["cause"].text, len(version.ticket.changes)))
     three = "three, without an entry"
     assert found == [
