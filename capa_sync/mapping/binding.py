@@ -299,7 +299,9 @@ def _bound_hash(mapping: MappingFile, facts: SiteFacts, site: SiteFields) -> str
             for pinned in facts.fields
             if pinned.id in pins.values()
         ),
-        facts.account_version,
+        # of a register of an earlier version, until its first sign-in
+        facts.account_version
+        or sorted((account.id, account.name, str(account.active)) for account in facts.accounts),
         facts.me.id,
         facts.absent_is_empty,
         facts.history_readable,
