@@ -120,15 +120,20 @@ def _evaluate_here(
 
 
 def _notice_new_rules(runtime: Runtime, context: SourceContext, now: datetime) -> None:
-    """Make every ticket due when rules, mapping, the tracker's own field list or the duplicates' source differ."""
+    """Make every ticket due when rules, mapping, accounts, the tracker's fields or the joined source differ."""
+    judged_with = runtime.register.queue.judged_with(context.name)
+    if not judged_with:  # all is judged for the first time, with the accounts that reading has shown
+        context.accounts_version = runtime.register.accounts.version(context.name)
     bound = context.bound.hash if context.bound is not None else ""
     duplicates = runtime.joins.named_by(context.name)
-    fingerprint = f"{runtime.rules.hash}:{bound}" + (f":{duplicates}" if duplicates else "")
+    fingerprint = f"{runtime.rules.hash}:{bound}:{context.accounts_version}" + (
+        f":{duplicates}" if duplicates else ""
+    )
     if runtime.options.unwaivable != UNWAIVABLE:
         fingerprint += f":{','.join(sorted(runtime.options.unwaivable))}"
     if context.name in runtime.options.texts:
         fingerprint += f":{runtime.options.texts[context.name].version}"
-    if runtime.register.queue.judged_with(context.name) == fingerprint:
+    if judged_with == fingerprint:
         return
     log(LogAction.RULES_CHANGED, source=context.name)
     with runtime.register.transaction():

@@ -49,7 +49,8 @@ def sign_in(runtime: Runtime, context: SourceContext, now: datetime) -> None:
     facts = _identified(context, stored.load(context.name))
     runtime.register.accounts.show(context.name, facts.accounts, now)
     refresh_accounts(runtime, context, now)
-    facts = replace(facts, accounts=(), account_version=runtime.register.accounts.version(context.name))
+    facts = replace(facts, accounts=(), accounts_apart=True)
+    context.accounts_version = runtime.register.accounts.version(context.name)
     rights = (*facts.missing_rights, *context.closed_rights)
     with runtime.register.transaction():
         stored.declare(context.name, context.kind.name, context.url)

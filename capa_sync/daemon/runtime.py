@@ -55,7 +55,8 @@ class SourceContext:
         logged: mapping problems that this process has logged; they are not repeated at each sign-in.
         url: address of the tracker for people. scope: what is read there (the query), in words for people.
         accounts_mark: the state of the register's accounts that `bound` knows; None: those of the sign-in.
-        accounts_not_before: when accounts may be asked about again after a fault.
+        accounts_version: of the accounts on which verdicts of unchanged tickets rest: as of the sign-in, or of the
+            first evaluation. accounts_not_before: when accounts may be asked about again after a fault.
         closed_rights: rights that showed to be missing after the sign-in; for people.
         waivers_taken: digest of the waivers file as this process took it last.
         clock_skew: the tracker's clock minus ours, as last seen. max_clock_skew: the largest skew at which we judge.
@@ -85,6 +86,7 @@ class SourceContext:
     max_clock_skew: timedelta = timedelta(minutes=10)
     waivers_taken: str | None = None
     accounts_mark: tuple[int, int] | None = None
+    accounts_version: str = ""
     accounts_not_before: datetime | None = None
     closed_rights: tuple[str, ...] = ()
 

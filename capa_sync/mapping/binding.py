@@ -109,7 +109,7 @@ class BoundMapping:
     def with_accounts(self, accounts: tuple[Account, ...]) -> BoundMapping:
         """Return the same mapping with these accounts of the site.
 
-        The hash stays: it holds the version of the accounts as of the sign-in (`SiteFacts.account_version`).
+        The hash stays: `SourceContext.accounts_version` tells whether verdicts of other tickets may differ.
         """
         return replace(self, facts=replace(self.facts, accounts=accounts), _directories={})
 
@@ -300,8 +300,9 @@ def _bound_hash(mapping: MappingFile, facts: SiteFacts, site: SiteFields) -> str
             if pinned.id in pins.values()
         ),
         # of a register of an earlier version, until its first sign-in
-        facts.account_version
-        or sorted((account.id, account.name, str(account.active)) for account in facts.accounts),
+        ()
+        if facts.accounts_apart
+        else sorted((account.id, account.name, str(account.active)) for account in facts.accounts),
         facts.me.id,
         facts.absent_is_empty,
         facts.history_readable,

@@ -295,7 +295,7 @@ class SiteFacts:
 
     Attributes:
         fields: every field visible to us. statuses: every status. accounts: users seen so far (may be incomplete).
-        account_version: as stored at the last sign-in; it differs when an account changed on which verdicts may rest.
+        accounts_apart: the register keeps the accounts in rows of their own, as since the first sign-in of this version.
         me: our own account. time_zone: our account's zone name (for advice only).
         server_time: the tracker's clock at the time of the read; it shows the difference to our clock.
         absent_is_empty: True: an absent key means an empty field (Jira); False: a hidden field (ServiceNow).
@@ -308,7 +308,7 @@ class SiteFacts:
     statuses: tuple[StatusDef, ...]
     me: Account
     accounts: tuple[Account, ...] = ()
-    account_version: str = ""
+    accounts_apart: bool = False
     time_zone: str = "UTC"
     server_time: datetime | None = None
     absent_is_empty: bool = True

@@ -24,7 +24,7 @@ from tests.daemon.harness import FACTS, Harness, until
 
 TICKETS = 24
 BATCH = 4
-RULES = ("what-when-where", "root-cause-before-action", "action-overdue", "root-cause-substantive")
+RULES = ("what-when-where", "owner-active", "root-cause-before-action", "action-overdue", "root-cause-substantive")
 Judged = tuple[dict[str, int], dict[str, list[Any]], dict[str, Any]]
 
 

@@ -15,7 +15,7 @@ from capa_sync.daemon.workers import serving, speculation
 from capa_sync.daemon.workers.serving import evaluate_for
 from capa_sync.daemon.workers.speculation import OLDEST, SpeculativeResults
 from capa_sync.daemon.workers.task import Basis, Task, basis_of
-from capa_sync.model.ticket import Presence
+from capa_sync.model.ticket import Account, Presence
 from capa_sync.sandbox.stories.script import AddAction, Create, Day, Fill, FinishAction, Say, StoryEvent
 from tests.daemon.conftest import MakeHarness
 from tests.daemon.harness import FACTS, NOW, Harness
@@ -301,3 +301,22 @@ def test_a_worker_with_other_rules_evaluates_nothing_speculatively(world: World)
     ahead = Task(world.basis, tuple(world.ids), NOW, is_ahead=True)
     assert evaluate_for(world.runtime, ahead, world.speculation) is None
     assert world.recall() == {}
+
+
+@pytest.mark.parametrize(
+    ("account", "cannot_tell", "stays"),
+    [
+        (Account("new", "Nadia New", active=True), False, True),
+        (Account("new", "Nadia New", active=True), True, False),
+        (Account("new", "Nadia New", active=True, aliases=("nadia",)), False, False),
+    ],
+    ids=["decided", "could not tell", "another name"],
+)
+def test_an_account_that_is_learnt_later_ends_what_may_rest_on_it(
+    world: World, monkeypatch: pytest.MonkeyPatch, account: Account, cannot_tell: bool, stays: bool
+) -> None:
+    """A rule that could not tell may tell now, and an older history may hold the account's other name."""
+    monkeypatch.setattr(speculation, "_cannot_tell", lambda _outcome: cannot_tell)
+    world.evaluate_speculatively()
+    world.runtime.register.accounts.show(SOURCE, [account], NOW)
+    assert bool(world.recall()) == stays

@@ -16,6 +16,7 @@ from typing import IO, Any, NamedTuple
 from capa_sync.daemon.inputs import PipelineInputs
 from capa_sync.daemon.outcome import Evaluated, Outcome
 from capa_sync.daemon.pipeline import Pipeline
+from capa_sync.model.finding import Outcome as RuleOutcome
 
 OLDEST = timedelta(minutes=15)
 """Age up to which an outcome is used: its statements about time hold for the instant of its evaluation."""
@@ -24,11 +25,15 @@ _ROOM = 256 * 1024 * 1024
 
 
 class _SpeculativeResult(NamedTuple):
-    """Where an outcome is in the file, the digest it rests on, when it was evaluated, and when time may change it."""
+    """Where an outcome is in the file, what it rests on, when it was evaluated, and when time may change it.
+
+    `accounts` is the state of the known accounts, where a rule could not tell: it may tell when more are known.
+    """
 
     start: int
     length: int
     digest: bytes
+    accounts: tuple[int, int] | None
     at: datetime
     until: datetime | None
 
@@ -49,31 +54,37 @@ class SpeculativeResults:
         Tickets that had a finding or a write before are left out, so that an outcome rests on nothing but the mirror
         and `basis`.
         """
+        basis = (basis, inputs.register.accounts.version(inputs.source.name))
         if basis != self._basis:
             self._known.clear()
             self._basis = basis
         if self._end > _ROOM:
             return False
+        accounts = inputs.register.accounts.mark(inputs.source.name)
         # before the tickets are read: a digest may be older, never newer
         digests = inputs.register.digests(inputs.source.name, ids)
         past = _with_a_past(inputs, ids)
         fresh = [ticket_id for ticket_id in ids if ticket_id in digests and ticket_id not in past]
         for outcome in Pipeline(inputs, fresh).evaluate(fresh):
             if isinstance(outcome, Evaluated):
-                self._keep(outcome, digests[outcome.ticket_id], inputs.now)
+                resting_on = accounts if _cannot_tell(outcome) else None
+                self._keep(outcome, digests[outcome.ticket_id], resting_on, inputs.now)
         return True
 
-    def _keep(self, outcome: Evaluated, digest: bytes, now: datetime) -> None:
+    def _keep(self, outcome: Evaluated, digest: bytes, accounts: tuple[int, int] | None, now: datetime) -> None:
         self._file = self._file or tempfile.TemporaryFile(dir=self._folder)  # noqa: SIM115 - closed with the process
         packed = pickle.dumps(outcome, protocol=pickle.HIGHEST_PROTOCOL)
         self._file.write(packed)
-        self._known[outcome.ticket_id] = _SpeculativeResult(self._end, len(packed), digest, now, _until(outcome))
+        self._known[outcome.ticket_id] = _SpeculativeResult(
+            self._end, len(packed), digest, accounts, now, _until(outcome)
+        )
         self._end += len(packed)
 
     def recall(self, inputs: PipelineInputs, ids: Sequence[str], basis: object) -> dict[str, Outcome]:
         """Return by id the outcomes of these tickets that are valid now, and forget them."""
-        if basis != self._basis or self._file is None:
+        if (basis, inputs.register.accounts.version(inputs.source.name)) != self._basis or self._file is None:
             return {}
+        accounts = inputs.register.accounts.mark(inputs.source.name)
         known = {ticket_id: self._known.pop(ticket_id) for ticket_id in ids if ticket_id in self._known}
         young = [ticket_id for ticket_id, seen in known.items() if _holds_at(seen, inputs.now)]
         past = _with_a_past(inputs, young)
@@ -82,13 +93,20 @@ class SpeculativeResults:
         valid = [
             ticket_id
             for ticket_id in young
-            if ticket_id not in past and digests.get(ticket_id) == known[ticket_id].digest
+            if ticket_id not in past
+            and digests.get(ticket_id) == known[ticket_id].digest
+            and known[ticket_id].accounts in (None, accounts)
         ]
         return {ticket_id: self._read(known[ticket_id]) for ticket_id in valid}
 
     def _read(self, seen: _SpeculativeResult) -> Any:
         assert self._file is not None  # noqa: S101 - an outcome was stored
         return pickle.loads(os.pread(self._file.fileno(), seen.length, seen.start))  # noqa: S301 - our own, and private
+
+
+def _cannot_tell(outcome: Evaluated) -> bool:
+    stored = outcome.rows.verdicts
+    return stored is not None and any(row[3] == RuleOutcome.CANNOT_TELL.value for row in stored.own)
 
 
 def _holds_at(seen: _SpeculativeResult, now: datetime) -> bool:
