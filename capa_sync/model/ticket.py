@@ -295,7 +295,7 @@ class SiteFacts:
 
     Attributes:
         fields: every field visible to us. statuses: every status. accounts: users seen so far (may be incomplete).
-        accounts_apart: the register keeps the accounts in rows of their own; False before the first sign-in that does.
+        accounts_apart: the register keeps accounts in rows of their own; False until a first sign-in that does so.
         me: our own account. time_zone: our account's zone name (for advice only).
         server_time: the tracker's clock at the time of the read; it shows the difference to our clock.
         absent_is_empty: True: an absent key means an empty field (Jira); False: a hidden field (ServiceNow).
