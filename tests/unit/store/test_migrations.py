@@ -13,7 +13,7 @@ from capa_sync.errors import RegisterUnavailable
 from capa_sync.model.register_columns import REGISTER, STORED
 from capa_sync.model.ticket import Origin
 from capa_sync.model.write import WriteState
-from capa_sync.store import RegisterLock, migrations, open_register
+from capa_sync.store import RegisterLock, early_migrations, open_register
 from capa_sync.store.migrations import DERIVED, LEDGER, PRIMARY, STEPS
 from capa_sync.store.views import VIEWS
 from tests.patience import PATIENCE
@@ -145,7 +145,7 @@ def test_a_step_that_fails_leaves_the_old_version(tmp_path: Path, monkeypatch: p
         raise sqlite3.OperationalError
 
     with monkeypatch.context() as patch:
-        patch.setattr(migrations, "_run_all", fail_late)
+        patch.setattr(early_migrations, "run_all", fail_late)
         with pytest.raises(sqlite3.OperationalError):
             open_register(path, clock_now=T0)
     assert shape(path) == before
