@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 RUN := PYTHONDONTWRITEBYTECODE=1 $(BIN)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint docs fix check rules lock release system bench soak fuzz pages kills mutants
+.PHONY: help setup demo test lint docs fix check rules lock release system bench soak fuzz pages kills mutants reference
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -45,6 +45,9 @@ kills: $(VENV)/.development ## kill a process before each commit and each reques
 
 mutants: $(VENV)/.development ## change the core in small ways; unit tests must notice (up to an hour; MODULE=findings for one module)
 	$(BIN)/python -m tests.tools.mutants $(MODULE)
+
+reference: $(VENV)/.development ## compare every phrase of rules with a second implementation on generated tickets (TICKETS=20000)
+	nice $(BIN)/python -m tests.reference $(or $(TICKETS),20000)
 
 lint: $(VENV)/.development ## ruff, mypy strict, import contracts, dead code, docstrings, spelling
 	$(BIN)/ruff format --check .

@@ -106,7 +106,7 @@ def stored_part(verdict: Verdict) -> tuple[object, ...]:
 
 
 def check_constant(record: CapaRecord, now: datetime, judged: object) -> None:
-    """Check 150 days hour by hour: a verdict changes only at its next due instant."""
+    """Check 150 days hour by hour: a verdict is constant until its next due instant, and changes then."""
     verdicts = judged(now)  # type: ignore[operator]
     expected, due = list(map(stored_part, verdicts)), [verdict.next_due for verdict in verdicts]
     assert all(instant is None or instant > now for instant in due)
@@ -122,6 +122,7 @@ def check_constant(record: CapaRecord, now: datetime, judged: object) -> None:
         for index, verdict in enumerate(fresh):
             if due[index] is not None and moment >= due[index]:
                 at_turn = judged(due[index])[index]  # type: ignore[operator]
+                assert stored_part(at_turn) != expected[index], (verdict.rule, due[index])
                 while at_turn.next_due is not None and at_turn.next_due <= moment:
                     at_turn = judged(at_turn.next_due)[index]  # type: ignore[operator]
                 expected[index], due[index] = stored_part(at_turn), at_turn.next_due
