@@ -14,6 +14,7 @@ from capa_sync.daemon.log import LogAction, log
 from capa_sync.daemon.runtime import Runtime, SourceContext
 from capa_sync.errors import AccessDenied, SourceError
 from capa_sync.mapping import persons_of
+from capa_sync.model.ticket import SiteFacts
 from capa_sync.store import Register
 
 REFRESH = timedelta(days=1)
@@ -63,6 +64,11 @@ def use_known_accounts(register: Register, context: SourceContext) -> bool:
     context.bound = context.bound.with_accounts(register.accounts.all(context.name))
     context.accounts_mark = mark
     return True
+
+
+def version_of_accounts(register: Register, source: str, facts: SiteFacts | None) -> str:
+    """Return a text that changes with the accounts on which verdicts of unchanged tickets may rest."""
+    return register.accounts.version(source, "" if facts is None else facts.me.id)
 
 
 def note_persons(register: Register, context: SourceContext) -> None:

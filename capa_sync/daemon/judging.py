@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import assert_never
 
+from capa_sync.daemon.accounts import version_of_accounts
 from capa_sync.daemon.log import LogAction, is_logged, log
 from capa_sync.daemon.outcome import Evaluated, LeftToPrimary, NotMirrored, Outcome, Quarantined
 from capa_sync.daemon.pipeline import Pipeline, diff_of, events_of, learn_duplicates
@@ -123,7 +124,7 @@ def _notice_new_rules(runtime: Runtime, context: SourceContext, now: datetime) -
     """Make every ticket due when rules, mapping, accounts, the tracker's fields or the joined source differ."""
     judged_with = runtime.register.queue.judged_with(context.name)
     if not judged_with:  # all is judged for the first time, with the accounts that reading has shown
-        context.accounts_version = runtime.register.accounts.version(context.name)
+        context.accounts_version = version_of_accounts(runtime.register, context.name, context.facts)
     bound = context.bound.hash if context.bound is not None else ""
     duplicates = runtime.joins.named_by(context.name)
     fingerprint = f"{runtime.rules.hash}:{bound}:{context.accounts_version}" + (

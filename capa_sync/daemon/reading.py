@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from capa_sync.daemon.accounts import note_persons, refresh_accounts
+from capa_sync.daemon.accounts import note_persons, refresh_accounts, version_of_accounts
 from capa_sync.daemon.known_site import lacks_something, merged, never_emptied
 from capa_sync.daemon.log import LogAction, log
 from capa_sync.daemon.runtime import Runtime, SourceContext
@@ -50,7 +50,7 @@ def sign_in(runtime: Runtime, context: SourceContext, now: datetime) -> None:
     runtime.register.accounts.show(context.name, facts.accounts, now)
     refresh_accounts(runtime, context, now)
     facts = replace(facts, accounts=(), accounts_apart=True)
-    context.accounts_version = runtime.register.accounts.version(context.name)
+    context.accounts_version = version_of_accounts(runtime.register, context.name, facts)
     rights = (*facts.missing_rights, *context.closed_rights)
     with runtime.register.transaction():
         stored.declare(context.name, context.kind.name, context.url)

@@ -37,14 +37,16 @@ class TrackerAccounts:
         row = self._db.row("SELECT count(*), total(changes) FROM tracker_account WHERE source = ?", (source,))
         return (int(row[0]), int(row[1])) if row is not None else (0, 0)
 
-    def version(self, source: str) -> str:
+    def version(self, source: str, own: str) -> str:
         """Return a text that changes with the accounts on which verdicts of unchanged tickets may rest.
 
         A new account is named by tickets read with it alone, unless it has other names: an older history may hold
-        one of these.
+        one of these. Our `own` account decides nothing: the tracker shows it as soon as we write.
         """
         row = self._db.row(
-            "SELECT total(aliases <> '[]'), total(changes) FROM tracker_account WHERE source = ?", (source,)
+            """SELECT total(aliases <> '[]'), total(changes) FROM tracker_account
+            WHERE source = ? AND account <> ?""",
+            (source, own),
         )
         return f"{row[0]:.0f}:{row[1]:.0f}" if row is not None else ""
 

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
+from capa_sync.daemon.accounts import version_of_accounts
 from capa_sync.daemon.inputs import PipelineInputs
 from capa_sync.daemon.outcome import Evaluated, Outcome
 from capa_sync.daemon.pipeline import Pipeline
@@ -54,7 +55,7 @@ class SpeculativeResults:
         Tickets that had a finding or a write before are left out, so that an outcome rests on nothing but the mirror
         and `basis`.
         """
-        basis = (basis, inputs.register.accounts.version(inputs.source.name))
+        basis = (basis, version_of_accounts(inputs.register, inputs.source.name, inputs.source.facts))
         if basis != self._basis:
             self._known.clear()
             self._basis = basis
@@ -82,7 +83,10 @@ class SpeculativeResults:
 
     def recall(self, inputs: PipelineInputs, ids: Sequence[str], basis: object) -> dict[str, Outcome]:
         """Return by id the outcomes of these tickets that are valid now, and forget them."""
-        if (basis, inputs.register.accounts.version(inputs.source.name)) != self._basis or self._file is None:
+        if (
+            basis,
+            version_of_accounts(inputs.register, inputs.source.name, inputs.source.facts),
+        ) != self._basis or self._file is None:
             return {}
         accounts = inputs.register.accounts.mark(inputs.source.name)
         known = {ticket_id: self._known.pop(ticket_id) for ticket_id in ids if ticket_id in self._known}
