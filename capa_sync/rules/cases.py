@@ -10,11 +10,12 @@ from capa_sync.model.finding import Outcome, Verdict
 from capa_sync.model.record import CapaRecord
 from capa_sync.rules.calendar import calendar_for
 from capa_sync.rules.case import Case, Expect, When
-from capa_sync.rules.context import Context, Terms
+from capa_sync.rules.context import Context
 from capa_sync.rules.derived import open_record
 from capa_sync.rules.evaluate import judge
 from capa_sync.rules.replay import instant, replay
 from capa_sync.rules.rule import Rule, Rung
+from capa_sync.rules.terms import Terms
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from capa_sync.model.comment_texts import ENGLISH, CommentTexts
-from capa_sync.model.finding import Evidence, Outcome, Verdict
+from capa_sync.model.finding import Evidence
 from capa_sync.model.record import Action, ActionKind, ActionOrigin, CapaRecord, FieldChange, distinct_names
-from capa_sync.model.settings import DEFAULT_DEADLINES, Days, JudgeOptions
 from capa_sync.model.ticket import Origin
 from capa_sync.model.values import Value, ValueState
 from capa_sync.rules import sentences as say
-from capa_sync.rules.calendar import Calendar, calendar_for
 from capa_sync.rules.moments import DAWN, Clocked, FirstTime, Moment, Truth, first_of
-from capa_sync.rules.profiles import PROFILES, Profile, deadline_length
 from capa_sync.rules.subjects import SUBJECTS
+from capa_sync.rules.terms import Terms
 
 _COUNTED = frozenset({ActionKind.CORRECTIVE, ActionKind.PREVENTIVE})
 _IMPLEMENTED = frozenset({"implemented"})
@@ -31,31 +29,6 @@ HISTORY_OF = {
 }
 """Subject without a history of its own -> the subjects from whose history it is computed."""
 _UNSURE = frozenset({ValueState.ERROR, ValueState.UNREADABLE})
-
-
-class Terms:
-    """The settings as one rule set uses them, prepared once.
-
-    Attributes:
-        bare: (rule, outcome) -> verdict without message and evidence, shared between records.
-        translations: (language, rule) -> its texts in that language, read at first use.
-    """
-
-    def __init__(self, options: JudgeOptions) -> None:
-        self.options = options
-        self.calendar: Calendar = calendar_for(options.timezone, options.holidays)
-        self.profile: Profile = PROFILES[options.profile]
-        self.bare: dict[tuple[str, Outcome], Verdict] = {}
-        self.translations: dict[tuple[str, str], Any] = {}
-        self._lengths = {
-            (name, grade): deadline_length(options, name, grade)
-            for name in DEFAULT_DEADLINES
-            for grade in ("", "major", "minor", "observation", "ofi")
-        }
-
-    def length(self, deadline: str, grade: str) -> Days:
-        """Return the length of a named deadline for a grade ("" for ungraded)."""
-        return self._lengths[deadline, grade]
 
 
 class DueDateMove(NamedTuple):

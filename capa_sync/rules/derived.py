@@ -8,7 +8,8 @@ from capa_sync.model.record import STAGE_ORDER, CapaRecord, Stage
 from capa_sync.model.ticket import Origin
 from capa_sync.model.values import EMPTY, UNMAPPED, Value, ValueState
 from capa_sync.rules import sentences as say
-from capa_sync.rules.context import Context, Derivations, Terms
+from capa_sync.rules.context import Context, Derivations
+from capa_sync.rules.terms import Terms
 
 _IMPLEMENTED = frozenset({"implemented"})
 

@@ -7,10 +7,11 @@ from collections.abc import Iterable, Sequence
 from capa_sync.model.finding import Outcome, Verdict
 from capa_sync.model.values import Value
 from capa_sync.rules.conditions import Block, Condition, Join, Line, lines_of
-from capa_sync.rules.context import Context, Terms
+from capa_sync.rules.context import Context
 from capa_sync.rules.evaluate import bare
 from capa_sync.rules.rule import Rule
 from capa_sync.rules.subjects import Kind
+from capa_sync.rules.terms import Terms
 
 Gate = Verdict | Block
 """The verdict of a rule that does not apply to a record, otherwise the undecided conditions of its scope."""

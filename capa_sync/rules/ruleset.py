@@ -11,12 +11,12 @@ from typing import NamedTuple
 from capa_sync.model.finding import Mode, Verdict
 from capa_sync.model.record import CapaRecord
 from capa_sync.model.settings import JudgeOptions
-from capa_sync.rules.context import Terms
 from capa_sync.rules.derived import open_record
 from capa_sync.rules.evaluate import judge, next_due_at
 from capa_sync.rules.gates import Gates
 from capa_sync.rules.read_digests import read_digests
 from capa_sync.rules.rule import Rule
+from capa_sync.rules.terms import Terms
 
 
 class _Ready(NamedTuple):

@@ -13,12 +13,13 @@ from capa_sync.model.record import ActionKind, Stage
 from capa_sync.model.values import EMPTY, Value, ValueState
 from capa_sync.rules.case import ActionEdit, Case, TimelineRow, When
 from capa_sync.rules.conditions import broken_lines
-from capa_sync.rules.context import Context, Terms
+from capa_sync.rules.context import Context
 from capa_sync.rules.derived import open_record
 from capa_sync.rules.evaluate import judge
 from capa_sync.rules.replay import instant, replay
 from capa_sync.rules.rule import Rule
 from capa_sync.rules.subjects import SUBJECTS, Kind
+from capa_sync.rules.terms import Terms
 from capa_sync.rules.wording import Variant
 
 _SHORT = "Looked into it"

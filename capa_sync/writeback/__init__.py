@@ -5,9 +5,10 @@ from __future__ import annotations
 from capa_sync.writeback.baseline import is_before_baseline
 from capa_sync.writeback.deliver import DeliveryReport, deliver_due, look_up_due
 from capa_sync.writeback.guard import ROLLING_DAY, Allowed, BrakePolicy, Cause, Counts, ReleaseLimit, Stopped, choose
-from capa_sync.writeback.plan import IN_DOUBT, NOTIFIED, SETTLING, Target, TicketPlan, plan_ticket
+from capa_sync.writeback.plan import IN_DOUBT, NOTIFIED, SETTLING, plan_ticket
 from capa_sync.writeback.reported import REPLACED, ReportedWrites
 from capa_sync.writeback.samples import sample_texts
+from capa_sync.writeback.ticket_plan import Target, TicketPlan
 from capa_sync.writeback.withdrawal import plan_withdrawal
 
 __all__ = [

@@ -11,7 +11,7 @@ from capa_sync.errors import SafetyStop
 from capa_sync.model.amounts import count_of
 from capa_sync.model.halt import Halt, HaltKind
 from capa_sync.model.settings import WriteOptions
-from capa_sync.writeback.plan import TicketPlan
+from capa_sync.writeback.ticket_plan import TicketPlan
 
 ROLLING_DAY = timedelta(hours=24)
 """New comments are counted over this time up to now, from the stored writes: a restart does not reset the count."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import NamedTuple, assert_never
+from typing import assert_never
 
 from capa_sync.model.finding import Finding, Outcome
 from capa_sync.model.note import NoteMark
@@ -16,6 +16,7 @@ from capa_sync.model.write import WarningText, Wording, Write, WriteKind, says_t
 from capa_sync.writeback.desired_state import DesiredState, desired_state_of, fingerprint, is_open_point
 from capa_sync.writeback.render import WordingContext, render, render_action, render_moved
 from capa_sync.writeback.reported import ReportedWrites
+from capa_sync.writeback.ticket_plan import Learned, Target, TicketPlan
 
 NOTIFICATION_EVERY = timedelta(hours=24)
 """At most one notification per ticket in this time; 24 hours and no calendar day, so two cannot meet at midnight."""
@@ -24,82 +25,6 @@ NOTIFIED = "people were notified within the last day"
 IN_DOUBT = "whether the last notification arrived is not known yet"
 LEFT_IN_PEACE = 2
 """After so many deletions of our comment by a person nothing more is written on the ticket (docs/contract.md 8)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """The ticket to write on, as far as the plan needs it.
-
-    Attributes:
-        register: this register's id. source, ticket_id, ticket_key: the ticket; of a joined record, the primary: the
-            ticket of the source named first in the settings.
-        presence: where the ticket is. labels: its labels as last read; read_at: our instant of that read.
-        is_before_baseline: it was closed before the baseline date and is closed now.
-        last_human_at: last edit or comment by a human, by the tracker's clock; tracker_now: that clock now.
-        owner: display name of the accountable person, "" when there is none. owner_id: that person's id.
-        deletions: how often a person deleted our comment. is_comment_gone: it was missing at the last read, or
-            the outbox no longer knows it.
-        joined_to: key of the primary when this ticket is its duplicate (`same_as`), otherwise "".
-        is_action: the ticket is now an action and no longer a record; `action_of`: the keys of its records.
-        answers: what became of requests in its comments, where they were not granted.
-    """
-
-    register: str
-    source: str
-    ticket_id: str
-    ticket_key: str
-    read_at: datetime
-    presence: Presence = Presence.PRESENT
-    labels: frozenset[str] = frozenset()
-    is_before_baseline: bool = False
-    last_human_at: datetime | None = None
-    tracker_now: datetime | None = None
-    owner: str = ""
-    owner_id: str = ""
-    deletions: int = 0
-    is_comment_gone: bool = False
-    joined_to: str = ""
-    is_action: bool = False
-    action_of: tuple[str, ...] = ()
-    answers: tuple[RequestAnswer, ...] = ()
-
-
-class Learned(NamedTuple):
-    """What the register should store about a text on the ticket: its facts, and how its wording compares."""
-
-    facts: Mapping[str, str] | None
-    wording: Wording
-
-
-@dataclass(frozen=True, slots=True)
-class TicketPlan:
-    """What to do on one ticket.
-
-    Attributes:
-        writes: new intentions, in the order of their delivery.
-        withdraw: ids of unsent writes that are no longer wanted; they are to be marked withheld, "replaced".
-        look_again: next due instant, by our clock: the plan may change by time alone; None when it cannot.
-        withheld: why a wanted write is not made now, in words; "" when all are made.
-        learned: write id -> what the register does not know yet about a text on the ticket.
-        state: `overdue`, `warning`, `waived` or `clear`.
-    """
-
-    writes: tuple[Write, ...] = ()
-    withdraw: tuple[str, ...] = ()
-    next_due_at: datetime | None = None
-    withheld: str = ""
-    learned: Mapping[str, Learned] = field(default_factory=dict)
-    state: str = "clear"
-
-    @property
-    def is_quiet(self) -> bool:
-        """Return whether this plan changes nothing, neither on the ticket nor in the outbox."""
-        return not self.writes and not self.withdraw and not self.learned
-
-    @property
-    def notifies(self) -> bool:
-        """Return whether this plan has a write that notifies people."""
-        return any(write.notifies for write in self.writes)
 
 
 def plan_ticket(

@@ -10,8 +10,8 @@ from capa_sync.model.settings import WriteOptions
 from capa_sync.model.ticket import Presence
 from capa_sync.model.write import Write, WriteKind
 from capa_sync.writeback.desired_state import fingerprint
-from capa_sync.writeback.plan import Target, TicketPlan
 from capa_sync.writeback.reported import ReportedWrites
+from capa_sync.writeback.ticket_plan import Target, TicketPlan
 
 _REACHABLE = (Presence.PRESENT, Presence.OUT_OF_SCOPE)
 """Presences of tickets that can still be written to."""

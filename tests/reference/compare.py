@@ -7,11 +7,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from capa_sync.rules.context import Terms
 from capa_sync.rules.derived import open_record
 from capa_sync.rules.phrases.phrase import Test
 from capa_sync.rules.phrases.table import vocabulary
 from capa_sync.rules.subjects import SUBJECTS
+from capa_sync.rules.terms import Terms
 from tests.reference.by_days import BY_DAYS, COMPARED, FACTS
 from tests.reference.by_words import BY_WORDS, Truth
 from tests.reference.in_sql import HISTORY, PRESENT

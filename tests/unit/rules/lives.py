@@ -12,11 +12,12 @@ from capa_sync.model.values import EMPTY, Value, ValueState
 from capa_sync.rules.calendar import calendar_for
 from capa_sync.rules.case import ActionEdit, Case, TimelineRow, When
 from capa_sync.rules.case_reader import read_cases
-from capa_sync.rules.context import Context, Terms
+from capa_sync.rules.context import Context
 from capa_sync.rules.derived import open_record
 from capa_sync.rules.phrases.table import vocabulary
 from capa_sync.rules.replay import instant, replay
 from capa_sync.rules.subjects import SUBJECTS
+from capa_sync.rules.terms import Terms
 from capa_sync.rules.yaml_lines import Items, Problems, read_yaml
 
 LONDON = JudgeOptions(timezone="Europe/London", holidays=frozenset({date(2025, 5, 5), date(2025, 5, 26)}))

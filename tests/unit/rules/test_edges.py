@@ -8,9 +8,9 @@ import pytest
 
 from capa_sync.model.finding import Outcome, Severity, Verdict
 from capa_sync.rules import load_rules
-from capa_sync.rules.context import Terms
 from capa_sync.rules.derived import open_record
 from capa_sync.rules.evaluate import judge
+from capa_sync.rules.terms import Terms
 from tests.unit.rules.lives import LONDON, at, case_of, record_on
 
 HEAD = """

@@ -9,10 +9,10 @@ import pytest
 
 from capa_sync.model.finding import Outcome, Verdict
 from capa_sync.rules import RuleSet, load_rules
-from capa_sync.rules.context import Terms
 from capa_sync.rules.derived import open_record
 from capa_sync.rules.profiles import NUMBERS
 from capa_sync.rules.replay import replay
+from capa_sync.rules.terms import Terms
 from tests.unit.rules.lives import LONDON, case_of
 from tests.unit.rules.pack import RULES
 

@@ -11,9 +11,10 @@ from capa_sync.model.finding import Severity
 from capa_sync.model.record import Pause
 from capa_sync.model.settings import Days, JudgeOptions
 from capa_sync.rules.calendar import Calendar, calendar_for, held
-from capa_sync.rules.context import Context, Terms
+from capa_sync.rules.context import Context
 from capa_sync.rules.derived import open_record
 from capa_sync.rules.profiles import NUMBERS, PACK, PROFILES, deadline_length
+from capa_sync.rules.terms import Terms
 from tests.unit.rules.lives import at, case_of, context_on, record_on
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)

@@ -16,7 +16,6 @@ from capa_sync.rules import load_rules
 from capa_sync.rules.cases import CaseBook, run_cases
 from capa_sync.rules.condition_reader import ConditionReader
 from capa_sync.rules.conditions import Block
-from capa_sync.rules.context import Terms
 from capa_sync.rules.derived import open_record
 from capa_sync.rules.evaluate import judge
 from capa_sync.rules.mutations import mutants
@@ -24,6 +23,7 @@ from capa_sync.rules.phrases.table import vocabulary
 from capa_sync.rules.rule import Rule
 from capa_sync.rules.same_truth import Given, same_truth
 from capa_sync.rules.survivors import check_mutants, is_equal
+from capa_sync.rules.terms import Terms
 from capa_sync.rules.yaml_lines import Problems, read_yaml
 from tests.unit.rules.lives import LONDON, last_record, wild_case
 from tests.unit.rules.pack import PACK, each_rule

@@ -12,9 +12,9 @@ from capa_sync.model.finding import Verdict
 from capa_sync.model.record import CapaRecord
 from capa_sync.model.settings import JudgeOptions
 from capa_sync.rules import RuleSet, load_rules
-from capa_sync.rules.context import Terms
 from capa_sync.rules.derived import open_record
 from capa_sync.rules.evaluate import judge
+from capa_sync.rules.terms import Terms
 from tests.unit.rules.lives import LONDON, last_record, wild_case
 from tests.unit.rules.pack import RULES
 

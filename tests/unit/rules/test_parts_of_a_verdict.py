@@ -12,11 +12,12 @@ from capa_sync.model.record import CapaRecord
 from capa_sync.model.settings import JudgeOptions
 from capa_sync.rules import RuleSet, load_rules
 from capa_sync.rules.conditions import Block, Broken, Join, Line, broken_lines, lines_of, unknown_reasons, without
-from capa_sync.rules.context import Context, Terms
+from capa_sync.rules.context import Context
 from capa_sync.rules.derived import open_record
 from capa_sync.rules.evaluate import bare, clause_for, judge
 from capa_sync.rules.moments import Clocked, FirstTime, Moment, first_of
 from capa_sync.rules.rule import Rule
+from capa_sync.rules.terms import Terms
 from tests.unit.rules.lives import LONDON, at, case_of, context_on, record_on
 from tests.unit.rules.test_truth import line
 

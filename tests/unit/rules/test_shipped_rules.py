@@ -12,13 +12,13 @@ from capa_sync.model.finding import Mode, Outcome
 from capa_sync.model.settings import JudgeOptions
 from capa_sync.rules import RuleSet, load_rules, run_tests
 from capa_sync.rules.cases import CaseBook
-from capa_sync.rules.context import Terms
 from capa_sync.rules.derived import open_record
 from capa_sync.rules.mutations import negations, unguarded
 from capa_sync.rules.profiles import NUMBERS, STANDARDS
 from capa_sync.rules.replay import replay
 from capa_sync.rules.rule import Rule
 from capa_sync.rules.subjects import SUBJECTS
+from capa_sync.rules.terms import Terms
 from tests.unit.rules.lives import LONDON, at, case_of, last_record, tame_case
 from tests.unit.rules.pack import PACK, RULES, each_rule
 

@@ -10,11 +10,11 @@ import pytest
 from capa_sync.model.ticket import Origin
 from capa_sync.model.values import Value, ValueState
 from capa_sync.rules.conditions import Block, Join, Line
-from capa_sync.rules.context import Terms
 from capa_sync.rules.derived import open_record
 from capa_sync.rules.moments import DAWN, FirstTime, Moment, Truth, in_order
 from capa_sync.rules.phrases.table import vocabulary
 from capa_sync.rules.subjects import SUBJECTS
+from capa_sync.rules.terms import Terms
 from tests.unit.rules.lives import case_of, context_on, record_on, truth_of
 
 WORLD = """

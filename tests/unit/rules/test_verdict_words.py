@@ -13,10 +13,10 @@ from capa_sync.model.record import CapaRecord
 from capa_sync.model.ticket import Origin
 from capa_sync.model.values import Value, ValueState
 from capa_sync.rules import explain_lines, load_rules, run_tests
-from capa_sync.rules.context import Terms
 from capa_sync.rules.derived import open_record
 from capa_sync.rules.phrases.phrase import PhraseError
 from capa_sync.rules.placeholders import PLACEHOLDERS, RenderContext
+from capa_sync.rules.terms import Terms
 from capa_sync.rules.wording import read_sentence
 from capa_sync.rules.words import change_fact, clip
 from tests.unit.rules.lives import LONDON, at, case_of, record_on

@@ -22,7 +22,8 @@ from capa_sync.kinds import kind_named
 from capa_sync.model.write import Write, WriteKind, WriteState
 from capa_sync.writeback.backoff import FIRST, LONGEST, wait
 from capa_sync.writeback.deliver import DeliveryReport, deliver_due, look_up_due, pass_by
-from capa_sync.writeback.plan import Target, plan_ticket
+from capa_sync.writeback.plan import plan_ticket
+from capa_sync.writeback.ticket_plan import Target
 from tests.unit.writeback.harness import (
     ON,
     T0,

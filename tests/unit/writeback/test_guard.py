@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from capa_sync.errors import SafetyStop
 from capa_sync.model.halt import Halt, HaltKind
 from capa_sync.writeback.guard import ROLLING_DAY, Allowed, BrakePolicy, Cause, Counts, ReleaseLimit, Stopped, choose
-from capa_sync.writeback.plan import TicketPlan
+from capa_sync.writeback.ticket_plan import TicketPlan
 from tests.unit.writeback.harness import HOUR, ON, T0
 
 BRAKES = BrakePolicy("jira", ON)

@@ -27,8 +27,9 @@ from capa_sync.model.finding import Finding, Severity
 from capa_sync.model.write import WriteKind, WriteState
 from capa_sync.writeback.deliver import DeliveryReport, deliver_due, look_up_due
 from capa_sync.writeback.desired_state import DEADLINE_RULES
-from capa_sync.writeback.plan import Target, TicketPlan, plan_ticket
+from capa_sync.writeback.plan import plan_ticket
 from capa_sync.writeback.reported import REPLACED
+from capa_sync.writeback.ticket_plan import Target, TicketPlan
 from tests.unit.writeback.harness import DAY, HOUR, ON, T0, Book, Killed, Killer, ManualClock, Never, Tracker, judged
 
 RULES = ("action-overdue", "extent-assessed", "root-cause-before-action")

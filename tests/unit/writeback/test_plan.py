@@ -18,8 +18,9 @@ from capa_sync.model.ticket import Origin, Presence
 from capa_sync.model.values import EMPTY, Value, ValueState
 from capa_sync.model.write import Write, WriteKind, WriteState
 from capa_sync.writeback.baseline import is_before_baseline
-from capa_sync.writeback.plan import Target, TicketPlan, plan_ticket
+from capa_sync.writeback.plan import plan_ticket
 from capa_sync.writeback.reported import NOT_MISSED, REPLACED
+from capa_sync.writeback.ticket_plan import Target, TicketPlan
 from tests.unit.writeback.harness import DAY, HOUR, ON, T0, Book, finding
 
 NOTES = replace(ON, channels=kind_named("servicenow").channels)
