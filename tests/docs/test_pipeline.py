@@ -26,7 +26,7 @@ STEPS = {
 ABOVE_STAGES = [
     *sorted(DAEMON.glob("*.py")),
     *sorted((ROOT / "capa_sync" / "cli").glob("*.py")),
-    ROOT / "capa_sync" / "wiring.py",
+    *sorted((ROOT / "capa_sync" / "wiring").glob("*.py")),
 ]
 FROZEN = ["inputs.py", "joins.py", "mapped.py", "targets.py", "waiving.py", "pipeline.py", "workers/speculation.py"]
 

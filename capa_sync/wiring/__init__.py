@@ -1,0 +1,42 @@
+"""Builds sources, rules and mappings from the settings, and connects them to the ports of the runtime.
+
+The stages themselves read no settings.
+"""
+
+from __future__ import annotations
+
+from capa_sync.wiring.configuration import (
+    Configuration,
+    Setup,
+    assembled,
+    conceal_available,
+    configure,
+    configured,
+    judge_options,
+    set_up,
+)
+from capa_sync.wiring.runtimes import (
+    bind_as_last_known,
+    build_hints,
+    build_runtime,
+    build_runtime_for_reading,
+    build_unmapped_source,
+    write_options,
+)
+
+__all__ = [
+    "Configuration",
+    "Setup",
+    "assembled",
+    "bind_as_last_known",
+    "build_hints",
+    "build_runtime",
+    "build_runtime_for_reading",
+    "build_unmapped_source",
+    "conceal_available",
+    "configure",
+    "configured",
+    "judge_options",
+    "set_up",
+    "write_options",
+]

@@ -1,0 +1,171 @@
+"""Builds sources and writers from the settings, and connects them to the ports of the runtime."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from capa_sync.daemon.collector import calm_collector
+from capa_sync.daemon.runtime import Runtime, SourceContext
+from capa_sync.daemon.waiver_file import WaiverFile
+from capa_sync.errors import Problem, UserError
+from capa_sync.kinds import BuildRequest
+from capa_sync.mapping import bind, unknown_sources
+from capa_sync.model.clock import Clock
+from capa_sync.model.comment_texts import ENGLISH, CommentTexts
+from capa_sync.model.register_check import RegisterLimits
+from capa_sync.model.settings import ChildSpec, WriteOptions
+from capa_sync.ports import Source, TicketWriter
+from capa_sync.redaction import conceal
+from capa_sync.settings import Settings, SourceSettings
+from capa_sync.settings.secrets import secret_of
+from capa_sync.store import Register
+from capa_sync.wiring.configuration import Configuration, Setup
+
+if TYPE_CHECKING:  # a vendor's library is imported where a source of that kind is built
+    from capa_sync.hints import HintBox, HintReceiver
+
+T = TypeVar("T")
+
+
+def build_runtime(
+    configuration: Configuration, register: Register, clock: Clock, stop: threading.Event, *, write_mode: str = ""
+) -> Runtime:
+    """Build the runtime on an open register; `write_mode` overrides the mode of every source."""
+    calm_collector()
+    limits = RegisterLimits(**configuration.settings.register_checks.model_dump())
+    runtime = Runtime(register, configuration.rules, configuration.options, {}, clock, stop=stop, limits=limits)
+    if name := configuration.settings.waivers.file:
+        runtime.waiver_file = WaiverFile(configuration.folder / name, name)
+    runtime.contexts = {
+        name: _source_context(configuration, name, register, clock, stop, write_mode)
+        for name in configuration.settings.sources
+    }
+    return runtime
+
+
+def build_hints(configuration: Setup) -> tuple[HintReceiver, HintBox] | None:
+    """Build the listener for hints, bound to its address, and the box that it fills; None when it is off.
+
+    Raises SettingsError when the address cannot be used.
+    """
+    settings = configuration.settings
+    if not settings.hints.listen:
+        return None
+    from capa_sync.hints import HintBox, HintGuard, HintReceiver, HintSource
+
+    sources = {
+        name: HintSource(form, secret)
+        for name, secret in configuration.hint_secrets.items()
+        if (form := settings.sources[name].declared.hints) is not None
+    }
+    box = HintBox(sources)
+    return HintReceiver(HintGuard(sources, box), settings.hints.listen), box
+
+
+def build_runtime_for_reading(configuration: Configuration, register: Register, clock: Clock) -> Runtime:
+    """Build the runtime for verbs that ask no tracker; mappings are bound as in `bind_as_last_known`."""
+    runtime = build_runtime(configuration, register, clock, threading.Event(), write_mode="off")
+    bind_as_last_known(runtime)
+    return runtime
+
+
+def bind_as_last_known(runtime: Runtime) -> None:
+    """Bind each mapping to the last stored site facts of its tracker, for work without a tracker."""
+    for name, context in runtime.contexts.items():
+        facts = runtime.register.facts.load(name)
+        if facts is not None:
+            context.facts, context.bound = facts, bind(context.mapping, facts, runtime.register.facts.pins(name))
+
+
+def _source_context(
+    configuration: Configuration, name: str, register: Register, clock: Clock, stop: threading.Event, write_mode: str
+) -> SourceContext:
+    """Build the context of one source, with its two ports."""
+    source = configuration.settings.sources[name]
+    mapping, secret = configuration.mappings[name], configuration.secrets.get(name, "")
+    reader, writer = _ports(name, source, secret, mapping.child_specs(), register, clock, stop)
+    return SourceContext(
+        name=name,
+        kind=source.declared,
+        source=reader,
+        writer=writer,
+        mapping=mapping,
+        notes=tuple(unknown_sources(mapping, configuration.settings.sources)),
+        write=write_options(configuration.settings, name, write_mode, configuration.texts[name]),
+        poll_every=source.poll_every,
+        census_every=source.census_every,
+        full_sweep_every=source.full_sweep_every,
+        max_clock_skew=source.max_clock_skew,
+        site=source.url.rstrip("/").lower(),
+        url=source.url,
+        scope=f"table {source.table} and query “{source.query}”" if source.table else f"query “{source.query}”",
+    )
+
+
+def _ports(
+    name: str,
+    source: SourceSettings,
+    secret: str,
+    children: tuple[ChildSpec, ...],
+    register: Register,
+    clock: Clock,
+    stop: threading.Event,
+) -> tuple[Source, TicketWriter]:
+    """Build the two ports of one source."""
+    return source.declared.build(
+        BuildRequest(
+            name=name,
+            options=source.options(),
+            secret=secret,
+            children=children,
+            clock=clock,
+            stop=stop,
+            lookup=register.tickets,
+            holds=register.runs,
+        )
+    )
+
+
+def build_unmapped_source(
+    settings: Settings,
+    file: Path,
+    environ: Mapping[str, str],
+    name: str,
+    register: Register,
+    clock: Clock,
+    stop: threading.Event,
+) -> Source:
+    """Build the reader of one source without its mapping, which need not exist yet. Raises UserError."""
+    source = settings.sources[name]
+    secret = secret_of(file, name, source.auth, file.resolve().parent, environ)
+    conceal(secret, source.options().user)
+    if wrong := source.declared.check_query(source.query):
+        raise UserError([Problem(str(file), 0, f"sources.{name}: {wrong}")])
+    return _ports(name, source, secret, (), register, clock, stop)[0]
+
+
+def write_options(settings: Settings, name: str, mode: str = "", texts: CommentTexts = ENGLISH) -> WriteOptions:
+    """Return the write-back options of one source: its own settings, else those of [write_back]."""
+    source, common = settings.sources[name], settings.write_back
+    own = source.write_back
+
+    def chosen(of_source: T | None, of_all: T) -> T:
+        return of_all if of_source is None else of_source
+
+    return WriteOptions(
+        mode=mode or chosen(own.mode, common.mode),
+        settle=chosen(own.settle, common.settle),
+        max_new_comments_per_day=chosen(own.max_new_comments_per_day, common.max_new_comments_per_day),
+        max_changed_share=chosen(own.max_changed_share, common.max_changed_share),
+        public_url=settings.public_url,
+        timezone=settings.timezone,
+        isms_lead=settings.isms_lead,
+        channels=source.declared.channels,
+        text_field=own.text_field,
+        state_field=own.state_field,
+        work_notes=own.work_notes,
+        texts=texts,
+    )
