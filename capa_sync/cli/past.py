@@ -33,6 +33,14 @@ rules_of_option = click.option(
 
 
 @dataclass(frozen=True, slots=True)
+class PastOptions:
+    """The two options as written; None where one is not given."""
+
+    as_of: str | None
+    rules_of: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class PastView:
     """What the two options mean.
 

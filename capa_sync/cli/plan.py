@@ -25,6 +25,7 @@ from capa_sync.cli.context import (
     settled,
 )
 from capa_sync.cli.forecast import forecast_of, planned_tickets, planned_writes
+from capa_sync.cli.past import PastView, as_of_option, past_view, rules_of_option
 from capa_sync.cli.plan_view import outcome_lines, plan_lines, removal_words
 from capa_sync.cli.progress import progress_listener
 from capa_sync.cli.summary import print_trouble, summary_of
@@ -32,8 +33,11 @@ from capa_sync.cli.verbs import VerbCommand
 from capa_sync.cli.wording import cannot_tell_lines, older_wording_lines, quarantine_lines
 from capa_sync.daemon.cycle import run_round
 from capa_sync.daemon.log import configure_logs
+from capa_sync.daemon.past_work import look_from
+from capa_sync.daemon.previewing import judge_and_plan
 from capa_sync.daemon.runtime import Runtime
 from capa_sync.daemon.shutdown import stop_on_signals
+from capa_sync.model.clock import StoppedClock
 from capa_sync.model.write import Write
 from capa_sync.store import copy_register, open_register, register_exists
 from capa_sync.wiring import Configuration, build_runtime
@@ -45,6 +49,7 @@ from capa_sync.wiring import Configuration, build_runtime
         ("capa-sync plan", "ten tickets of each rule, then the summary"),
         ("capa-sync plan --rule action-overdue --limit 0 --texts", "all of one rule, each text whole"),
         ("capa-sync plan --json > plan.json", "every planned write with its text"),
+        ("capa-sync plan --as-of 2026-06-15", "what would have been written then"),
     ),
 )
 @config_option
@@ -58,17 +63,31 @@ from capa_sync.wiring import Configuration, build_runtime
     help="Tickets shown of each rule; 0: all.",
 )
 @click.option("--texts", is_flag=True, help="Show the whole text for each ticket.")
+@as_of_option
+@rules_of_option
 @json_option
 def plan(
-    config: Path, test_clock: str | None, only: str | None, rule: str | None, limit: int, texts: bool, as_json: bool
+    config: Path,
+    test_clock: str | None,
+    only: str | None,
+    rule: str | None,
+    limit: int,
+    texts: bool,
+    as_of: str | None,
+    rules_of: str | None,
+    as_json: bool,
 ) -> int:
     """Show what `sync` would write; nothing changes anywhere.
 
     It reads the trackers and works on a private copy of the register. What would be written is listed by rule
     and ticket, then come the sums and what the brakes would do. Exit 3 when a source could not be read.
+
+    With --as-of it shows what would have been written then, from the register alone: by the set that was live, with
+    the findings, writes, waivers and releases that there were.
     """
     configure_logs(quiet=True)
-    setup, clock = read_setup(config), clock_from(test_clock)
+    is_past = as_of is not None or rules_of is not None
+    setup, clock = read_setup(config, with_secrets=not is_past), clock_from(test_clock)
     names = chosen_sources(setup, only)
     stop = threading.Event()
     with tempfile.TemporaryDirectory(prefix="capa-sync-plan-") as folder:
@@ -78,10 +97,13 @@ def plan(
             copy_register(setup.register_path, copy)
         register = open_register(copy, clock_now=clock.now(), now=clock.now)
         try:
-            configuration = settled(setup, register, clock)
+            view = past_view(setup, register, as_of, rules_of)
+            configuration = settled(setup, register, clock) if view is None else view.judged_by.configuration
             check_rule(configuration, rule)
-            runtime = build_runtime(configuration, register, clock, stop, write_mode="plan")
-            result = _planned(runtime, configuration, names)
+            at = clock if view is None else StoppedClock(view.at)
+            runtime = build_runtime(configuration, register, at, stop, write_mode="plan")
+            work = partial(_planned, runtime) if view is None else partial(_planned_then, runtime, view)
+            result = work(configuration, names)
         finally:
             register.close()
     if asked.is_set():
@@ -94,12 +116,32 @@ def plan(
     return 3 if any(source["problem"] for source in result["sources"]) else 0
 
 
+def _planned_then(runtime: Runtime, view: PastView, configuration: Configuration, names: list[str]) -> dict[str, Any]:
+    """Set the copy back, judge and plan on it, and return the summary with the writes that were planned then."""
+    runtime.register.rewind(view.at)
+    unknown = look_from(runtime, view.at)
+    judge_and_plan(runtime, view.at)
+    summary = summary_of(runtime, [])
+    why = f"nothing is known of {view.words}"
+    summary["sources"] = [
+        {"source": name, "as_of": view.at, "problem": why if name in unknown else "", "safety_stop": "", "halt": ""}
+        for name in names
+    ]
+    summary["as_of"], summary["set"] = view.words, view.judged_by.note
+    return _with_plans(runtime, configuration, names, summary)
+
+
 def _planned(runtime: Runtime, configuration: Configuration, names: list[str]) -> dict[str, Any]:
     """Run the cycles on the copy without delivery, and return the summary with the planned writes."""
     with progress_listener() as listener:
         runtime.progress = listener
         results = run_round(runtime, [runtime.contexts[name] for name in names], deliver=False)
-    summary = summary_of(runtime, results)
+    return _with_plans(runtime, configuration, names, summary_of(runtime, results))
+
+
+def _with_plans(
+    runtime: Runtime, configuration: Configuration, names: list[str], summary: dict[str, Any]
+) -> dict[str, Any]:
     writes = planned_writes(runtime, names)
     tickets = planned_tickets(runtime, writes)
     for source in summary["sources"]:
@@ -147,6 +189,8 @@ def _for_programs(result: Mapping[str, Any], rule: str | None) -> dict[str, Any]
 def _print(result: Mapping[str, Any], *, rule: str | None, limit: int, texts: bool) -> None:
     """Print the plan for a person: tickets by rule, quarantined tickets, sums with the brakes, unknown verdicts."""
     print_trouble(result)
+    if "as_of" in result:
+        say(f"as of {result['as_of']}, {result['set']}")
     for line in (
         *plan_lines(result, rule=rule, limit=limit, texts=texts),
         *quarantine_lines(result["quarantined"]),

@@ -25,16 +25,19 @@ from capa_sync.cli.context import (
     say,
 )
 from capa_sync.cli.forecast import forecast_of, planned_tickets, planned_writes
+from capa_sync.cli.past import PastOptions, PastView, as_of_option, past_view, rules_of_option
 from capa_sync.cli.preview_view import preview_lines
 from capa_sync.cli.verbs import VerbCommand
 from capa_sync.cli.worker import workers_for
 from capa_sync.daemon.log import configure_logs
+from capa_sync.daemon.past_work import look_from
 from capa_sync.daemon.previewing import judge_and_plan
 from capa_sync.daemon.shutdown import stop_on_signals
-from capa_sync.live.changing import SetChange, activate, change_to_files, change_to_rules
+from capa_sync.live.changing import SetChange, activate, change_to_files, change_to_rules, change_to_set
 from capa_sync.live.files import with_verdict_settings
+from capa_sync.live.past import set_at
 from capa_sync.live.settle import settle
-from capa_sync.model.clock import Clock
+from capa_sync.model.clock import Clock, StoppedClock
 from capa_sync.model.verdict_set import How
 from capa_sync.settings import load_settings
 from capa_sync.store import Register, StandingChange, copy_register, open_register
@@ -63,10 +66,19 @@ _limit = click.option(
 @click.argument("path", type=click.Path(path_type=Path, exists=True), required=False)
 @_rule
 @_limit
+@as_of_option
+@rules_of_option
 @config_option
 @json_option
 def preview(
-    path: Path | None, rule: str | None, limit: int, config: Path, test_clock: str | None, as_json: bool
+    path: Path | None,
+    rule: str | None,
+    limit: int,
+    as_of: str | None,
+    rules_of: str | None,
+    config: Path,
+    test_clock: str | None,
+    as_json: bool,
 ) -> int:
     """Show what the changed set would do; nothing changes anywhere.
 
@@ -81,7 +93,8 @@ def preview(
             setup = with_verdict_settings(setup, load_settings(other, os.environ), other)
         return change_to_files(setup, register, rules_alone=False)
 
-    return _preview(config, test_clock, changing, rule=rule, limit=limit, as_json=as_json)
+    options = PastOptions(as_of, rules_of)
+    return _preview(config, test_clock, changing, options, rule=rule, limit=limit, as_json=as_json)
 
 
 @click.command(
@@ -95,10 +108,19 @@ def preview(
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path, exists=True))
 @_rule
 @_limit
+@as_of_option
+@rules_of_option
 @config_option
 @json_option
 def preview_rules(
-    paths: tuple[Path, ...], rule: str | None, limit: int, config: Path, test_clock: str | None, as_json: bool
+    paths: tuple[Path, ...],
+    rule: str | None,
+    limit: int,
+    as_of: str | None,
+    rules_of: str | None,
+    config: Path,
+    test_clock: str | None,
+    as_json: bool,
 ) -> int:
     """Show what changed rules would do; nothing changes anywhere.
 
@@ -109,11 +131,19 @@ def preview_rules(
     def changing(setup: Setup, register: Register) -> SetChange:
         return change_to_rules(setup, register, paths)
 
-    return _preview(config, test_clock, changing, rule=rule, limit=limit, as_json=as_json)
+    options = PastOptions(as_of, rules_of)
+    return _preview(config, test_clock, changing, options, rule=rule, limit=limit, as_json=as_json)
 
 
 def _preview(
-    config: Path, test_clock: str | None, changing: Any, *, rule: str | None, limit: int, as_json: bool
+    config: Path,
+    test_clock: str | None,
+    changing: Any,
+    options: PastOptions,
+    *,
+    rule: str | None,
+    limit: int,
+    as_json: bool,
 ) -> int:
     configure_logs(quiet=True)
     setup, clock = read_setup(config, with_secrets=False), clock_from(test_clock)
@@ -125,7 +155,7 @@ def _preview(
         register = open_register(copy, clock_now=clock.now(), now=clock.now)
         try:
             with ThreadPoolExecutor(1, initializer=partial(os.nice, POLITE)) as thread:  # a thread's own priority
-                work = partial(_previewed, setup, register, clock, stop, changing, rule)
+                work = partial(_previewed, setup, register, clock, stop, changing, rule, options)
                 result = thread.submit(work).result()
         finally:
             register.close()
@@ -141,12 +171,30 @@ def _preview(
 
 
 def _previewed(
-    setup: Setup, register: Register, clock: Clock, stop: threading.Event, changing: Any, rule: str | None
+    setup: Setup,
+    register: Register,
+    clock: Clock,
+    stop: threading.Event,
+    changing: Any,
+    rule: str | None,
+    options: PastOptions,
 ) -> dict[str, Any]:
-    """Judge by the live set what is due, then everything by the changed one; return what differs."""
+    """Judge by the live set what is due, then everything by the changed one; return what differs.
+
+    As of a past instant, both sets judge the mirror of then, and the live set is the one that was live then.
+    """
     by = getpass.getuser()
-    live = settle(setup, register, clock.now(), by, stores=True, is_lenient=True, keeps_live=True)
-    change: SetChange = changing(setup, register)
+    view = past_view(setup, register, options.as_of, options.rules_of)
+    if view is None:
+        live = settle(setup, register, clock.now(), by, stores=True, is_lenient=True, keeps_live=True).configuration
+    else:
+        clock = StoppedClock(view.at)
+        live = set_at(setup, register, view.at).configuration
+        register.rewind(view.at)
+    if view is not None and options.rules_of:
+        change = change_to_set(register, view.judged_by.verdict_set, view.judged_by.configuration)
+    else:
+        change = changing(setup, register)
     if not change.differences:
         return {
             "set": change.wanted.hash,
@@ -157,10 +205,10 @@ def _previewed(
             "sources": [],
         }
     check_rule(change.configuration, rule)
-    before = _judged(live.configuration, register, clock, stop)
+    before = _judged(live, register, clock, stop, view)
     register.standings.keep()
     activate(register, change.wanted, change.configuration, clock.now(), by, How.ACTIVATE)
-    after = _judged(change.configuration, register, clock, stop)
+    after = _judged(change.configuration, register, clock, stop, view)
     applied = register.standings.applied()
     return {
         "set": change.wanted.hash,
@@ -177,12 +225,15 @@ def _previewed(
 
 
 def _judged(
-    configuration: Configuration, register: Register, clock: Clock, stop: threading.Event
+    configuration: Configuration, register: Register, clock: Clock, stop: threading.Event, view: PastView | None
 ) -> dict[str, dict[str, Any]]:
     """Judge and plan by a set; return source -> what would be written on it, and what its brakes would do."""
     runtime = build_runtime(configuration, register, clock, stop, write_mode="plan")
-    runtime.workers = workers_for(configuration.file, register.path)
-    bind_as_last_known(runtime)
+    if view is None:
+        runtime.workers = workers_for(configuration.file, register.path)
+        bind_as_last_known(runtime)
+    else:
+        look_from(runtime, view.at)
     judge_and_plan(runtime, clock.now())
     names = [name for name, context in runtime.contexts.items() if context.bound is not None]
     tickets = planned_tickets(runtime, planned_writes(runtime, names))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from capa_sync.daemon.joins import Joins
 from capa_sync.kinds import SourceKind
@@ -14,6 +15,9 @@ from capa_sync.model.ticket import SiteFacts
 from capa_sync.ports import Parser
 from capa_sync.rules import RuleSet
 from capa_sync.store import Register
+
+if TYPE_CHECKING:
+    from capa_sync.daemon.past import PastMirror
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,7 @@ class PipelineInputs:
         register: where tickets, findings and writes are read. rules, options: the rule set, and the settings that
             rules read. source: the source of the tickets. sources: all sources, in the order of the settings.
         joins: which tickets of these sources are the same nonconformity. now: the instant of evaluation.
+        past: the mirror as it was at that instant; None: as it is.
     """
 
     register: Register
@@ -47,6 +52,7 @@ class PipelineInputs:
     sources: Mapping[str, SourceInputs]
     joins: Joins
     now: datetime
+    past: PastMirror | None = None
 
     def of(self, source: str) -> PipelineInputs:
         """Return the same inputs for tickets of another source."""

@@ -33,8 +33,11 @@ def pass_to_primaries(runtime: Runtime, context: SourceContext, now: datetime) -
 
     Runs before any source of a round is judged, so that one round is enough for a joined record.
     """
-    _notice_new_rules(runtime, context, now)
     queue = runtime.register.queue
+    if runtime.past is not None:
+        queue.want_all_judged(context.name, now)
+        return
+    _notice_new_rules(runtime, context, now)
     if not queue.has_due_judging(context.name, now):
         return
     if runtime.joins.is_learnt_before_judging(context.name):

@@ -125,6 +125,11 @@ class PastMirror:
         """Return since when the ticket had its presence, as far as is known."""
         return self._tickets.presence_since(source, ticket_id)
 
+    def read_at(self, source: str, ticket_id: str) -> datetime | None:
+        """Return when the ticket's version was read, None when it is not mirrored."""
+        version = self.version(source, ticket_id)
+        return version.read_at if version is not None else None
+
     def unread(self, source: str) -> Mapping[str, str]:
         """Return id -> reason of the tickets whose answers since their newest version cannot be parsed."""
         if source not in self._unread:

@@ -15,6 +15,7 @@ from datetime import datetime
 from capa_sync.daemon.inputs import PipelineInputs
 from capa_sync.daemon.mapped import map_alone, map_mirrored
 from capa_sync.daemon.outcome import Evaluated, LeftToPrimary, NotMirrored, Outcome, Quarantined
+from capa_sync.daemon.past import map_past
 from capa_sync.daemon.plan_cache import PickledPlan
 from capa_sync.daemon.targets import target_of, target_of_action, target_of_withdrawal
 from capa_sync.daemon.waiver_comments import NOTHING_NEW, AskedOnTicket, asked_on, shown_answers
@@ -44,7 +45,7 @@ class Pipeline:
     def __init__(self, inputs: PipelineInputs, ids: Sequence[str]) -> None:
         self._inputs, self._ids = inputs, ids
         self._register, self._source, self._now = inputs.register, inputs.source, inputs.now
-        self._mirror: Mirror = self._register.batch(self._source.name, ids, self._source.parser)
+        self._mirror: Mirror = inputs.past or self._register.batch(self._source.name, ids, self._source.parser)
         self._as_of = self._register.runs.as_of(self._source.name)
         self._findings = self._register.findings.latest_of(self._source.name, ids)
         self._waivers = self._register.waivers.standing(self._source.name, ids)
@@ -107,15 +108,21 @@ class Pipeline:
 
     def _map(self, ticket_id: str) -> CapaRecord | Outcome:
         """Map a ticket; return its record, or the outcome when it is not to be judged."""
-        record = map_mirrored(self._inputs, ticket_id, self._mirror, self._as_of, learn=True)
+        record = self._mapped(ticket_id, learn=True)
         if not isinstance(record, CapaRecord):
             if self._is_gone_unjudged(ticket_id):
                 return NotMirrored(ticket_id)
             return Quarantined(ticket_id, _reasons(record))
         own = (self._source.name, ticket_id)
-        if self._inputs.joins.primary(*own) != own:
+        carrying = (record.source, record.ticket_id) if self._inputs.past else self._inputs.joins.primary(*own)
+        if carrying != own:
             return LeftToPrimary(ticket_id)
         return NotMirrored(ticket_id) if record.presence in UNSEEN else record
+
+    def _mapped(self, ticket_id: str, *, learn: bool = False) -> CapaRecord | Unmapped | None:
+        if self._inputs.past is not None:
+            return map_past(self._inputs, ticket_id, self._inputs.past)
+        return map_mirrored(self._inputs, ticket_id, self._mirror, self._as_of, learn=learn)
 
     def _is_gone_unjudged(self, ticket_id: str) -> bool:
         """Tell whether a ticket is no longer in scope, and was never judged: nobody has to make it judgeable."""
@@ -192,7 +199,7 @@ class Pipeline:
             return plan_ticket(target, [], writes, now=self._now, options=self._source.write)
         if reason := self._quarantined.get(ticket_id):
             return _plan_unknown(self._writes.get(ticket_id, []), reason)
-        record = map_mirrored(self._inputs, ticket_id, self._mirror, self._as_of)
+        record = self._mapped(ticket_id)
         if not isinstance(record, CapaRecord):
             return _plan_unknown(self._writes.get(ticket_id, []), "the ticket cannot be mapped")
         return self._plan(record, self._findings.get(ticket_id, []), outcomes)
@@ -253,7 +260,7 @@ def explain(inputs: PipelineInputs, ticket_id: str) -> tuple[CapaRecord, list[Ve
 
 
 def evaluate_alone(inputs: PipelineInputs, record: CapaRecord, *, explain: bool = False) -> list[Verdict]:
-    """Evaluate a record that nothing is stored of, at the instant of the inputs."""
+    """Evaluate a record of which nothing is stored, at the instant of the inputs."""
     return inputs.rules.evaluate(record, inputs.options, inputs.now, explain=explain)
 
 
@@ -290,7 +297,8 @@ def _judged_at(inputs: PipelineInputs, record: CapaRecord) -> datetime:
     """
     if record.presence is Presence.PRESENT:
         return inputs.now
-    since = inputs.register.tickets.presence_since(record.source, record.ticket_id)
+    tickets = inputs.past or inputs.register.tickets
+    since = tickets.presence_since(record.source, record.ticket_id)
     return min(since, inputs.now) if since is not None else inputs.now
 
 

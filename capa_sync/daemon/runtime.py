@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from capa_sync.daemon.inputs import PipelineInputs, SourceInputs
 from capa_sync.daemon.joins import Joins
@@ -24,6 +24,9 @@ from capa_sync.model.ticket import SiteFacts
 from capa_sync.ports import Source, TicketWriter
 from capa_sync.rules import RuleSet
 from capa_sync.store import Register
+
+if TYPE_CHECKING:
+    from capa_sync.daemon.past import PastMirror
 
 Progress = Callable[[str, str, int, int | None], None]
 """Called with the progress of a cycle: source, step, tickets done, total tickets (None: unknown)."""
@@ -152,6 +155,7 @@ class Runtime:
         workers: the worker pool that evaluates due tickets when there are many.
         waiver_file: the reviewed file of waivers, or none.
         limits: those of the checks over the whole register.
+        past: the mirror as it was, for work on a copy that was set back; None: as it is.
     """
 
     register: Register
@@ -165,6 +169,7 @@ class Runtime:
     workers: EvaluationPool = field(default_factory=NoPool)
     waiver_file: WaiverFile = field(default_factory=WaiverFile)
     limits: RegisterLimits = field(default_factory=RegisterLimits)
+    past: PastMirror | None = None
 
     @property
     def joins(self) -> Joins:
@@ -175,5 +180,5 @@ class Runtime:
         """Return the inputs of the pipeline for tickets of a source, as they are now."""
         sources = {name: other.inputs() for name, other in self.contexts.items()}
         return PipelineInputs(
-            self.register, self.rules, self.options, sources[context.name], sources, self.joins, now
+            self.register, self.rules, self.options, sources[context.name], sources, self.joins, now, self.past
         )

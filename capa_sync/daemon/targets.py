@@ -18,7 +18,7 @@ def target_of(inputs: PipelineInputs, record: CapaRecord, mirror: Mirror, *, was
     `was_meant` is True when a write was ever planned for the ticket; otherwise no comment is stored and none deleted.
     """
     source, ticket_id = inputs.source, record.ticket_id
-    tickets, outbox = inputs.register.tickets, inputs.register.outbox
+    tickets, outbox = inputs.past or inputs.register.tickets, inputs.register.outbox
     ticket = mirror.ticket(source.name, ticket_id, source.parser)
     comment = outbox.remote_comment(source.name, ticket_id) if was_meant else ""
     primary = inputs.joins.primary(source.name, ticket_id)

@@ -94,6 +94,12 @@ def change_to_rules(setup: Setup, register: Register, paths: Sequence[Path]) -> 
     return SetChange(wanted, configuration, found, How.ACTIVATE, rules_alone=True, revision=_revision(configuration))
 
 
+def change_to_set(register: Register, wanted: VerdictSet, configuration: Configuration) -> SetChange:
+    """Return the change to a set that is loaded already."""
+    found = tuple(differences(_live_set(register), wanted))
+    return SetChange(wanted, configuration, found, How.ACTIVATE, rules_alone=False)
+
+
 def rules_of_paths(setup: Setup, stored: VerdictSet, paths: Sequence[Path]) -> VerdictSet:
     """Return a set with other rules: files change or join its rules, folders replace them.
 

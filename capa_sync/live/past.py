@@ -29,11 +29,11 @@ class PastSet:
     """A verdict set to judge the past by.
 
     Attributes:
-        configuration: loaded from it. hash: of the set. note: which set it is, in words.
+        verdict_set: its texts. configuration: loaded from them. note: which set it is, in words.
     """
 
+    verdict_set: VerdictSet
     configuration: Configuration
-    hash: str
     note: str
 
 
@@ -73,7 +73,7 @@ def set_of_path(setup: Setup, register: Register, path: Path, at: datetime) -> P
         done, _ = _activation_at(register, at)
         wanted = rules_of_paths(setup, register.verdict_sets.load(done.set_hash), [path])
         configuration = configuration_of(_for_the_past(setup), wanted)
-    return PastSet(configuration, wanted.hash, f"judged by {path} (set {wanted.hash[:_SHORT]})")
+    return PastSet(wanted, configuration, f"judged by {path} (set {wanted.hash[:_SHORT]})")
 
 
 def is_hash(text: str) -> bool:
@@ -98,7 +98,7 @@ def _stored(setup: Setup, register: Register, done: Activation, *, is_oldest: bo
     note = f"judged by {name}, live since {since}"
     if is_oldest:
         note = f"no set was live then: judged by the oldest stored one, {name}, live since {since}"
-    return PastSet(configuration, done.set_hash, note)
+    return PastSet(stored, configuration, note)
 
 
 def _with_later_sources(register: Register, done: Activation) -> VerdictSet:

@@ -35,6 +35,17 @@ class ShiftedClock:
         return self._real.now() + self._shift
 
 
+class StoppedClock:
+    """Always returns the same instant, for work as of the past."""
+
+    def __init__(self, at: datetime) -> None:
+        self._at = at
+
+    def now(self) -> datetime:
+        """Return the instant."""
+        return self._at
+
+
 class FileClock:
     """The hidden test clock, read from a file at every call: a test can change the time of a running daemon.
 

@@ -36,6 +36,7 @@ from capa_sync.store.records import Records
 from capa_sync.store.register_checks import RegisterChecks
 from capa_sync.store.reports import Reports
 from capa_sync.store.requests import Requests
+from capa_sync.store.rewind import rewind
 from capa_sync.store.roles import Roles
 from capa_sync.store.runs import Runs
 from capa_sync.store.snapshot import RegisterSnapshot
@@ -98,6 +99,10 @@ class Register:
     def stored_reads(self) -> StoredReads:
         """Return the stored versions of tickets, for looking at several instants."""
         return StoredReads(self._db)
+
+    def rewind(self, at: datetime) -> None:
+        """Set this register, which is a private copy, back to a past instant (see `rewind`)."""
+        rewind(self._db, at)
 
     def digests(self, source: str, ticket_ids: Sequence[str]) -> dict[str, bytes]:
         """Return a digest per mirrored ticket of the content that its record depends on."""

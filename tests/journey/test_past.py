@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -11,12 +12,20 @@ import pytest
 from click.testing import CliRunner, Result
 
 from capa_sync.cli.app import cli
+from capa_sync.daemon.past_work import look_from
+from capa_sync.daemon.previewing import judge_and_plan
+from capa_sync.live.settle import settle
+from capa_sync.model.clock import StoppedClock
 from capa_sync.sandbox.jira import JiraTracker
 from capa_sync.sandbox.stories.jira_site import CHANGES
 from capa_sync.sandbox.stories.people import PEOPLE
 from capa_sync.sandbox.stories.script import AddAction, ChangeStage, Create, Fill, Say
+from capa_sync.settings import load_settings
+from capa_sync.starter import starter_path
+from capa_sync.store import copy_register, open_register
+from capa_sync.wiring import build_runtime, configure
 from tests.journey.harness import SECRETS, Harness, local, open_harness
-from tests.journey.watched import Said, Watched, said_at, said_by_cycle, watch_stories
+from tests.journey.watched import Said, Watched, episodes, said_at, said_by_cycle, watch_stories
 
 CYCLES = 5
 
@@ -157,3 +166,59 @@ def test_a_rule_has_its_past_on_the_first_day(tmp_path: Path) -> None:
     assert "2025-06  ██████████··········   50% of 2 records" in shown.output
     assert "jira: before 2025-07-10, when it was first read, from the change history alone" in shown.output
     assert len([line for line in shown.output.splitlines() if line[:4] in {"2023", "2024", "2025"}]) == 24
+
+
+def test_a_copy_that_is_set_back_has_the_findings_of_then(watched: Watched, tmp_path: Path) -> None:
+    """After judging the mirror of then, every episode is as it was recorded, with state, severity and message."""
+    at = sorted(watched.recorded)[-3]
+    copy_register(watched.runtime.register.path, tmp_path / "register.db")
+    with open_register(tmp_path / "register.db", clock_now=at) as register:
+        file = watched.runtime.register.path.with_name("capa-sync.toml")
+        configuration = configure(load_settings(file, SECRETS), file, SECRETS)
+        runtime = build_runtime(configuration, register, StoppedClock(at), threading.Event(), write_mode="plan")
+        register.rewind(at)
+        assert look_from(runtime, at) == []
+        judge_and_plan(runtime, at)
+        assert episodes(register) == watched.episodes[at]
+    assert len(watched.episodes[at]) > 20
+
+
+def planned(folder: Path, at: str) -> list[tuple[str, str]]:
+    """Return what `plan` says of each ticket as of a London time."""
+    done = run(folder, "plan", "--json", "--as-of", local(at).isoformat())
+    assert done.exit_code == 0, done.output
+    return [(row["does"], " ".join(sorted(row["rules"]))) for row in json.loads(done.stdout)["tickets"]]
+
+
+def test_plan_and_preview_show_what_would_have_been_written_then(tmp_path: Path) -> None:
+    """Between two cycles the writes of the second one, after it none; another set is compared with that of then."""
+    with open_harness("jira", tmp_path, "2025-05-05 09:00") as harness:
+        configuration = configure(
+            load_settings(tmp_path / "capa-sync.toml", SECRETS), tmp_path / "capa-sync.toml", SECRETS
+        )
+        settle(configuration, harness.runtime.register, harness.clock.now(), "a test", stores=True)
+        harness.play("2025-05-05 09:00", Create({"title": "Access review missed", "owner": "anna.lee"}))
+        harness.cycle("2025-05-05 12:00")
+        harness.play("2025-05-07 10:00", AddAction("Name a deputy", None))
+        harness.cycle("2025-05-07 12:00")
+        harness.play("2025-05-12 10:00", Fill({"root_cause": "No deputy named in AC-03"}))
+        harness.cycle("2025-05-12 12:00")
+        sent = harness.runtime.register.outbox.writes("jira", harness.ticket())
+        found = {at: planned(tmp_path, at) for at in ("2025-05-07 11:00", "2025-05-07 12:30", "2025-05-12 11:00")}
+        rule = tmp_path / "root-cause-before-action.yaml"
+        shipped = starter_path("rules") / rule.name
+        rule.write_text(shipped.read_text("utf-8").replace("severity: high", "severity: low"), "utf-8")
+        seen = run(tmp_path, "rules", "preview", str(rule), "--json", "--as-of", "2025-05-07")
+    order, others = "root-cause-before-action", "source-classified what-when-where"
+    assert [set(write.points) for write in sent if write.text is not None][:2] == [{order}, {order, *others.split()}]
+    assert found == {
+        "2025-05-07 11:00": [("new comment", order)],
+        "2025-05-07 12:30": [],
+        "2025-05-12 11:00": [("edit", f"{order} {others}")],
+    }
+    changed = json.loads(seen.stdout)
+    assert changed["changes"] == [f"{rule}: changed"]
+    [ticket] = changed["tickets"]
+    assert (ticket["what"], ticket["severity_before"], ticket["severity"]) == ("changed", "high", "low")
+    [source] = changed["sources"]
+    assert (source["would"]["edit"], source["would_now"]["edit"]) == (1, 0)

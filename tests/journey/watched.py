@@ -21,6 +21,7 @@ from capa_sync.sandbox.stories.jira_player import JiraPlayer
 from capa_sync.sandbox.stories.scenario import Player, all_stories
 from capa_sync.sandbox.stories.servicenow_player import ServiceNowPlayer
 from capa_sync.sandbox.stories.working_days import WorkingDays
+from capa_sync.store import Register
 from tests.journey.harness import SOURCES, stories_runtime
 
 START = datetime(2026, 3, 31, 7, tzinfo=UTC)
@@ -33,12 +34,13 @@ class Watched:
     """The register that watched, one that read everything afterwards, and what the first one said when.
 
     Attributes:
-        recorded: the instant of each cycle -> every verdict that the register then held.
+        recorded: the instant of each cycle -> every verdict that the register then held. episodes: the findings.
     """
 
     runtime: Runtime
     late: Runtime
     recorded: dict[datetime, Said]
+    episodes: dict[datetime, list[tuple[object, ...]]]
 
 
 @contextmanager
@@ -62,6 +64,7 @@ def watch_stories(folder: Path, cycles: int) -> Iterator[Watched]:
         runtime = stories_runtime(folder / "watching", urls, clock)
         stack.callback(runtime.register.close)
         recorded: dict[datetime, Said] = {}
+        found: dict[datetime, list[tuple[object, ...]]] = {}
         every = len(scenes) // cycles
         for number, (player, scene) in enumerate(scenes, 1):
             clock.set(days.at(scene.ago, scene.minute))
@@ -69,12 +72,13 @@ def watch_stories(folder: Path, cycles: int) -> Iterator[Watched]:
             if number % every == 0:
                 clock.advance(timedelta(minutes=1))
                 recorded[clock.now()] = said_by_cycle(runtime)
+                found[clock.now()] = episodes(runtime.register)
         clock.set(START)
         recorded[START] = said_by_cycle(runtime)
         late = stories_runtime(folder / "late", urls, clock)
         stack.callback(late.register.close)
         said_by_cycle(late)
-        yield Watched(runtime, late, recorded)
+        yield Watched(runtime, late, recorded, found)
 
 
 def said_by_cycle(runtime: Runtime) -> Said:
@@ -88,6 +92,12 @@ def said_by_cycle(runtime: Runtime) -> Said:
         source, ticket_id, rule, outcome, severity, *_, reason, _due = row
         found[source, ticket_id, rule] = (outcome, severity, reason)
     return found
+
+
+def episodes(register: Register) -> list[tuple[object, ...]]:
+    """Return the latest episode of each finding."""
+    names = ("source", "ticket_id", "rule", "state", "severity", "message", "opened_at", "cleared_at", "hidden_by")
+    return sorted((tuple(row[name] for name in names) for row in register.view("v_findings")), key=repr)
 
 
 def said_at(runtime: Runtime, at: datetime) -> Said:
