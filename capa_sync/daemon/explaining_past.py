@@ -8,7 +8,8 @@ from datetime import datetime
 
 from capa_sync.daemon.explaining import Explanation, gap_notes, shown_instant, title_of, unknown_ticket
 from capa_sync.daemon.inputs import PipelineInputs
-from capa_sync.daemon.past import PastMirror, map_past
+from capa_sync.daemon.past import map_past
+from capa_sync.daemon.past_mirror import PastMirror
 from capa_sync.daemon.pipeline import evaluate_alone
 from capa_sync.daemon.runtime import Runtime, SourceContext
 from capa_sync.mapping import bind

@@ -5,33 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
 from capa_sync.daemon.joins import Joins
-from capa_sync.kinds import SourceKind
-from capa_sync.mapping import BoundMapping, MappingFile
+from capa_sync.daemon.past_mirror import PastMirror
+from capa_sync.daemon.source_inputs import SourceInputs
 from capa_sync.model.settings import JudgeOptions, WriteOptions
-from capa_sync.model.ticket import SiteFacts
-from capa_sync.ports import Parser
 from capa_sync.rules import RuleSet
 from capa_sync.store import Register
-
-if TYPE_CHECKING:
-    from capa_sync.daemon.past import PastMirror
-
-
-@dataclass(frozen=True, slots=True)
-class SourceInputs:
-    """What the pipeline reads of one source; attributes as in `SourceContext`, and the parser of its port."""
-
-    name: str
-    kind: SourceKind
-    parser: Parser
-    mapping: MappingFile
-    bound: BoundMapping | None
-    facts: SiteFacts | None
-    write: WriteOptions
-    clock_skew: timedelta
 
 
 @dataclass(frozen=True, slots=True)

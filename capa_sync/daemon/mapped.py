@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
-from capa_sync.daemon.inputs import PipelineInputs, SourceInputs
+from capa_sync.daemon.inputs import PipelineInputs
+from capa_sync.daemon.source_inputs import SourceInputs
 from capa_sync.mapping import join, map_ticket
 from capa_sync.model.record import CapaRecord, Unmapped
 from capa_sync.model.ticket import ChildRef, Presence, SourceTicket

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from capa_sync.daemon.explaining_past import bind_as_known_at
-from capa_sync.daemon.past import PastMirror
+from capa_sync.daemon.past_mirror import PastMirror
 from capa_sync.daemon.runtime import Runtime
 
 

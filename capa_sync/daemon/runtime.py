@@ -6,12 +6,14 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
-from capa_sync.daemon.inputs import PipelineInputs, SourceInputs
+from capa_sync.daemon.inputs import PipelineInputs
 from capa_sync.daemon.joins import Joins
 from capa_sync.daemon.outcome import Outcome
+from capa_sync.daemon.past_mirror import PastMirror
 from capa_sync.daemon.plan_cache import PlanCache
+from capa_sync.daemon.source_inputs import SourceInputs
 from capa_sync.daemon.waiver_file import WaiverFile
 from capa_sync.daemon.withheld_plans import WithheldPlans
 from capa_sync.errors import Problem
@@ -24,9 +26,6 @@ from capa_sync.model.ticket import SiteFacts
 from capa_sync.ports import Source, TicketWriter
 from capa_sync.rules import RuleSet
 from capa_sync.store import Register
-
-if TYPE_CHECKING:
-    from capa_sync.daemon.past import PastMirror
 
 Progress = Callable[[str, str, int, int | None], None]
 """Called with the progress of a cycle: source, step, tickets done, total tickets (None: unknown)."""

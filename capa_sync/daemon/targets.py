@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from capa_sync.daemon.inputs import PipelineInputs, SourceInputs
+from capa_sync.daemon.inputs import PipelineInputs
 from capa_sync.daemon.roles import records_with
+from capa_sync.daemon.source_inputs import SourceInputs
 from capa_sync.mapping import last_human_at
 from capa_sync.model.record import CapaRecord
 from capa_sync.model.ticket import SourceTicket

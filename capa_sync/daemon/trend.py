@@ -9,7 +9,8 @@ from datetime import datetime
 
 from capa_sync.daemon.explaining_past import bind_as_known_at, judge_past
 from capa_sync.daemon.inputs import PipelineInputs
-from capa_sync.daemon.past import PastMirror, map_past
+from capa_sync.daemon.past import map_past
+from capa_sync.daemon.past_mirror import PastMirror
 from capa_sync.daemon.runtime import Runtime
 from capa_sync.model.finding import Outcome
 from capa_sync.model.record import SIDE_STAGES, CapaRecord, Stage, Unmapped

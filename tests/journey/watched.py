@@ -10,7 +10,8 @@ from pathlib import Path
 
 from capa_sync.daemon.cycle import run_round
 from capa_sync.daemon.explaining_past import bind_as_known_at, judge_past
-from capa_sync.daemon.past import PastMirror, map_past
+from capa_sync.daemon.past import map_past
+from capa_sync.daemon.past_mirror import PastMirror
 from capa_sync.daemon.runtime import Runtime
 from capa_sync.model.record import CapaRecord
 from capa_sync.sandbox.clock import SandboxClock
