@@ -10,7 +10,8 @@ from capa_sync.errors import Problem, RuleFileError, UserError
 from capa_sync.model.near import near_or_all
 from capa_sync.model.settings import JudgeOptions
 from capa_sync.model.userfile import decoded, read_user_file, yaml_files
-from capa_sync.rules.phrases.table import vocabulary
+from capa_sync.rules.phrases.registered import Registered
+from capa_sync.rules.phrases.table import Vocabulary, vocabulary
 from capa_sync.rules.profiles import PACK, PROFILES
 from capa_sync.rules.rule import Rule
 from capa_sync.rules.ruleset import RuleSet
@@ -49,7 +50,8 @@ def rules_from(texts: Mapping[str, str], options: JudgeOptions) -> RuleSet:
 def _rule_set(rules: list[Rule], texts: dict[str, bytes], problems: list[Problem], options: JudgeOptions) -> RuleSet:
     if problems:
         raise RuleFileError(problems)
-    return RuleSet(rules, options, _hash(texts, options), {name: text.decode() for name, text in texts.items()})
+    digest = _hash(texts, options, _origins(rules))
+    return RuleSet(rules, options, digest, {name: text.decode() for name, text in texts.items()})
 
 
 def check_rules(paths: Iterable[str | Path], options: JudgeOptions | None = None) -> list[Problem]:
@@ -84,8 +86,9 @@ def _read(
     if len(files) > MOST_FILES:
         hint = "name the folder of your rules alone"
         return [], {}, [Problem(str(files[MOST_FILES]), 1, f"there are more than {MOST_FILES} rule files", hint)]
+    words = vocabulary()
     for file in files:
-        rule = _read_file(file, content_of, texts, problems)
+        rule = _read_file(file, words, content_of, texts, problems)
         rules += [rule] if rule is not None else []
         if sum(map(len, texts.values())) > MOST_BYTES:
             what = f"the rule files before and up to this one are larger than {MOST_BYTES // 1_024} KiB together"
@@ -95,13 +98,17 @@ def _read(
 
 
 def _read_file(
-    file: Path, content_of: Callable[[Path], bytes], texts: dict[str, bytes], problems: list[Problem]
+    file: Path,
+    words: Vocabulary,
+    content_of: Callable[[Path], bytes],
+    texts: dict[str, bytes],
+    problems: list[Problem],
 ) -> Rule | None:
     noted = Problems(str(file))
     rule: Rule | None = None
     try:
         content = content_of(file)
-        rule = read_rule(decoded(content, str(file)), str(file), vocabulary(), noted)
+        rule = read_rule(decoded(content, str(file)), str(file), words, noted)
         texts[file.stem] = content
     except UserError as error:
         noted.found += error.problems
@@ -148,13 +155,21 @@ def _reached(name: str, hidden: Mapping[str, set[str]]) -> set[str]:
     return found
 
 
-def _hash(texts: dict[str, bytes], options: JudgeOptions) -> str:
-    """Return the SHA-256 over the files and the options that change a verdict."""
+def _origins(rules: Iterable[Rule]) -> list[str]:
+    """Return name and version of each distribution of which a rule says a phrase."""
+    phrases = (line.phrase for rule in rules for line in rule.every_line)
+    return sorted({phrase.origin for phrase in phrases if isinstance(phrase, Registered)})
+
+
+def _hash(texts: dict[str, bytes], options: JudgeOptions, origins: Sequence[str]) -> str:
+    """Return the SHA-256 over all that decides a verdict: files, options, and distributions that add phrases."""
     digest = hashlib.sha256(LANGUAGE.encode())
     for name in sorted(texts):
         digest.update(name.encode() + b"\0" + hashlib.sha256(texts[name]).digest())
     lengths = sorted(
         (n, g, d.count, d.business) for n, grades in options.deadlines.items() for g, d in grades.items()
     )
+    for origin in origins:
+        digest.update(b"\0" + origin.encode())
     digest.update(repr((options.timezone, sorted(options.holidays), options.profile, lengths)).encode())
     return digest.hexdigest()

@@ -88,6 +88,14 @@ class Rule:
         """Return every line of the rule."""
         return tuple([line for condition in self.conditions() for line in lines_of(condition)])
 
+    @property
+    def every_line(self) -> Iterator[Line]:
+        """Yield every line of the rule, and those that choose between its texts."""
+        yield from self.lines
+        for template in (self.message, self.fix):
+            for variant in template.variants:
+                yield from lines_of(variant.when) if variant.when is not None else ()
+
     @cached_property
     def basis(self) -> tuple[Line, ...]:
         """Return the lines that decide a breach and its severity."""

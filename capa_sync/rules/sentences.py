@@ -62,3 +62,6 @@ CLOSED_BY_NO_PERSON = "it was closed by an account that stands for no person"
 ACTIVITY_UNKNOWN = "the tracker has not shown yet whether the account of this person is active"
 ATTACHMENTS_NOT_READ = "this kind of source does not deliver attachments"
 OWNER_UNREADABLE = "an action's owner cannot be read"
+
+# phrases of other distributions
+PHRASE_FAILED = "the phrase '{phrase}' ended with an error of its own ({place})"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from importlib.metadata import entry_points
 
 from capa_sync.rules.phrases import (
     actions,
@@ -21,11 +20,9 @@ from capa_sync.rules.phrases import (
     text,
 )
 from capa_sync.rules.phrases.phrase import Phrase, PhraseError, Test
+from capa_sync.rules.phrases.registered import registered
 from capa_sync.rules.phrases.suggest import phrase_hint
 from capa_sync.rules.subjects import KIND_WORDS, Subject
-
-ENTRY_POINTS = "capa_sync.phrases"
-"""Entry point group; each entry is a Phrase or an iterable of phrases."""
 
 BUILT_IN: tuple[Phrase, ...] = (
     *state.PHRASES,
@@ -86,9 +83,5 @@ class Vocabulary:
 
 @lru_cache(maxsize=1)
 def vocabulary() -> Vocabulary:
-    """Return the built-in phrases and the phrases that installed packages register; read once."""
-    found: list[Phrase] = list(BUILT_IN)
-    for entry in sorted(entry_points(group=ENTRY_POINTS), key=lambda entry: entry.name):
-        loaded = entry.load()
-        found.extend([loaded] if isinstance(loaded, Phrase) else loaded)
-    return Vocabulary(found)
+    """Return the built-in phrases and those of installed distributions; read once. Raises UserError."""
+    return Vocabulary([*BUILT_IN, *registered(BUILT_IN)])

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from capa_sync.rules.moments import Truth
-from capa_sync.rules.phrases import table
-from capa_sync.rules.phrases.phrase import Family, Phrase, PhraseError
-from capa_sync.rules.phrases.state import of_value
-from capa_sync.rules.phrases.table import BUILT_IN, Vocabulary, vocabulary
-from capa_sync.rules.subjects import SUBJECTS, Kind
+from capa_sync.rules.phrases.phrase import Phrase, PhraseError
+from capa_sync.rules.phrases.table import BUILT_IN, vocabulary
+from capa_sync.rules.subjects import SUBJECTS
 from tests.unit.rules.lives import case_of, context_on, truth_of
 
 FILLERS = {
@@ -95,44 +92,6 @@ def test_what_cannot_be_read_is_reported_with_a_hint(line: str, what: str, hint:
         vocabulary().find(SUBJECTS[name], sentence)
     assert what in caught.value.what
     assert hint in caught.value.hint
-
-
-def _probe() -> Phrase:
-    return Phrase(
-        "spoken of loudly",
-        Family.REGISTERED,
-        frozenset({Kind.TEXT}),
-        lambda subject, _: of_value(subject.name, lambda value: value.is_filled and str(value.data).isupper()),
-        "It is written in capitals.",
-        "title: spoken of loudly",
-    )
-
-
-LOUD = _probe()
-
-
-def test_an_installed_package_can_add_a_phrase(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The entry point group `capa_sync.phrases` is read, and the phrase works in a condition."""
-    info = tmp_path / "loud_phrases-1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: loud-phrases\nVersion: 1.0\n", encoding="utf-8")
-    (info / "entry_points.txt").write_text(
-        "[capa_sync.phrases]\nloud = tests.unit.rules.test_vocabulary:LOUD\n", encoding="utf-8"
-    )
-    monkeypatch.syspath_prepend(str(tmp_path))
-    table.vocabulary.cache_clear()
-    try:
-        context = context_on(case_of("case: loud\ntimeline: [{day: 2026-03-02, title: HELP}]"), "2026-03-02")
-        assert truth_of("title: spoken of loudly", context) is True
-    finally:
-        monkeypatch.undo()
-        table.vocabulary.cache_clear()
-
-
-def test_a_registered_phrase_may_not_take_anothers_sentence() -> None:
-    """Two phrases of one sentence would be ambiguous, so the vocabulary refuses them."""
-    with pytest.raises(PhraseError, match="two phrases say 'spoken of loudly'"):
-        Vocabulary([*BUILT_IN, LOUD, _probe()])
 
 
 STATES = """

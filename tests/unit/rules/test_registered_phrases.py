@@ -1,0 +1,138 @@
+"""Phrases of other distributions: one that cannot be loaded is one line, and one that fails cannot tell."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from capa_sync.errors import UserError
+from capa_sync.model.finding import Outcome
+from capa_sync.model.settings import JudgeOptions
+from capa_sync.rules import RuleSet, load_rules
+from capa_sync.rules.phrases import table
+from tests.unit.rules.lives import at, case_of, record_on
+
+MODULE = """
+from dataclasses import replace
+from capa_sync.rules.phrases.phrase import Family, Phrase, Test
+from capa_sync.rules.phrases.state import of_value
+from capa_sync.rules.subjects import Kind
+
+def said(subject, args):
+    def holds(context):
+        value = context.value(subject.name)
+        if value.data == "secret words":
+            raise ValueError(value.data)
+        return value.is_filled and str(value.data).isupper()
+    return Test((subject.name,), holds)
+
+TEXT = frozenset({Kind.TEXT})
+LOUD = Phrase("spoken of loudly", Family.REGISTERED, TEXT, said, "Capitals.", "title: spoken of loudly")
+TWICE = [LOUD, LOUD]
+TAKEN = replace(LOUD, template="empty", example="title: empty")
+LIKE = replace(LOUD, template="contains C", example='title: contains "x"')
+LAME = replace(LOUD, example="title: filled")
+BARE = replace(LOUD, example="due_at: spoken of loudly")
+"""
+RULE = """
+rule: no-shouting
+title: Nobody shouts
+clause: {iso27001-2022: 10.2 a}
+severity: low
+mode: quiet
+require: [{none: [{title: spoken of loudly}]}]
+message: It is loud.
+fix: Speak softly.
+tests:
+  - {case: soft, timeline: [{day: 2026-03-02, title: help}], expect: [{day: 2026-03-02, result: ok}]}
+  - {case: loud, timeline: [{day: 2026-03-02, title: HELP}], expect: [{day: 2026-03-02, result: breach}]}
+"""
+Install = Callable[..., None]
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install]:
+    """Return a function that installs the module as a distribution whose entry point names one of its phrases."""
+    place = tmp_path / "place"
+    about = place / "loud_phrases.dist-info"
+    about.mkdir(parents=True)
+    (place / "loud_phrases.py").write_text(MODULE, encoding="utf-8")
+    monkeypatch.syspath_prepend(str(place))
+
+    def installed(name: str = "LOUD", version: str = "1.0") -> None:
+        about_text = f"Metadata-Version: 2.1\nName: loud-phrases\nVersion: {version}\n"
+        (about / "METADATA").write_text(about_text, encoding="utf-8")
+        entry = f"[capa_sync.phrases]\nloud = loud_phrases:{name}\n"
+        (about / "entry_points.txt").write_text(entry, encoding="utf-8")
+        table.vocabulary.cache_clear()
+
+    yield installed
+    monkeypatch.undo()
+    table.vocabulary.cache_clear()
+
+
+def loaded(folder: Path) -> RuleSet:
+    """Return a rule set of the one rule that says the phrase, beside one that does not."""
+    (folder / "no-shouting.yaml").write_text(RULE, encoding="utf-8")
+    plain = RULE.replace("no-shouting", "has-title").replace("none: [{title: spoken of loudly}]", "title: filled")
+    plain = plain.replace("title: HELP}]", "impact: x}]")
+    (folder / "has-title.yaml").write_text(plain, encoding="utf-8")
+    return load_rules([folder / "no-shouting.yaml", folder / "has-title.yaml"], JudgeOptions())
+
+
+def test_a_phrase_that_fails_cannot_tell_and_says_where(install: Install, tmp_path: Path) -> None:
+    """The verdict names the error's class and place and no text of the ticket; other rules are judged as ever."""
+    install()
+    rules = loaded(tmp_path)
+    verdicts = {}
+    for title in ("HELP", "secret words"):
+        case = case_of(f"case: x\ntimeline: [{{day: 2026-03-02, title: {title}}}]")
+        now = at(case, "2026-03-02")
+        verdicts[title] = {v.rule: v for v in rules.evaluate(record_on(case, "2026-03-02"), rules.options, now)}
+    assert verdicts["HELP"]["no-shouting"].outcome is Outcome.BREACH
+    failed = verdicts["secret words"]
+    assert failed["has-title"].outcome is Outcome.OK
+    assert failed["no-shouting"].outcome is Outcome.CANNOT_TELL
+    assert re.fullmatch(
+        r"the phrase 'spoken of loudly' ended with an error of its own \(ValueError at \S*loud_phrases.py:11\)",
+        failed["no-shouting"].reason,
+    )
+
+
+def test_another_version_is_another_rule_set(install: Install, tmp_path: Path) -> None:
+    """The hash of rules that say the phrase holds the distribution's version, so that every ticket is judged anew."""
+    hashes, others = set(), set()
+    for version in ("1.0", "1.0", "1.1"):
+        install(version=version)
+        hashes.add(loaded(tmp_path).hash)
+        others.add(load_rules([tmp_path / "has-title.yaml"]).hash)
+    assert (len(hashes), len(others)) == (2, 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("MISSING", "AttributeError: module 'loud_phrases' has no attribute 'MISSING'"),
+        ("said", "TypeError: 'function' object is not iterable"),
+        ("TWICE", "'spoken of loudly' has a sentence that 'spoken of loudly' has too"),
+        ("TAKEN", "'empty' has a sentence that 'empty' has too"),
+        ("LIKE", "'contains C' has a sentence that 'contains C' has too"),
+        ("LAME", "'title: filled' is no example of 'spoken of loudly'"),
+        ("BARE", "'due_at: spoken of loudly' is no example of 'spoken of loudly'"),
+        ("Family", "it names a Family, which is no Phrase"),
+    ],
+)
+def test_what_cannot_be_a_phrase_is_refused_in_one_line(
+    install: Install, tmp_path: Path, name: str, why: str
+) -> None:
+    """The line names distribution, version and entry point; it comes once, however many rules there are."""
+    install(name)
+    with pytest.raises(UserError) as caught:
+        loaded(tmp_path)
+    (problem,) = caught.value.problems
+    assert problem.what.startswith(
+        f"the phrases of loud-phrases 1.0 cannot be loaded from loud_phrases:{name}: {why}"
+    )
