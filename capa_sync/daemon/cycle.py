@@ -111,7 +111,25 @@ def run_round(
                 _run_step(runtime, context, result, partial(_judge, runtime, context, result))
             for context, result in join_group:
                 threads.begin(partial(_end, runtime, context, result, deliver=deliver))
+    _judge_late(runtime, [run for run in runs if not run[1].stopped], deliver=deliver)
     return results
+
+
+def _judge_late(runtime: Runtime, runs: Sequence[tuple[SourceContext, CycleResult]], *, deliver: bool) -> None:
+    """Judge the records that match an earlier one of a source that was judged after theirs in this round."""
+    now = runtime.clock.now()
+    late = [run for run in runs if runtime.register.similar.is_stale(run[0].name)]
+    for context, result in late:
+        _run_step(runtime, context, result, partial(pass_to_primaries, runtime, context, now))
+    for context, result in late:
+        _run_step(runtime, context, result, partial(_judge_again, runtime, context, result, now))
+        if deliver:
+            _run_step(runtime, context, result, partial(_deliver, runtime, context, result))
+
+
+def _judge_again(runtime: Runtime, context: SourceContext, result: CycleResult, now: datetime) -> None:
+    _add(result, judge_due_tickets(runtime, context, now))
+    _add(result, {"planned": plan_due_tickets(runtime, context, now)})
 
 
 def run_hinted(runtime: Runtime, context: SourceContext, ids: Sequence[str]) -> CycleResult:

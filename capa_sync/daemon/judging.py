@@ -61,17 +61,46 @@ def judge_due_tickets(runtime: Runtime, context: SourceContext, now: datetime) -
     """Judge every ticket of this source that changed or whose due instant has come; return counts by name.
 
     Runs only after the source was read to its end, so that no verdict rests on a part of the pages, and after
-    `pass_to_primaries`. Tickets not judged before a stop request stay due.
+    `pass_to_primaries`. Tickets not judged before a stop request stay due. What the new verdicts' records have in
+    common with others is found out at the end, and the records whose matches changed are judged again.
     """
     actions = set(
         runtime.register.queue.due_actions(context.name, now)
     )  # they became actions since: in the next cycle
+    settle_matches(runtime, context, now)
     due = [
         ticket_id for ticket_id in runtime.register.queue.due_judging(context.name, now) if ticket_id not in actions
     ]
     context.plans.clear()
     _want_all_planned(runtime, context, now)
     counts: Counter[str] = Counter(judged=0, opened=0, cleared=0, quarantined=0)
+    _judge_batches(runtime, context, due, now, counts)
+    if not runtime.stop.is_set():
+        again = settle_matches(runtime, context, now)
+        _judge_batches(runtime, context, [ticket_id for ticket_id in again if ticket_id not in actions], now, counts)
+    late = runtime.register.waivers.recorded_after(context.name, now)  # a worker may not have read them
+    runtime.register.queue.want_judging(context.name, late, now)
+    return dict(counts)
+
+
+def settle_matches(runtime: Runtime, context: SourceContext, now: datetime) -> list[str]:
+    """Find the earlier records that records match; make those due whose matches changed, and return their ids.
+
+    Never while a batch of the source is evaluated: workers read the stored matches.
+    """
+    similar, name = runtime.register.similar, context.name
+    if not similar.is_stale(name):
+        return []
+    with runtime.register.transaction():
+        changed = similar.settle(name)
+        runtime.register.queue.want_judging(name, changed, now)
+    return changed
+
+
+def _judge_batches(
+    runtime: Runtime, context: SourceContext, due: Sequence[str], now: datetime, counts: Counter[str]
+) -> None:
+    """Judge tickets batch by batch, and store each batch in one transaction; add to the counts."""
     done = 0
     for ids, outcomes in _evaluated(runtime, context, due, now):
         runtime.checkpoint("before-judging-commit")
@@ -84,9 +113,6 @@ def judge_due_tickets(runtime: Runtime, context: SourceContext, now: datetime) -
         runtime.progress(context.name, "judging", done, len(due))
         if runtime.stop.is_set():
             break
-    late = runtime.register.waivers.recorded_after(context.name, now)  # a worker may not have read them
-    runtime.register.queue.want_judging(context.name, late, now)
-    return dict(counts)
 
 
 def _want_all_planned(runtime: Runtime, context: SourceContext, now: datetime) -> None:
@@ -237,6 +263,7 @@ class _ResultWriter:
         register.records.replace_register_rows(name, {key: rows.register_row for key, rows in found.items()})
         register.records.replace_actions(name, {key: rows.actions for key, rows in found.items()})
         register.records.replace_births(name, {key: rows.births for key, rows in found.items()})
+        register.similar.replace_keys(name, {key: rows.similar_keys for key, rows in found.items()})
         register.records.replace_disagreements(name, {key: rows.disagreements for key, rows in found.items()})
 
 

@@ -29,7 +29,7 @@ from capa_sync.model.ticket import Presence
 from capa_sync.model.waiver import Granted
 from capa_sync.model.write import Write, WriteKind
 from capa_sync.ports import Mirror
-from capa_sync.register import action_rows, birth_rows, register_row
+from capa_sync.register import action_rows, birth_rows, register_row, similar_keys
 from capa_sync.store import judged_rows
 from capa_sync.writeback import ReportedWrites, TicketPlan, plan_ticket, plan_withdrawal
 
@@ -48,6 +48,7 @@ class Pipeline:
         self._mirror: Mirror = inputs.past or self._register.batch(self._source.name, ids, self._source.parser)
         self._as_of = self._register.runs.as_of(self._source.name)
         self._findings = self._register.findings.latest_of(self._source.name, ids)
+        self._earlier = self._register.similar.earlier(self._source.name, ids)
         self._waivers = self._register.waivers.standing(self._source.name, ids)
         self._answers = self._register.waivers.answers(self._source.name, ids)
         self._asked: dict[str, AskedOnTicket] = {}
@@ -117,7 +118,11 @@ class Pipeline:
         carrying = (record.source, record.ticket_id) if self._inputs.past else self._inputs.joins.primary(*own)
         if carrying != own:
             return LeftToPrimary(ticket_id)
-        return NotMirrored(ticket_id) if record.presence in UNSEEN else record
+        if record.presence in UNSEEN:
+            return NotMirrored(ticket_id)
+        if self._inputs.past is not None:
+            return replace(record, earlier=None)  # what the others were then is not computed
+        return replace(record, earlier=self._earlier[ticket_id]) if ticket_id in self._earlier else record
 
     def _mapped(self, ticket_id: str, *, learn: bool = False) -> CapaRecord | Unmapped | None:
         if self._inputs.past is not None:
@@ -162,6 +167,7 @@ class Pipeline:
                 approved=self._asked_on(record).approved,
                 answers=self._asked_on(record).answers,
                 disagreements=record.disagreements,
+                similar_keys=similar_keys(record, row, options.timezone),
             )
             yield Evaluated(record.ticket_id, rows, events_of(diff), plan)
 
@@ -256,12 +262,14 @@ def explain(inputs: PipelineInputs, ticket_id: str) -> tuple[CapaRecord, list[Ve
     record = map_mirrored(inputs, ticket_id, inputs.register.tickets, as_of)
     if not isinstance(record, CapaRecord):
         return record
+    earlier = inputs.register.similar.earlier(record.source, [ticket_id]).get(ticket_id, ())
+    record = replace(record, earlier=earlier)
     return record, inputs.rules.evaluate(record, inputs.options, _judged_at(inputs, record), explain=True)
 
 
 def evaluate_alone(inputs: PipelineInputs, record: CapaRecord, *, explain: bool = False) -> list[Verdict]:
-    """Evaluate a record of which nothing is stored, at the instant of the inputs."""
-    return inputs.rules.evaluate(record, inputs.options, inputs.now, explain=explain)
+    """Evaluate a record of which nothing is stored, at the instant of the inputs; it is compared with no other."""
+    return inputs.rules.evaluate(replace(record, earlier=None), inputs.options, inputs.now, explain=explain)
 
 
 def diff_of(

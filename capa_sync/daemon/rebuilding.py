@@ -14,7 +14,8 @@ from capa_sync.daemon.writing import note_plan_times
 def rebuild_derived(runtime: Runtime) -> dict[str, int]:
     """Empty every derived table, parse all stored versions again, and judge every record; return counts.
 
-    Verdicts are those of now; episodes are primary, and change only where a verdict differs from them.
+    Verdicts are those of now; episodes are primary, and change only where a verdict differs from them. The second
+    judging is of those records alone that matched a ticket which is no record any more.
     """
     register, now = runtime.register, runtime.clock.now()
     with register.transaction():
@@ -24,6 +25,8 @@ def rebuild_derived(runtime: Runtime) -> dict[str, int]:
             register.tickets.rebuild(name, context.source.parser())
             settle_all_roles(runtime, context, now)
             register.queue.want_judging(name, register.tickets.record_ids(name), now)
+    judge_mirror(runtime, now)
+    register.similar.drop_orphans()
     judge_mirror(runtime, now)
     counts = [register.tickets.counts(name) for name in runtime.contexts]
     return {

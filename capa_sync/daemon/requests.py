@@ -11,6 +11,7 @@ from capa_sync.daemon.waiver_requests import record_waiver
 from capa_sync.model.verdict_set import How
 from capa_sync.store import (
     ACTIVATE,
+    DIFFERENT,
     PAUSE,
     REFRESH,
     RELEASE,
@@ -90,6 +91,9 @@ def _carry_out(runtime: Runtime, request: VerbRequest) -> list[str]:
         refresh(runtime, sources, request.args.get("tickets"))
     elif request.verb == WAIVE:
         record_waiver(runtime.register, waiver_from_json(request.args), runtime.clock.now())
+    elif request.verb == DIFFERENT:
+        one, other, by = (request.args[name] for name in ("one", "other", "by"))
+        runtime.register.similar.mark_different(tuple(one), tuple(other), by, runtime.clock.now())
     elif request.verb == ACTIVATE:
         _activate(runtime.register, request, runtime.clock.now())
     elif request.verb == RETRY:

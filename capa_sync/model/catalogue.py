@@ -130,6 +130,7 @@ FIELDS: dict[str, FieldSpec] = {
         FieldSpec("closure_note", _TEXT, "text given at closure"),
         FieldSpec("management_review_ref", _LIST, "shown to top management"),
         FieldSpec("recurrence_of", _LIST, "earlier nonconformity that came back"),
+        FieldSpec("different_from", _LIST, "earlier nonconformities that only look the same"),
         FieldSpec("duplicate_of", _LIST, "the ticket this one repeats"),
         FieldSpec("related", _LIST, "other related tickets"),
         FieldSpec("benefit", _TEXT, "improvement: expected benefit"),

@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from capa_sync.model.language import CHECKED
 from capa_sync.model.light import light
+from capa_sync.model.similar import EarlierMatch
 from capa_sync.model.ticket import Origin, Presence
 from capa_sync.model.values import UNMAPPED, Value
 from capa_sync.model.waiver import CommentRequest
@@ -188,6 +189,8 @@ class CapaRecord:
         updated_at: the tracker's update time; last_human_at: last change or comment by a human.
         attachments: number of attachments on the ticket, None where its source does not deliver them.
         as_of: instant up to which the source was read when this record was made.
+        earlier: the earlier records of the register that it matches, the last closed first; None where it was not
+            compared with them.
         mapping: name and hash of the mapping, for provenance. language: that of its texts, as the mapping says.
     """
 
@@ -218,6 +221,7 @@ class CapaRecord:
     also: tuple[tuple[str, str, str], ...] = ()
     unread_join: str = ""
     disagreements: tuple[Disagreement, ...] = ()
+    earlier: tuple[EarlierMatch, ...] | None = ()
     mapping: str = ""
     same_as_key: str = ""
     history_gaps: Mapping[str, str] = field(default_factory=dict)

@@ -46,7 +46,8 @@ class ActionEdit:
 class TimelineRow:
     """One edit of the ticket, saved at once. The first row creates the ticket.
 
-    `joined`: what another ticket of the same nonconformity holds from then on; None: unchanged.
+    `joined`: what another ticket of the same nonconformity holds from then on; None: unchanged. `earlier_matches`,
+    `earlier_effective`: the earlier records that it matches from then on; None: unchanged.
     """
 
     when: When
@@ -60,6 +61,8 @@ class TimelineRow:
     presence: Presence | None = None
     attachments: int | None = None
     joined: Mapping[str, Value] | None = None
+    earlier_matches: tuple[str, ...] | None = None
+    earlier_effective: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,8 @@ from capa_sync.rules.reading import (
 from capa_sync.rules.subjects import SUBJECTS, Kind, Subject
 from capa_sync.rules.yaml_lines import Items, Problems, Text, Tree, YamlTable
 
+EARLIER = ("earlier_matches", "earlier_effective")
+"""Keys of a row that give the earlier records which the record matches, as subjects of rules do."""
 CASE_KEYS = ("case", "settings", "accounts", "unmapped", "unreadable", "history", "timeline", "expect")
 ROW_KEYS = (
     "day",
@@ -43,6 +45,7 @@ ROW_KEYS = (
     "presence",
     "attachments",
     "joined",
+    *EARLIER,
 )
 ACTION_KEYS = (
     "id",
@@ -184,7 +187,14 @@ class _CaseReader:
     def _fields(self, tree: Tree | None, key: str) -> frozenset[str]:
         names = names_of(tree, key, self._problems) if tree is not None else []
         for name in names:
-            word_of(name, [*_CATALOGUE, "actions", "attachments"], "field", self._problems, name.line, FIELD_WORDS)
+            word_of(
+                name,
+                [*_CATALOGUE, "actions", "attachments", "earlier_matches"],
+                "field",
+                self._problems,
+                name.line,
+                FIELD_WORDS,
+            )
         return frozenset(name.value for name in names)
 
     def _rows(self, tree: YamlTable) -> tuple[TimelineRow, ...]:
@@ -226,7 +236,13 @@ class _CaseReader:
             presence=Presence(where) if where else None,
             attachments=self._count(tree.get("attachments")),
             joined=self._other_ticket(tree.get("joined")),
+            earlier_matches=self._keys(tree, "earlier_matches"),
+            earlier_effective=self._keys(tree, "earlier_effective"),
         )
+
+    def _keys(self, tree: YamlTable, name: str) -> tuple[str, ...] | None:
+        given = tree.get(name)
+        return None if given is None else tuple(text.value for text in names_of(given, name, self._problems))
 
     def _other_ticket(self, tree: Tree | None) -> dict[str, Value] | None:
         """Return stage and fields of another ticket of the same nonconformity."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from capa_sync.model.record import STAGE_ORDER, CapaRecord, Stage
+from capa_sync.model.similar import EarlierMatch
 from capa_sync.model.ticket import Origin
 from capa_sync.model.values import EMPTY, UNMAPPED, Value, ValueState
 from capa_sync.rules import sentences as say
@@ -180,6 +181,35 @@ def _joined_disagreements(context: Context) -> Value:
     return grade if grade.state in {ValueState.ERROR, ValueState.UNREADABLE} else EMPTY
 
 
+def _earlier_matches(context: Context) -> Value:
+    return _keys_of(_unlike(context))
+
+
+def _earlier_effective(context: Context) -> Value:
+    earlier = _unlike(context)
+    return _keys_of(earlier and tuple(match for match in earlier if match.is_effective))
+
+
+def _unlike(context: Context) -> tuple[EarlierMatch, ...] | None:
+    """Return the earlier records without those that `different_from` names; None where they are not known."""
+    earlier, named = context.record.earlier, context.record.fields["different_from"]
+    if not earlier or not isinstance(named.data, tuple):
+        return None if earlier and named.state in {ValueState.ERROR, ValueState.UNREADABLE} else earlier
+    names = {name.casefold() for name in named.data}
+    return tuple(
+        match
+        for match in earlier
+        if not names & {match.ticket_key.casefold(), f"{match.source}:{match.ticket_key}".casefold()}
+    )
+
+
+def _keys_of(earlier: tuple[EarlierMatch, ...] | None) -> Value:
+    if earlier is None:
+        return _unreadable(say.NOT_COMPARED)
+    keys = tuple(match.ticket_key for match in earlier)
+    return Value(ValueState.FILLED, keys, ", ".join(keys)) if keys else EMPTY
+
+
 def _profile(context: Context) -> Value:
     profile = context.terms.options.profile
     return Value(ValueState.FILLED, profile, profile)
@@ -204,6 +234,8 @@ DERIVED_VALUES: Derivations = {
     "attachments": _attachments,
     "joined_tickets": _joined_tickets,
     "joined_disagreements": _joined_disagreements,
+    "earlier_matches": _earlier_matches,
+    "earlier_effective": _earlier_effective,
     "profile": _profile,
 }
 """Subject -> function that computes its value; `action_needed` is a catalogue field that action rows can override."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from capa_sync.model.record import ActionKind, ActionOrigin, Stage
 from capa_sync.model.ticket import Presence
-from capa_sync.rules.case_reader import ACCOUNT_WORDS, ACTION_KEYS, RESULTS, SETTING_KEYS
+from capa_sync.rules.case_reader import ACCOUNT_WORDS, ACTION_KEYS, EARLIER, RESULTS, SETTING_KEYS
 from capa_sync.rules.conditions import Join
 from capa_sync.rules.phrases.table import vocabulary
 from capa_sync.rules.placeholders import PLACEHOLDERS
@@ -166,6 +166,7 @@ def _test_schemas() -> dict[str, Any]:
         "presence": {"enum": [presence.value for presence in Presence]},
         "attachments": _ANY,
         "joined": {"type": "object", "propertyNames": {"enum": ["stage", *catalogue]}},
+        **{name: {"anyOf": [_TEXT, {"type": "array", "items": _TEXT}]} for name in EARLIER},
         **catalogue,
     }
     expect = {

@@ -17,6 +17,7 @@ from capa_sync.model.record import (
     RecordComment,
     Stage,
 )
+from capa_sync.model.similar import EarlierMatch
 from capa_sync.model.ticket import Origin, Presence
 from capa_sync.model.values import EMPTY, UNMAPPED, Value, ValueState
 from capa_sync.rules.calendar import calendar_for
@@ -70,6 +71,7 @@ class _RecordBuilder:
         self._presence = Presence.PRESENT
         self._attachments = 0
         self._joined: dict[str, Value] | None = None
+        self._earlier: dict[str, bool] = {}
         self._last = created_at
         self._last_human: datetime | None = None
 
@@ -89,8 +91,15 @@ class _RecordBuilder:
         self._hold(at, row.hold)
         self._presence = row.presence or self._presence
         self._attachments = self._attachments if row.attachments is None else row.attachments
+        self._match(row)
         if row.joined is not None:
             self._joined = {**(self._joined or {}), **row.joined}
+
+    def _match(self, row: TimelineRow) -> None:
+        """Take over which earlier records the record matches, and whether their actions were effective."""
+        if row.earlier_matches is not None or row.earlier_effective is not None:
+            effective = row.earlier_effective or ()
+            self._earlier = {key: key in effective for key in (*effective, *(row.earlier_matches or ()))}
 
     def _birth(self, at: datetime, row: TimelineRow, human: bool) -> None:
         self._fields.update(row.fields)
@@ -175,8 +184,13 @@ class _RecordBuilder:
             presence=self._presence,
             last_human_at=self._last_human,
             attachments=self._attachments,
+            earlier=None if "earlier_matches" in case.unreadable else self._matched(),
             undelivered={"attachments": "the test says so"} if "attachments" in case.unreadable else {},
         )
+
+    def _matched(self) -> tuple[EarlierMatch, ...]:
+        closed_on = self._created_at.date() - timedelta(days=30)
+        return tuple(EarlierMatch("test", key, key, closed_on, known) for key, known in self._earlier.items())
 
     def _people(self) -> list[Value]:
         owners = [action.owner for action in self._actions.values()]

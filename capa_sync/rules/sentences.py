@@ -55,6 +55,7 @@ OTHER_LANGUAGE = "a text is mostly in {language}, and this check reads English a
 OTHER_LANGUAGE_BY_MAPPING = (
     "the mapping says that texts are in {language} (`language`), and this check reads English alone"
 )
+NOT_COMPARED = "it was not compared with the other records of the register"
 NOT_KNOWN = "a value it needs is not known"
 CLOSED_WHEN_UNKNOWN = "the history does not show when it was closed"
 CLOSED_BY_UNKNOWN = "the history does not show who closed it"

@@ -86,6 +86,8 @@ _LABELS = {
     "reviewed_at": "date of the effectiveness review",
     "last_human_at": "last change by a person",
     "effectiveness_due": "due date of the effectiveness review",
+    "earlier_matches": "earlier nonconformities of this kind",
+    "earlier_effective": "earlier nonconformities of this kind with an effective action",
     "joined_disagreements": "disagreement of the joined tickets",
     "isms_lead": "ISMS lead",
     "isms_change": "ISMS change",
@@ -116,6 +118,12 @@ _DERIVED = (
         Kind.LIST,
         "in which of stage, grade and closure the tickets of a joined record disagree",
     ),
+    Subject(
+        "earlier_matches",
+        Kind.LIST,
+        "records with the same requirement and kind of cause that were closed in the year before this one was found",
+    ),
+    Subject("earlier_effective", Kind.LIST, "those of them that were closed with an effective action"),
     Subject("profile", Kind.SETTING, "the profile of the settings", tuple(PROFILES)),
 )
 

@@ -13,7 +13,18 @@ from capa_sync.store.parts import Stored, newest_parts
 from capa_sync.store.past import PastVersion, StoredReads
 from capa_sync.store.place import register_exists
 from capa_sync.store.register import Register, copy_register, open_register
-from capa_sync.store.requests import ACTIVATE, PAUSE, REFRESH, RELEASE, RESUME, RETRY, WAIVE, WITHDRAW, VerbRequest
+from capa_sync.store.requests import (
+    ACTIVATE,
+    DIFFERENT,
+    PAUSE,
+    REFRESH,
+    RELEASE,
+    RESUME,
+    RETRY,
+    WAIVE,
+    WITHDRAW,
+    VerbRequest,
+)
 from capa_sync.store.roles import Naming, TicketPlace
 from capa_sync.store.runs import CENSUS, FULL, POLL, STAMPED_AHEAD
 from capa_sync.store.snapshot import RegisterSnapshot
@@ -23,6 +34,7 @@ from capa_sync.store.waivers import waiver_as_json, waiver_from_json
 __all__ = [
     "ACTIVATE",
     "CENSUS",
+    "DIFFERENT",
     "FULL",
     "PAUSE",
     "POLL",

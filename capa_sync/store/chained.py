@@ -161,6 +161,10 @@ CHAINED: tuple[ChainedTable, ...] = (
         columns=("source", "ticket_id", "key", "rule", "name", "answer", "asked_at"),
     ),
     ChainedTable(
+        "different", "different", "pair marked as different", RowKey(*_OWN, *_ID),
+        columns=("source", "ticket_id", "other_source", "other_ticket_id", "marked_by", "marked_at"),
+    ),
+    ChainedTable(
         "activation", "activation", "activation", RowKey("''", "''", *_ID),
         columns=(
             "hash", "rule_set", "activated_at", "activated_by", "how", "rules_alone", "revision",

@@ -278,6 +278,15 @@ class Database:
         finally:
             connection.close()
 
+    @contextmanager
+    def scratch(self) -> Iterator[sqlite3.Connection]:
+        """Open an empty database in memory, for an index that lives as long as one question."""
+        connection = sqlite3.connect(":memory:", isolation_level=None)
+        try:
+            yield connection
+        finally:
+            connection.close()
+
     def words(self) -> AbstractContextManager[None]:
         """Return a context in which SQLite's errors about this file become RegisterUnavailable."""
         return in_words(self.path)

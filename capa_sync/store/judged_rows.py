@@ -10,11 +10,13 @@ from typing import NamedTuple
 from capa_sync.model.finding import Finding, Verdict
 from capa_sync.model.record import Action, Disagreement, FieldChange
 from capa_sync.model.register_columns import STORED
+from capa_sync.model.similar import SimilarKey
 from capa_sync.model.ticket import Origin
 from capa_sync.model.values import Value
 from capa_sync.model.waiver import RequestAnswer, Waiver, WaiverState
 from capa_sync.store.columns import day_or_instant_text, instant_text, json_text, optional_text
 from capa_sync.store.database import Params, Row
+from capa_sync.store.similar import similar_key_rows
 from capa_sync.store.verdict_rows import StoredVerdicts, stored_verdicts
 
 Cell = str | int | date | datetime | None
@@ -56,7 +58,7 @@ class JudgedRows(NamedTuple):
         findings: episodes to insert or update. verdicts: all of them, None without any. register_row, actions,
             births, standings: all its rows in those tables. ended_waivers: id -> why, of the waivers that end now.
             bound_waivers: id -> what their rule read, of those that this evaluation bound. asked: what requests in
-            its comments became. disagreements: all its rows in that table.
+            its comments became. disagreements, similar_keys: all its rows in those tables.
     """
 
     ticket_id: str
@@ -72,6 +74,7 @@ class JudgedRows(NamedTuple):
     bound_waivers: dict[int, Mapping[str, str]]
     asked: AskedRows
     disagreements: list[Params]
+    similar_keys: list[Params]
 
 
 def judged_rows(
@@ -90,6 +93,7 @@ def judged_rows(
     approved: Mapping[int, str] = _NOBODY,
     answers: Sequence[tuple[RequestAnswer, datetime]] = (),
     disagreements: Iterable[Disagreement] = (),
+    similar_keys: Iterable[SimilarKey] = (),
 ) -> JudgedRows:
     """Make the rows of one evaluated record; `columns` and ValueError as in `register_row_of`.
 
@@ -113,6 +117,7 @@ def judged_rows(
         dict(bound_waivers),
         AskedRows(new, dict(approved), list(answers)) if new or approved or answers else NOTHING_ASKED,
         [disagreement_row(source, ticket_id, found) for found in disagreements],
+        similar_key_rows(source, ticket_id, similar_keys),
     )
 
 

@@ -48,6 +48,7 @@ PRIMARY: tuple[str, ...] = (
     "set_part",
     "activation",
     "waiver_request",
+    "different",
     "past_presence",
     "past_site",
     "past_account",
@@ -73,6 +74,9 @@ DERIVED: tuple[str, ...] = (
     "account",
     "waiver_standing",
     "disagreement",
+    "similar_key",
+    "earlier_match",
+    "similar_stale",
 )
 
 
@@ -220,3 +224,39 @@ def event(db: Any) -> None:
 def finding_on_ticket(db: Any) -> None:
     """Store the words of a finding in the language of its ticket's text, where that is not English."""
     run_all(db, ("ALTER TABLE finding ADD COLUMN on_ticket TEXT NOT NULL DEFAULT ''",))
+
+
+@STEPS(name="0031_similar_records")
+def similar_records(db: Any) -> None:
+    """Store by what records are compared, which earlier ones they match, and which pairs are different."""
+    run_all(
+        db,
+        (
+            """CREATE TABLE similar_key (
+                source TEXT, ticket_id TEXT, key TEXT, ticket_key TEXT NOT NULL, identified_on TEXT NOT NULL,
+                closed_on TEXT, is_effective INTEGER NOT NULL, PRIMARY KEY (source, ticket_id, key))""",
+            "CREATE INDEX similar_closed ON similar_key (key, closed_on)",
+            "CREATE INDEX similar_effective ON similar_key (key, closed_on) WHERE is_effective = 1",
+            "CREATE INDEX similar_identified ON similar_key (key, identified_on)",
+            """CREATE TABLE earlier_match (
+                source TEXT, ticket_id TEXT, other_source TEXT, other_ticket_id TEXT, other_key TEXT NOT NULL,
+                closed_on TEXT NOT NULL, is_effective INTEGER NOT NULL,
+                PRIMARY KEY (source, ticket_id, other_source, other_ticket_id))""",
+            """CREATE TABLE different (
+                id INTEGER PRIMARY KEY, source TEXT NOT NULL, ticket_id TEXT NOT NULL, other_source TEXT NOT NULL,
+                other_ticket_id TEXT NOT NULL, marked_by TEXT NOT NULL, marked_at TEXT NOT NULL)""",
+            "CREATE UNIQUE INDEX different_pair ON different (source, ticket_id, other_source, other_ticket_id)",
+            # each source settles the matches of its own records: a row for each source
+            """CREATE TABLE similar_stale (
+                for_source TEXT, key TEXT, source TEXT, ticket_id TEXT, closed_on TEXT,
+                PRIMARY KEY (for_source, key, source, ticket_id, closed_on))""",
+            *(
+                f"""CREATE TRIGGER similar_key_{event.lower()} AFTER {event} ON similar_key BEGIN
+                INSERT OR IGNORE INTO similar_stale
+                SELECT s.source, {row}.key, {row}.source, {row}.ticket_id, COALESCE({row}.closed_on, '')
+                FROM (SELECT source FROM source UNION SELECT {row}.source) s; END"""
+                for event, row in (("INSERT", "NEW"), ("DELETE", "OLD"))
+            ),
+            "DELETE FROM milestone WHERE name = 'judged_with'",  # all records are evaluated again, for their keys
+        ),
+    )

@@ -83,7 +83,7 @@ class Records:
 
     def remove_row(self, source: str, ticket_id: str) -> None:
         """Remove a ticket's row and actions from the register, for example when it is a duplicate or quarantined."""
-        for table in ("register_row", "action", "disagreement"):
+        for table in ("register_row", "action", "disagreement", "similar_key", "earlier_match"):
             replace_rows(self._db, table, source, {ticket_id: []})
 
     # --- joins -----------------------------------------------------------------------------------------------------

@@ -39,6 +39,7 @@ from capa_sync.store.requests import Requests
 from capa_sync.store.rewind import rewind
 from capa_sync.store.roles import Roles
 from capa_sync.store.runs import Runs
+from capa_sync.store.similar import SimilarRecords
 from capa_sync.store.snapshot import RegisterSnapshot
 from capa_sync.store.standings import Standings
 from capa_sync.store.tickets import Tickets
@@ -81,6 +82,7 @@ class Register:
         self.checks = RegisterChecks(db)
         self.verdict_sets = VerdictSets(db)
         self.standings = Standings(db)
+        self.similar = SimilarRecords(db)
         if not db.read_only:
             watch(db, self.chain)
 
@@ -137,13 +139,16 @@ class Register:
         """Empty every derived table, for `rebuild`.
 
         What evaluation made of a ticket stays while its present state is unknown: it is quarantined, or not visible
-        to us. Evaluation keeps these rows too, and replaces them when the ticket can be evaluated again.
+        to us. Evaluation keeps these rows too, and replaces them when the ticket can be evaluated again. By what
+        records are compared, and their matches, stay until evaluation has made them again: without them its first
+        verdicts would clear findings that rest on matches.
         """
         with self._db.transaction():
             for table in _JUDGED:
                 self._db.execute(f"DELETE FROM {table} {_IS_KNOWN}")
-            for table in (name for name in DERIVED if name not in _JUDGED):
+            for table in (name for name in DERIVED if name not in (*_JUDGED, *_COMPARED)):
                 self._db.execute(f"DELETE FROM {table} {_DROPPED.get(table, '')}")
+            self.similar.distrust()
 
     def rows_by_table(self, *, derived: bool = True) -> dict[str, list[Row]]:
         """Return the sorted rows of tables except run ledger, checks, chain; without `derived`, of primary ones."""
@@ -317,8 +322,18 @@ _DROPPED = {
     "verdict_shared": "WHERE digest NOT IN (SELECT digest FROM verdict_ticket)",
 }
 """Condition: what `rebuild` drops of a table, where that is not all."""
-_JUDGED = ("verdict_own", "verdict_ticket", "register_row", "action", "birth", "waiver_standing")
+_JUDGED = (
+    "verdict_own",
+    "verdict_ticket",
+    "register_row",
+    "action",
+    "birth",
+    "waiver_standing",
+    "disagreement",
+)
 """Derived tables that only evaluation fills."""
+_COMPARED = ("similar_key", "earlier_match")
+"""Derived tables that a rebuild makes again in place."""
 _IS_KNOWN = """WHERE (source, ticket_id) NOT IN (SELECT source, ticket_id FROM quarantine
     UNION SELECT source, ticket_id FROM mirror WHERE presence IN ('unobserved', 'access_lost'))"""
 """Condition: the ticket can be evaluated, so that a rebuild makes its rows again."""

@@ -14,6 +14,8 @@ RELEASE, REFRESH, RETRY, PAUSE, RESUME, WITHDRAW = "release", "refresh", "retry"
 """Verbs of requests: release the brakes, update wording, resend stuck writes, stop writing, continue, withdraw."""
 WAIVE = "waive"
 """The verb of a request to record a waiver."""
+DIFFERENT = "different"
+"""The verb of a request to mark two records as different."""
 ACTIVATE = "activate"
 """The verb of a request to make another verdict set live."""
 

@@ -15,8 +15,10 @@ from capa_sync.daemon.workers import serving, speculation
 from capa_sync.daemon.workers.serving import evaluate_for
 from capa_sync.daemon.workers.speculation import OLDEST, SpeculativeResults
 from capa_sync.daemon.workers.task import Basis, Task, basis_of
+from capa_sync.model.similar import SimilarKey
 from capa_sync.model.ticket import Account, Presence
 from capa_sync.sandbox.stories.script import AddAction, Create, Day, Fill, FinishAction, Say, StoryEvent
+from capa_sync.store.similar import similar_key_rows
 from tests.daemon.conftest import MakeHarness
 from tests.daemon.harness import FACTS, NOW, Harness
 from tests.daemon.runtimes import read, runtime_of
@@ -111,6 +113,15 @@ def put_write(world: World) -> None:
     world.runtime.register.outbox.put([write("w", world.id("clean"), source=SOURCE)])
 
 
+def match_earlier(world: World) -> None:
+    """Let the clean ticket match a record of another source that was closed before."""
+    similar, found, early = world.runtime.register.similar, NOW.date(), NOW.date() - timedelta(days=9)
+    for source, ticket_id, day in ((SOURCE, world.id("clean"), None), ("else", "1", early)):
+        keys = [SimilarKey("a.5.18 / design", "KEY", found, day, is_effective=False)]
+        similar.replace_keys(source, {ticket_id: similar_key_rows(source, ticket_id, keys)})
+    assert similar.settle(SOURCE) == [world.id("clean")]
+
+
 @pytest.mark.parametrize(
     ("change", "story"),
     [
@@ -126,16 +137,18 @@ def put_write(world: World) -> None:
         (after_presence(lambda world: world.action_of("linked"), Presence.ARCHIVED), "linked"),
         (save_finding, "clean"),
         (put_write, "clean"),
+        (match_earlier, "clean"),
     ],
     ids=[
         "edited", "commented", "deleted", "out of sight", "given a child", "given a link", "its child edited",
         "its link edited", "its child deleted", "its link archived", "found against", "written to",
+        "matched",
     ],
 )  # fmt: skip
 def test_what_changed_is_not_recalled_and_all_else_is(
     world: World, change: Callable[[World], None], story: str
 ) -> None:
-    """An outcome depends on its ticket, on that ticket's actions, findings and writes, and on no other ticket's."""
+    """An outcome depends on its ticket, on that ticket's actions, findings, writes and matches, and on no other."""
     world.evaluate_speculatively()
     change(world)
     assert set(world.recall(NOW + MINUTE)) == STORIES - {story}

@@ -52,8 +52,8 @@ class SpeculativeResults:
     def evaluate_speculatively(self, inputs: PipelineInputs, ids: Sequence[str], basis: object) -> bool:
         """Evaluate tickets and keep the outcomes; return False when there is no room. `basis`: what they rest on.
 
-        Tickets that had a finding or a write before are left out, so that an outcome rests on nothing but the mirror
-        and `basis`.
+        Tickets that had a finding or a write before, or match an earlier record, are left out, so that an outcome
+        rests on nothing but the mirror and `basis`.
         """
         basis = (basis, version_of_accounts(inputs.register, inputs.source.name, inputs.source.facts))
         if basis != self._basis:
@@ -126,6 +126,10 @@ def _until(outcome: Evaluated) -> datetime | None:
 
 
 def _with_a_past(inputs: PipelineInputs, ids: Sequence[str]) -> set[str]:
-    """Return those of the tickets that had a finding or a write before."""
+    """Return those of the tickets that had a finding or a write before, or that match an earlier record."""
     register, source = inputs.register, inputs.source.name
-    return {*register.findings.latest_of(source, ids), *register.outbox.touched(source, ids)}
+    return {
+        *register.findings.latest_of(source, ids),
+        *register.outbox.touched(source, ids),
+        *register.similar.earlier(source, ids),
+    }

@@ -81,7 +81,7 @@ def test_each_rule_has_a_story_and_a_clean_twin(world: World) -> None:
     extras = {"jira/joined", "servicenow/joined", "jira-dc/improvement", "servicenow/rejected", "jira/quarantined"}
     assert set(world.played.keys) == wanted | extras
     shipped = {file.stem for file in starter_path("rules").glob("*.yaml")}
-    of_several_tickets = {"joined-tickets-disagree"}
+    of_several_tickets = {"recurrence", "joined-tickets-disagree"}
     assert shipped - set(RULE_CASES) == {"stalled", "stage-skipped"} | of_several_tickets
 
 
