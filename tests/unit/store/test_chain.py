@@ -55,6 +55,7 @@ ADDED = {
     "halt": "source = 'third'",
     "waiver": "id = 99",
     "waiver_request": "key = 'other'",
+    "different": "id = 99, other_ticket_id = '99'",
     "activation": "id = 99",
     "part": "id = 99, version = 99",
     "register_number": "serial = 99, ticket_id = '99'",
@@ -89,6 +90,7 @@ def fill(register: Register) -> None:
     waiver = Waiver(SOURCE, "1", "owner-active", date(2026, 5, 1), "The owner is on leave", "ann", T0, Way.COMMAND)
     register.waivers.end({register.waivers.add(waiver, T0): "it expired"}, T0 + DAY)
     register.waivers.save_answers(SOURCE, "1", [(RequestAnswer("c1", "grade-set", "Ann", "too short"), T0)])
+    register.similar.mark_different((SOURCE, "1"), (SOURCE, "2"), "ann", T0)
     register.verdict_sets.keep(_SET)
     register.verdict_sets.activate(_SET.hash, rule_set="rules-1", at=T0, by="ann", how=How.FIRST)
     register.chain.note("export", '{"verb": "export"}')
