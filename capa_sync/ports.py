@@ -17,18 +17,8 @@ from typing import Any, Protocol
 
 from capa_sync.model.inspection import Inspection
 from capa_sync.model.settings import ChildSpec
-from capa_sync.model.ticket import (
-    Account,
-    Census,
-    Cursor,
-    Located,
-    Page,
-    Part,
-    Presence,
-    Reading,
-    SiteFacts,
-    SourceTicket,
-)
+from capa_sync.model.site import Account, Census, Located, SiteFacts
+from capa_sync.model.ticket import Cursor, Page, Part, Presence, Reading, SourceTicket
 from capa_sync.model.write import Delivered, Write, WriteState
 
 

@@ -14,7 +14,7 @@ from capa_sync.daemon.log import LogAction, log
 from capa_sync.daemon.runtime import Runtime, SourceContext
 from capa_sync.errors import AccessDenied, SourceError
 from capa_sync.mapping import persons_of
-from capa_sync.model.ticket import SiteFacts
+from capa_sync.model.site import SiteFacts
 from capa_sync.store import Register
 
 REFRESH = timedelta(days=1)

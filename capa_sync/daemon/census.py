@@ -22,7 +22,8 @@ from capa_sync.daemon.reading import Abandoned
 from capa_sync.daemon.roles import namings_of, records_among, records_with, settle_roles
 from capa_sync.daemon.runtime import Runtime, SourceContext
 from capa_sync.errors import Authentication, BadAnswer, Fatal, SourceError
-from capa_sync.model.ticket import Census, Presence, Role, Scope
+from capa_sync.model.site import Census
+from capa_sync.model.ticket import Presence, Role, Scope
 from capa_sync.store import CENSUS
 
 RECHECK = "recheck"

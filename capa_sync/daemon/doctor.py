@@ -12,7 +12,7 @@ from capa_sync.errors import Authentication, Problem, Retryable, SourceError
 from capa_sync.mapping import BoundMapping, bind, score, unlisted_options, unlisted_statuses, unmapped_names
 from capa_sync.model.amounts import count_of
 from capa_sync.model.inspection import Check, CheckState, Inspection
-from capa_sync.model.ticket import SiteFacts
+from capa_sync.model.site import SiteFacts
 from capa_sync.rules import undecidable
 
 _SAME_ZONE = frozenset({"UTC", "GMT", "Etc/UTC"})

@@ -15,7 +15,8 @@ from capa_sync.daemon.runtime import Runtime, SourceContext
 from capa_sync.mapping import bind
 from capa_sync.model.finding import Verdict
 from capa_sync.model.record import CapaRecord, Unmapped, distinct_names
-from capa_sync.model.ticket import Presence, SiteFacts
+from capa_sync.model.site import SiteFacts
+from capa_sync.model.ticket import Presence
 
 _NOT_YET = "nothing is known of {at}: {source} was read until {read}"
 _BEFORE = (

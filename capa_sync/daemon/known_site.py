@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from capa_sync.model.ticket import FieldDef, SiteFacts, StatusDef
+from capa_sync.model.site import FieldDef, SiteFacts, StatusDef
 
 
 def lacks_something(facts: SiteFacts, known: SiteFacts) -> bool:

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 
 from capa_sync.model.amounts import count_of
-from capa_sync.model.ticket import Census, Presence
+from capa_sync.model.site import Census
+from capa_sync.model.ticket import Presence
 
 VANISH_SHARE = 0.5
 """When this share of a container's tickets vanishes, it is not believed until a second census agrees."""

@@ -13,7 +13,8 @@ from capa_sync.daemon.runtime import Runtime, SourceContext
 from capa_sync.daemon.taking import commit_page
 from capa_sync.errors import Fatal, SourceError
 from capa_sync.mapping import BoundMapping, bind
-from capa_sync.model.ticket import Page, SiteFacts
+from capa_sync.model.site import SiteFacts
+from capa_sync.model.ticket import Page
 from capa_sync.store import FULL
 
 

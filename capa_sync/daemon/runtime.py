@@ -22,7 +22,7 @@ from capa_sync.mapping import BoundMapping, MappingFile
 from capa_sync.model.clock import Clock
 from capa_sync.model.register_check import RegisterLimits
 from capa_sync.model.settings import JudgeOptions, WriteOptions
-from capa_sync.model.ticket import SiteFacts
+from capa_sync.model.site import SiteFacts
 from capa_sync.ports import Source, TicketWriter
 from capa_sync.rules import RuleSet
 from capa_sync.store import Register

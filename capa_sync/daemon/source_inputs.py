@@ -8,7 +8,7 @@ from datetime import timedelta
 from capa_sync.kinds import SourceKind
 from capa_sync.mapping import BoundMapping, MappingFile
 from capa_sync.model.settings import WriteOptions
-from capa_sync.model.ticket import SiteFacts
+from capa_sync.model.site import SiteFacts
 from capa_sync.ports import Parser
 
 

@@ -18,7 +18,7 @@ from capa_sync.mapping.texts import fold
 from capa_sync.mapping.values import Converter, constant, converter
 from capa_sync.model.catalogue import FIELDS, FieldSpec
 from capa_sync.model.record import ActionKind
-from capa_sync.model.ticket import Account, FieldDef, SiteFacts
+from capa_sync.model.site import Account, FieldDef, SiteFacts
 from capa_sync.model.values import EMPTY, Value, ValueState
 
 

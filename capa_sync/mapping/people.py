@@ -13,7 +13,7 @@ from capa_sync.errors import MappingFileError
 from capa_sync.mapping.reading import YamlReader, line_of, plain, with_keys
 from capa_sync.mapping.texts import fold
 from capa_sync.model.near import did_you_mean, near_or_all
-from capa_sync.model.ticket import Account
+from capa_sync.model.site import Account
 from capa_sync.model.values import EMPTY, Raw, Value, ValueState
 
 

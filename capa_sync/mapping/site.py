@@ -12,7 +12,7 @@ from capa_sync.mapping.texts import fold
 from capa_sync.model.amounts import count_of
 from capa_sync.model.near import did_you_mean
 from capa_sync.model.patterns import COLUMN_NAME
-from capa_sync.model.ticket import FieldDef, SiteFacts
+from capa_sync.model.site import FieldDef, SiteFacts
 
 _DAY_TYPES = frozenset({"date", "glide_date"})
 

@@ -13,7 +13,7 @@ from capa_sync.mapping.site import SiteFields
 from capa_sync.mapping.texts import fold
 from capa_sync.model.near import did_you_mean
 from capa_sync.model.record import Stage
-from capa_sync.model.ticket import SiteFacts
+from capa_sync.model.site import SiteFacts
 from capa_sync.model.values import EMPTY, Raw, Value, ValueState
 
 

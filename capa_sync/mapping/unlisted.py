@@ -8,7 +8,7 @@ from capa_sync.errors import Problem
 from capa_sync.mapping.binding import BoundField, BoundMapping
 from capa_sync.mapping.people import NOBODY
 from capa_sync.model.catalogue import FIELDS, FieldType
-from capa_sync.model.ticket import FieldDef, StatusDef
+from capa_sync.model.site import FieldDef, StatusDef
 from capa_sync.model.values import Raw, ValueState
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from capa_sync.model.ticket import FieldDef, StatusDef
+from capa_sync.model.site import FieldDef, StatusDef
 
 
 class CheckState(StrEnum):

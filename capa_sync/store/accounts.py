@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 import orjson
 
-from capa_sync.model.ticket import Account
+from capa_sync.model.site import Account
 from capa_sync.store.columns import instant, instant_text, json_text
 from capa_sync.store.database import Database, Row
 from capa_sync.store.past_sites import keep_former_accounts

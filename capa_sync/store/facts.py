@@ -10,7 +10,7 @@ from operator import attrgetter
 import orjson
 from pydantic import TypeAdapter
 
-from capa_sync.model.ticket import SiteFacts
+from capa_sync.model.site import SiteFacts
 from capa_sync.store.accounts import TrackerAccounts
 from capa_sync.store.columns import instant_text, json_text
 from capa_sync.store.database import Database

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from capa_sync.model.ticket import Account, SiteFacts
+from capa_sync.model.site import Account, SiteFacts
 from capa_sync.store.columns import instant_text, json_text, json_value
 from capa_sync.store.database import Database, Row
 

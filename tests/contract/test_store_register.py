@@ -13,7 +13,8 @@ import sqlite_utils
 
 from capa_sync.model.finding import Finding, FindingState, Mode, Outcome, Severity, Verdict
 from capa_sync.model.record import Action, ActionKind, ActionOrigin, FieldChange
-from capa_sync.model.ticket import Account, FieldDef, Origin, Presence, SiteFacts, StatusDef
+from capa_sync.model.site import Account, FieldDef, SiteFacts, StatusDef
+from capa_sync.model.ticket import Origin, Presence
 from capa_sync.model.values import EMPTY, UNMAPPED, Value, ValueState
 from capa_sync.store import Register, open_register
 from capa_sync.store.judged_rows import row_hash

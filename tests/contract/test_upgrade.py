@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from capa_sync.live.settle import settle
-from capa_sync.model.ticket import Account
+from capa_sync.model.site import Account
 from capa_sync.model.verdict_set import How, PartKind
 from capa_sync.settings import load_settings
 from capa_sync.store import open_register

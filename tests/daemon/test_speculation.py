@@ -16,7 +16,8 @@ from capa_sync.daemon.workers.serving import evaluate_for
 from capa_sync.daemon.workers.speculation import OLDEST, SpeculativeResults
 from capa_sync.daemon.workers.task import Basis, Task, basis_of
 from capa_sync.model.similar import SimilarKey
-from capa_sync.model.ticket import Account, Presence
+from capa_sync.model.site import Account
+from capa_sync.model.ticket import Presence
 from capa_sync.sandbox.stories.script import AddAction, Create, Day, Fill, FinishAction, Say, StoryEvent
 from capa_sync.store.similar import similar_key_rows
 from tests.daemon.conftest import MakeHarness

@@ -10,7 +10,7 @@ import pytest
 from capa_sync.mapping import bind, coverage, load_mapping, load_people, unmapped_names
 from capa_sync.mapping.schema import MappingFile
 from capa_sync.model.catalogue import FIELDS
-from capa_sync.model.ticket import Account, FieldDef, SiteFacts, StatusDef
+from capa_sync.model.site import Account, FieldDef, SiteFacts, StatusDef
 from capa_sync.model.values import Raw, ValueState
 from capa_sync.sandbox.servicenow.clause10 import CHOICES
 from capa_sync.sandbox.servicenow.tables import shipped_schema

@@ -6,7 +6,7 @@ from dataclasses import replace
 from xml.etree import ElementTree as ET
 
 from capa_sync.mapping import bind, load_mapping, unmapped_names
-from capa_sync.model.ticket import FieldDef
+from capa_sync.model.site import FieldDef
 from capa_sync.sandbox.servicenow.clause10 import CHOICES
 from capa_sync.sandbox.servicenow.tables import shipped_schema
 from capa_sync.starter import starter_path

@@ -12,7 +12,7 @@ from capa_sync.model.amounts import count_of
 from capa_sync.model.catalogue import FIELDS, FieldType
 from capa_sync.model.patterns import PLAIN_NAME
 from capa_sync.model.record import ActionOrigin
-from capa_sync.model.ticket import FieldDef
+from capa_sync.model.site import FieldDef
 from capa_sync.model.visible import one_line
 
 LEAST = 0.5

@@ -19,7 +19,7 @@ from capa_sync.mapping.suggestions.names import (
 from capa_sync.mapping.texts import fold
 from capa_sync.model.catalogue import FIELDS, FieldSpec, FieldType
 from capa_sync.model.inspection import ChildKind, Inspection
-from capa_sync.model.ticket import Account, FieldDef, SiteFacts, StatusDef
+from capa_sync.model.site import Account, FieldDef, SiteFacts, StatusDef
 
 _PERSONS = frozenset({"user", "array/user", "group", "array/group"})
 _REFERENCES = frozenset({"reference", "glide_list"})

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from capa_sync.errors import BadAnswer, Fatal, Retryable
-from capa_sync.model.ticket import Census
+from capa_sync.model.site import Census
 from capa_sync.sources.jira.client import BadRequest, JiraClient
 from capa_sync.sources.jira.facts import prove_identity
 from capa_sync.sources.jira.out_of_scope import OutOfScope

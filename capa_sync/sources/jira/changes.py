@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from capa_sync.model.ticket import FieldDef, RawChange
+from capa_sync.model.site import FieldDef
+from capa_sync.model.ticket import RawChange
 from capa_sync.model.values import Raw
 from capa_sync.sources.jira.times import read_instant
 from capa_sync.sources.jira.values import account_of, history_value

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from capa_sync.errors import Authentication, BadAnswer, Fatal
-from capa_sync.model.ticket import Account, FieldDef, SiteFacts, StatusDef
+from capa_sync.model.site import Account, FieldDef, SiteFacts, StatusDef
 from capa_sync.sources.jira.client import BadRequest, JiraClient
 from capa_sync.sources.jira.options import Api
 from capa_sync.sources.jira.people import JiraAccounts, read_account

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from capa_sync.model.inspection import ChildKind, Inspection
-from capa_sync.model.ticket import FieldDef, StatusDef
+from capa_sync.model.site import FieldDef, StatusDef
 from capa_sync.sources.jira.facts import read_status
 from capa_sync.sources.jira.paging import ALL_FIELDS
 from capa_sync.sources.jira.parse import BOOKKEEPING

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Set
 
 from capa_sync.errors import BadAnswer
-from capa_sync.model.ticket import Census, Located
+from capa_sync.model.site import Census, Located
 from capa_sync.sources.jira.facts import prove_identity
 from capa_sync.sources.jira.query import NEWEST_FIRST, OLDEST_FIRST
 from capa_sync.sources.jira.site import SiteReader

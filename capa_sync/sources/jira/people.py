@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from capa_sync.errors import BadAnswer
-from capa_sync.model.ticket import Account
+from capa_sync.model.site import Account
 from capa_sync.sources.jira.client import JiraClient
 from capa_sync.sources.jira.history import chunks
 from capa_sync.sources.jira.values import account_of, clean

@@ -10,7 +10,8 @@ from datetime import timedelta
 from capa_sync.errors import Skippable
 from capa_sync.model.clock import Clock
 from capa_sync.model.inspection import Inspection
-from capa_sync.model.ticket import Account, Census, Cursor, Located, Page, Reading, SiteFacts
+from capa_sync.model.site import Account, Census, Located, SiteFacts
+from capa_sync.model.ticket import Cursor, Page, Reading
 from capa_sync.ports import EndpointHolds, MirrorLookup
 from capa_sync.sources.budget import Budget
 from capa_sync.sources.fence import fenced

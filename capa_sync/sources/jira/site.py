@@ -9,7 +9,8 @@ from typing import Any
 
 from capa_sync.model.clock import Clock
 from capa_sync.model.patterns import QUOTED
-from capa_sync.model.ticket import Presence, SiteFacts
+from capa_sync.model.site import SiteFacts
+from capa_sync.model.ticket import Presence
 from capa_sync.ports import MirrorLookup
 from capa_sync.sources.jira.absent import Absent
 from capa_sync.sources.jira.byid import ById

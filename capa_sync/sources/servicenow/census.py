@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from capa_sync.errors import AccessDenied
-from capa_sync.model.ticket import Census
+from capa_sync.model.site import Census
 from capa_sync.ports import MirrorLookup
 from capa_sync.sources.servicenow.answers import NoSuchTable, Row, value_of
 from capa_sync.sources.servicenow.client import TableClient

@@ -15,7 +15,8 @@ from functools import partial
 from capa_sync.errors import Skippable
 from capa_sync.model.clock import Clock
 from capa_sync.model.inspection import Inspection
-from capa_sync.model.ticket import Account, Census, Cursor, Located, Page, Reading, SiteFacts, Skip
+from capa_sync.model.site import Account, Census, Located, SiteFacts
+from capa_sync.model.ticket import Cursor, Page, Reading, Skip
 from capa_sync.ports import MirrorLookup
 from capa_sync.sources.fence import fenced
 from capa_sync.sources.servicenow.answers import value_of

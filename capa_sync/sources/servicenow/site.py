@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from capa_sync.errors import Authentication
-from capa_sync.model.ticket import Account, FieldDef, SiteFacts, StatusDef
+from capa_sync.model.site import Account, FieldDef, SiteFacts, StatusDef
 from capa_sync.sources.servicenow.dictionary import TableFacts
 from capa_sync.sources.servicenow.directory import InstanceDirectory
 from capa_sync.sources.servicenow.history import AuditReader

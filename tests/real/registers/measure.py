@@ -16,7 +16,7 @@ from capa_sync.mapping.suggestions import suggest
 from capa_sync.mapping.suggestions.names import Guess, guess_option, guess_status
 from capa_sync.model.catalogue import FIELDS
 from capa_sync.model.inspection import Inspection
-from capa_sync.model.ticket import Account, FieldDef, SiteFacts
+from capa_sync.model.site import Account, FieldDef, SiteFacts
 from tests.absent_data import DATA
 
 REGISTERS = DATA / "capa-registers"

@@ -7,18 +7,8 @@ from datetime import datetime, timedelta
 
 from capa_sync.errors import Authentication, Skippable
 from capa_sync.model.inspection import Check, CheckState, Inspection
-from capa_sync.model.ticket import (
-    Account,
-    Census,
-    Cursor,
-    FieldDef,
-    Located,
-    Page,
-    Reading,
-    SiteFacts,
-    Skip,
-    StatusDef,
-)
+from capa_sync.model.site import Account, Census, FieldDef, Located, SiteFacts, StatusDef
+from capa_sync.model.ticket import Cursor, Page, Reading, Skip
 from capa_sync.ports import Parser
 from capa_sync.sources.bodies import TooMuch
 from capa_sync.sources.fence import fenced

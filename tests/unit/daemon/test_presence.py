@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from capa_sync.daemon.presence import CensusEvidence, Judgement, judge_census, suspicious_containers, unsettled
-from capa_sync.model.ticket import Census, Presence
+from capa_sync.model.site import Census
+from capa_sync.model.ticket import Presence
 
 LIVE = {"CAPA": "live"}
 

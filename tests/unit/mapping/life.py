@@ -10,16 +10,8 @@ import capa_sync
 from capa_sync.mapping import BoundMapping, bind, load_mapping, map_ticket
 from capa_sync.mapping.schema import MappingFile
 from capa_sync.model.record import CapaRecord
-from capa_sync.model.ticket import (
-    Account,
-    FieldDef,
-    Origin,
-    RawChange,
-    RawComment,
-    SiteFacts,
-    SourceTicket,
-    StatusDef,
-)
+from capa_sync.model.site import Account, FieldDef, SiteFacts, StatusDef
+from capa_sync.model.ticket import Origin, RawChange, RawComment, SourceTicket
 from capa_sync.model.values import BLANK, Raw
 
 SHIPPED = Path(capa_sync.__file__).parent.parent / "mappings"

@@ -11,7 +11,8 @@ import pytest
 
 from capa_sync.mapping import BoundMapping
 from capa_sync.model.record import Action, ActionKind, ActionOrigin, CapaRecord
-from capa_sync.model.ticket import ChildRef, FieldDef, SourceTicket
+from capa_sync.model.site import FieldDef
+from capa_sync.model.ticket import ChildRef, SourceTicket
 from capa_sync.model.values import BLANK, Raw, ValueState
 from tests.unit.mapping.world import BY_STATUS, MAPPING, T0, bound_to, option, raw, record, rows, site, ticket, user
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from capa_sync.mapping import bind, coverage, score, unmapped_names
-from capa_sync.model.ticket import FieldDef, StatusDef
+from capa_sync.model.site import FieldDef, StatusDef
 from capa_sync.model.values import ValueState
 from tests.unit.mapping.world import BY_STATUS, MAPPING, T0, bound_to, load, record, rows, site, ticket
 

@@ -22,7 +22,8 @@ from capa_sync.mapping.timeline import (
     replay,
 )
 from capa_sync.model.record import FieldChange
-from capa_sync.model.ticket import Account, Origin, SourceTicket
+from capa_sync.model.site import Account
+from capa_sync.model.ticket import Origin, SourceTicket
 from capa_sync.model.values import BLANK, EMPTY, UNMAPPED, Raw, Value, ValueState
 from tests.unit.mapping.world import T0, option, raw, ticket
 

@@ -9,7 +9,8 @@ import pytest
 
 from capa_sync.kinds import HistoryFields
 from capa_sync.mapping import BoundMapping, PastTicket, as_it_was, with_doubts
-from capa_sync.model.ticket import ChildRef, FieldDef, RawComment, SourceTicket
+from capa_sync.model.site import FieldDef
+from capa_sync.model.ticket import ChildRef, RawComment, SourceTicket
 from capa_sync.model.values import Raw, ValueState
 from tests.unit.mapping.world import (
     BY_STATUS,

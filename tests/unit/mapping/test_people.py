@@ -8,7 +8,7 @@ import pytest
 
 from capa_sync.errors import MappingFileError
 from capa_sync.mapping.people import PeopleDirectory, load_people, persons_of
-from capa_sync.model.ticket import Account
+from capa_sync.model.site import Account
 from capa_sync.model.values import Raw, ValueState
 from tests.unit.mapping.world import ACCOUNTS, PEOPLE, user
 

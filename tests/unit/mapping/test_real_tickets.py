@@ -15,7 +15,8 @@ import pytest
 
 from capa_sync.mapping import BoundMapping, bind, load_mapping, map_ticket
 from capa_sync.model.record import CapaRecord
-from capa_sync.model.ticket import Account, FieldDef, SiteFacts, SourceTicket, StatusDef
+from capa_sync.model.site import Account, FieldDef, SiteFacts, StatusDef
+from capa_sync.model.ticket import SourceTicket
 from capa_sync.model.values import Raw, Value, ValueState
 from capa_sync.sources.jira.parse import JiraParser
 from capa_sync.sources.jira.parts import comments_part, history_part, record_part

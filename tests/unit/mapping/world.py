@@ -9,15 +9,8 @@ from typing import Any
 
 from capa_sync.mapping import BoundMapping, MappingFile, bind, load_mapping, map_ticket
 from capa_sync.model.record import CapaRecord, Unmapped
-from capa_sync.model.ticket import (
-    Account,
-    FieldDef,
-    Origin,
-    RawChange,
-    SiteFacts,
-    SourceTicket,
-    StatusDef,
-)
+from capa_sync.model.site import Account, FieldDef, SiteFacts, StatusDef
+from capa_sync.model.ticket import Origin, RawChange, SourceTicket
 from capa_sync.model.values import BLANK, Raw, Value, ValueState
 
 T0 = datetime(2025, 5, 5, 8, 0, tzinfo=UTC)

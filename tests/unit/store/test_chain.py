@@ -17,7 +17,8 @@ import pytest
 from capa_sync.model.chain import ChainHead, ChainReport
 from capa_sync.model.finding import Finding, FindingState, Mode, Severity
 from capa_sync.model.halt import Halt, HaltKind
-from capa_sync.model.ticket import Account, Presence, Role, SiteFacts
+from capa_sync.model.site import Account, SiteFacts
+from capa_sync.model.ticket import Presence, Role
 from capa_sync.model.verdict_set import How, PartKind, SetPart, VerdictSet
 from capa_sync.model.waiver import RequestAnswer, Waiver, Way
 from capa_sync.model.write import WriteKind, WriteState

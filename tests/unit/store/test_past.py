@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from capa_sync.model.ticket import Account, FieldDef, Presence, SiteFacts, StatusDef
+from capa_sync.model.site import Account, FieldDef, SiteFacts, StatusDef
+from capa_sync.model.ticket import Presence
 from capa_sync.store import POLL, Register
 from tests.unit.store.fake_parser import DAY, MINUTE, PARSER, SOURCE, T0, FakeTicket, page
 

@@ -9,7 +9,8 @@ import orjson
 import pytest
 
 from capa_sync.errors import Skippable
-from capa_sync.model.ticket import FieldDef, Part
+from capa_sync.model.site import FieldDef
+from capa_sync.model.ticket import Part
 from capa_sync.model.values import BLANK, Raw
 from capa_sync.sources.jira.changes import FieldNames, HistoryReader, field_id_of, sorted_entries
 from capa_sync.sources.jira.parse import JiraParser

@@ -1,0 +1,109 @@
+"""What a tracker reports about itself, and which of its tickets there are: facts, census, located tickets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class FieldDef:
+    """One field of a tracker: id, name, and its type as the tracker calls it.
+
+    capa-sync reads one type: `date`, or ServiceNow's `glide_date`, is a date without time.
+    """
+
+    id: str
+    name: str
+    type: str = ""
+    custom: bool = False
+    audited: bool | None = None
+    options: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StatusDef:
+    """One status: id (ServiceNow: the raw state value), name, and category (`new`, `indeterminate`, `done`, "")."""
+
+    id: str
+    name: str
+    category: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A user account of a tracker; `active` is None where the tracker does not report it.
+
+    `aliases` are other ids that the same tracker uses for this account: ServiceNow's `user_name` (audit rows,
+    `sys_updated_by`) besides the sys_id, Data Center's user key besides the user name.
+    """
+
+    id: str
+    name: str
+    active: bool | None = None
+    aliases: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SiteFacts:
+    """What a tracker reports about itself; read at the start and again with each census.
+
+    Attributes:
+        fields: every field visible to us. statuses: every status. accounts: users seen so far (may be incomplete).
+        accounts_apart: the register keeps accounts in rows of their own; False until a first sign-in that does so.
+        me: our own account. time_zone: our account's zone name (for advice only).
+        server_time: the tracker's clock at the time of the read; it shows the difference to our clock.
+        absent_is_empty: True: an absent key means an empty field (Jira); False: a hidden field (ServiceNow).
+        history_readable: False when audit rights are missing and only our own observations make the history.
+        fields_complete: False when the tracker did not report all fields: a field named by its id may exist.
+        missing_rights: which data of the tracker our account may not read, and how to change that; for people.
+    """
+
+    fields: tuple[FieldDef, ...]
+    statuses: tuple[StatusDef, ...]
+    me: Account
+    accounts: tuple[Account, ...] = ()
+    accounts_apart: bool = False
+    time_zone: str = "UTC"
+    server_time: datetime | None = None
+    absent_is_empty: bool = True
+    history_readable: bool = True
+    fields_complete: bool = True
+    missing_rights: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Census:
+    """The ids of all tickets in scope; complete, never a part of them.
+
+    Attributes:
+        ids: immutable ids of all tickets that the query finds (records), and of the requested action tickets.
+        containers: container -> `live`, `archived`, `deleted`; of mirrored tickets whose container the settings name
+            no longer: `left` where it is visible to us, else `left_closed`. A container absent here is not visible
+            to us.
+        count: the tracker's own count of tickets that the query finds, None unknown.
+        in_query: how many of `ids` the query itself found, None unknown; a difference to `count` shows a drift.
+        witness: one of `ids` that the query found; an answer about other tickets is trusted only if it contains this
+            id too. "" none.
+        named: which of `ids` the query found, None unknown.
+    """
+
+    ids: frozenset[str]
+    containers: Mapping[str, str]
+    count: int | None = None
+    in_query: int | None = None
+    witness: str = ""
+    named: frozenset[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """Tickets that were missing in a census and that the tracker returned when asked for their ids.
+
+    Attributes:
+        in_scope: the query finds them. elsewhere: they exist, and the query does not find them.
+    """
+
+    in_scope: frozenset[str]
+    elsewhere: frozenset[str]
