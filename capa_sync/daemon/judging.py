@@ -22,7 +22,7 @@ from capa_sync.findings import What
 from capa_sync.model.settings import UNWAIVABLE
 from capa_sync.model.ticket import Page, Role
 from capa_sync.model.waiver import WaiverState
-from capa_sync.store import JudgedRows, standing_row
+from capa_sync.store import JudgedRows, Register, standing_row
 
 BATCH = 200
 """Tickets stored in one transaction."""
@@ -147,6 +147,11 @@ def _evaluate_here(
         yield from (pipeline.evaluate([ticket_id]) for ticket_id in ids)
     else:
         yield pipeline.evaluate(ids)
+
+
+def accounts_judged_with(register: Register, source: str) -> str:
+    """Return the version of the accounts with which a source's tickets were last judged, "" for none."""
+    return next(iter(register.queue.judged_with(source).split(":")[2:3]), "")
 
 
 def _notice_new_rules(runtime: Runtime, context: SourceContext, now: datetime) -> None:

@@ -48,7 +48,7 @@ class TrackerAccounts:
             WHERE source = ? AND account <> ?""",
             (source, own),
         )
-        return f"{row[0]:.0f}:{row[1]:.0f}" if row is not None else ""
+        return f"{row[0]:.0f}.{row[1]:.0f}" if row is not None else ""
 
     def show(self, source: str, accounts: Iterable[Account], at: datetime) -> bool:
         """Store accounts as the tracker shows them; return whether one is new or has changed.

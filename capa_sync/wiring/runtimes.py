@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from capa_sync.daemon.collector import calm_collector
+from capa_sync.daemon.judging import accounts_judged_with
 from capa_sync.daemon.runtime import Runtime, SourceContext
 from capa_sync.daemon.waiver_file import WaiverFile
 from capa_sync.errors import Problem, UserError
@@ -78,6 +79,7 @@ def bind_as_last_known(runtime: Runtime) -> None:
         facts = runtime.register.facts.load(name)
         if facts is not None:
             context.facts, context.bound = facts, bind(context.mapping, facts, runtime.register.facts.pins(name))
+            context.accounts_version = accounts_judged_with(runtime.register, name)
 
 
 def _source_context(
