@@ -50,7 +50,9 @@ SECTIONS = {
     },
     "Rules and register": {
         "rules": Verb("capa_sync.cli.rules:rules", "Check, test and describe rule files."),
-        "register": Verb("capa_sync.cli.register:register", "Take away the register: export, pack, backup, restore."),
+        "register": Verb(
+            "capa_sync.cli.register:register", "Take away the register: export, pack, report, backup, restore."
+        ),
         "serve": Verb("capa_sync.cli.serve:serve", "Serve the register's page alone."),
         "preview": Verb(
             "capa_sync.cli.preview:preview", "Show what the changed set would do; nothing changes anywhere."

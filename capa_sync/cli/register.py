@@ -12,6 +12,7 @@ SECTIONS = {
             "capa_sync.cli.export:export", "Write the register as XLSX, CSV, JSON lines, Parquet, HTML or OSCAL."
         ),
         "pack": Verb("capa_sync.cli.pack:pack", "Write the whole evidence of one ticket into one zip."),
+        "report": Verb("capa_sync.cli.report:report", "Write the management review of a period in two pages."),
         "sample": Verb("capa_sync.cli.pack:sample", "Write the packs of a sample of records, for an audit."),
     },
     "Copies of the file": {
@@ -23,7 +24,7 @@ SECTIONS = {
 
 @click.group(cls=VerbGroup, sections=SECTIONS)
 def register() -> None:
-    """Take away the register: export, pack, backup, restore.
+    """Take away the register: export, pack, report, backup, restore.
 
     Each file is complete under its name, or it is not there. What is taken away holds texts of tickets: guard it as
     you guard the tickets.

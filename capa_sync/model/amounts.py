@@ -7,10 +7,10 @@ _UNITS = ((172_800, 86_400, "days"), (7_200, 3_600, "h"), (120, 60, "min"))
 
 
 def count_of(number: int, noun: str) -> str:
-    """Return `1 ticket`, `2 tickets`, `2 entries`."""
+    """Return `1 ticket`, `2 tickets`, `2 entries`, `2 nonconformities`."""
     if number == 1:
         return f"{number} {noun}"
-    return f"{number} {noun[:-1]}ies" if noun.endswith("ry") else f"{number} {noun}s"
+    return f"{number} {noun[:-1]}ies" if noun.endswith(("ry", "ty")) else f"{number} {noun}s"
 
 
 def ago(seconds: float) -> str:

@@ -96,6 +96,14 @@ class Chain:
         row = self._db.row("SELECT number, hash FROM event ORDER BY number DESC LIMIT 1")
         return None if row is None else ChainHead(row[0], row[1].hex())
 
+    def head_at(self, at: datetime) -> ChainHead | None:
+        """Return the newest event of an instant, but exports: it depends on nothing that happened later."""
+        row = self._db.row(
+            "SELECT number, hash FROM event WHERE at <= ? AND kind <> ? ORDER BY number DESC LIMIT 1",
+            (instant_text(at), EXPORT),
+        )
+        return None if row is None else ChainHead(row[0], row[1].hex())
+
 
 def _digests(salts: bytes, contents: Sequence[bytes]) -> bytes:
     if len(contents) == 1:

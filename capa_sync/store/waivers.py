@@ -129,6 +129,15 @@ class Waivers:
         rows = [(json_text(dict(digests)), number) for number, digests in reads.items()]
         self._db.execute_many("UPDATE waiver SET reads = ?, is_bound = 1 WHERE id = ?", rows)
 
+    def between(self, start: datetime, end: datetime) -> list[tuple[Waiver, bool]]:
+        """Return the waivers that were recorded by `end` and had not ended at `start`, and which ended by `end`."""
+        rows = self._db.rows(
+            f"""SELECT {", ".join(_FIELDS)}, COALESCE(ended_at <= ?, 0) FROM waiver WHERE recorded_at <= ?
+            AND (ended_at IS NULL OR ended_at > ?) ORDER BY source, ticket_id, rule, id""",
+            (instant_text(end), instant_text(end), instant_text(start)),
+        )
+        return [(_waiver(row[:-1]), bool(row[-1])) for row in rows]
+
     def recorded_after(self, source: str, at: datetime) -> list[str]:
         """Return ids of tickets with a waiver that has not ended and was recorded after an instant."""
         return self._db.column(

@@ -1,0 +1,181 @@
+"""Collects what the management review rests on: each record as of the end of the period, and what is not known.
+
+Everything is computed from the register alone, as `explain --as-of` does it: the same register, and any later one of
+which no earlier day changed, gives the same review.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from capa_sync.daemon.explaining_past import judge_past
+from capa_sync.daemon.past import PastMirror, map_past
+from capa_sync.daemon.runtime import Runtime, SourceContext
+from capa_sync.mapping import unmapped_names
+from capa_sync.model.amounts import count_of
+from capa_sync.model.record import Unmapped
+from capa_sync.model.register_check import CheckName, CheckResult, RecordSpan, RegisterCheckState
+from capa_sync.model.review import ReviewPeriod, ReviewRecord
+from capa_sync.model.ticket import Presence
+from capa_sync.model.waiver import Waiver
+from capa_sync.register import checks
+from capa_sync.register.review import ReviewInput, WaivedRule
+from capa_sync.register.review_facts import review_facts
+
+_BATCH = 200
+"""Tickets of which the past is kept in memory at once."""
+_UNSEEN = frozenset({Presence.UNOBSERVED, Presence.ACCESS_LOST})
+_NOT_KEPT = "a past count of the source is not kept; `capa-sync status` shows the last one"
+
+Advance = Callable[[str, int, int], None]
+
+
+@dataclass
+class _Found:
+    """What was found: records, and how many tickets of each source could not be told, by reason."""
+
+    records: list[ReviewRecord] = field(default_factory=list)
+    gaps: list[str] = field(default_factory=list)
+
+
+def collect_review(
+    runtime: Runtime, period: ReviewPeriod, about: Sequence[str], advance: Advance, *, is_masked: bool
+) -> ReviewInput:
+    """Collect the input of a review; the runtime's mappings are bound to the facts of the end of the period."""
+    found = _Found()
+    for context in runtime.contexts.values():
+        _collect_source(runtime, context, period, found, advance)
+    waivers = [_waived(runtime, *row) for row in runtime.register.waivers.between(period.start, period.at)]
+    return ReviewInput(
+        found.records,
+        waivers,
+        list(_checks(runtime, found.records, waivers, period)),
+        [*found.gaps, *_unknown(found.records)],
+        about,
+        is_masked,
+    )
+
+
+def _collect_source(
+    runtime: Runtime, context: SourceContext, period: ReviewPeriod, found: _Found, advance: Advance
+) -> None:
+    mirror = _mirror(runtime, period)
+    if mirror.read_by(context.name) is None:
+        found.gaps.append(f"{context.name} was not read up to the end of the period: nothing of it is counted.")
+        return
+    ids, why = mirror.record_ids(context.name), Counter[str]()
+    for start in range(0, len(ids), _BATCH):
+        batch = _mirror(runtime, period)
+        for ticket_id in ids[start : start + _BATCH]:
+            record = _record(runtime, context, ticket_id, batch)
+            if isinstance(record, str):
+                why[record] += 1
+            elif record is not None:
+                found.records.append(record)
+        advance(context.name, min(start + _BATCH, len(ids)), len(ids))
+    found.gaps += [f"{context.name}: {count_of(count, 'record')} {what}." for what, count in sorted(why.items())]
+
+
+def _mirror(runtime: Runtime, period: ReviewPeriod) -> PastMirror:
+    sources = {context.name: context.inputs() for context in runtime.contexts.values()}
+    return PastMirror(runtime.register, sources, period.at)
+
+
+def _record(
+    runtime: Runtime, context: SourceContext, ticket_id: str, mirror: PastMirror
+) -> ReviewRecord | str | None:
+    """Return what a record shows, why that is not known, or None where it was not there or speaks through another."""
+    presence = mirror.presence(context.name, ticket_id)
+    if presence in _UNSEEN:
+        return f"not counted: its presence was {presence}"
+    inputs = runtime.inputs(context, mirror.at)
+    record = map_past(inputs, ticket_id, mirror)
+    if isinstance(record, Unmapped):
+        return "not counted: the ticket could not be mapped"
+    if record is None or (record.source, record.ticket_id) != (context.name, ticket_id):
+        return None
+    return review_facts(record, judge_past(inputs, record, mirror, explain=False), runtime.options.timezone)
+
+
+def _waived(runtime: Runtime, waiver: Waiver, is_over: bool) -> WaivedRule:
+    name = f"{waiver.source}:{runtime.register.tickets.key(waiver.source, waiver.ticket_id)}"
+    return WaivedRule(
+        name, waiver.rule, waiver.until.isoformat(), waiver.asked_by, waiver.approved_by or "nobody", is_over
+    )
+
+
+def _unknown(records: Sequence[ReviewRecord]) -> Iterator[str]:
+    """Yield in a sentence how many checks could not tell."""
+    unknown = [record for record in records if record.unknown]
+    if unknown:
+        rules = Counter(rule for record in unknown for rule in record.unknown)
+        often = ", ".join(f"{rule} ({count})" for rule, count in sorted(rules.items(), key=_most_first)[:3])
+        yield f"On {count_of(len(unknown), 'record')} some checks cannot tell; most often {often}."
+    never = sum(not record.decided for record in records)
+    if never:
+        yield f"{count_of(never, 'record')} were checked by no rule at all."
+
+
+def _most_first(entry: tuple[str, int]) -> tuple[int, str]:
+    return -entry[1], entry[0]
+
+
+def _checks(
+    runtime: Runtime, records: Sequence[ReviewRecord], waivers: Sequence[WaivedRule], period: ReviewPeriod
+) -> Iterator[CheckResult]:
+    """Yield G1 to G7 as of the end of the period."""
+    limits, at = runtime.limits, period.at
+    for name in runtime.contexts:
+        yield checks.never_decided(name, _never_decided([record for record in records if record.source == name]))
+    failures = [record for record in records if record.track == "nonconformity"]
+    newest = {
+        origin: max((record.begun for record in failures if record.origin == origin), default=None)
+        for origin in limits.origins
+    }
+    yield checks.silent_origins(newest, limits, at)
+    decided = [record.decision[0] for record in records if record.decision and record.track == "improvement"]
+    yield checks.improvements(max(decided, default=None), _without(runtime, "decision"), limits, at)
+    for name in runtime.contexts:
+        is_mapped = name not in _without(runtime, "management_review_ref")
+        keys = _unreviewed(failures, name, at - limits.unreviewed_after, at)
+        yield checks.unreviewed_majors(name, keys, is_mapped, limits)
+    yield checks.overdue([_span(record) for record in records], limits, at, runtime.options.timezone)
+    open_ones = {record.name for record in records if record.is_open(at)}
+    waived = {waiver.name for waiver in waivers if not waiver.is_over} & open_ones
+    yield checks.waivers(len(open_ones), len(waived), _expired(waivers, period), limits)
+    for name in runtime.contexts:
+        yield CheckResult(CheckName.COUNT_DIFFERS, RegisterCheckState.CANNOT_TELL, _NOT_KEPT, name)
+
+
+def _never_decided(records: Sequence[ReviewRecord]) -> list[str]:
+    decided = {rule for record in records for rule in record.decided}
+    return sorted({rule for record in records for rule in record.unknown} - decided)
+
+
+def _without(runtime: Runtime, name: str) -> list[str]:
+    """Return the sources whose mapping names no field for this one."""
+    return [
+        context.name
+        for context in runtime.contexts.values()
+        if context.bound is None or name in unmapped_names(context.bound)
+    ]
+
+
+def _unreviewed(failures: Sequence[ReviewRecord], source: str, before: datetime, at: datetime) -> list[str]:
+    majors = (record for record in failures if record.source == source and record.grade == "major")
+    return sorted(
+        record.key for record in majors if record.is_open(at) and not record.review and record.begun < before
+    )
+
+
+def _span(record: ReviewRecord) -> RecordSpan:
+    ended = record.moves[-1][0] if record.moves and record.moves[-1][1] else None
+    return RecordSpan(record.begun, ended, record.due, record.implemented or ended)
+
+
+def _expired(waivers: Sequence[WaivedRule], period: ReviewPeriod) -> int:
+    """Count waivers whose last day was over at the end although nothing has ended them yet."""
+    return sum(not waiver.is_over and waiver.until < f"{period.last}" for waiver in waivers)

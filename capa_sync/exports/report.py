@@ -1,0 +1,65 @@
+"""The management review as a page, or as PDF by Typst; written whole or not at all."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from capa_sync.errors import Problem, UserError
+from capa_sync.exports.html import environment, shown
+from capa_sync.model.review import Review
+from capa_sync.output_files import whole_file
+from capa_sync.redaction import redacted
+
+REPORT_FORMATS = {".html": "html", ".pdf": "pdf"}
+"""End of a file's name -> format."""
+
+
+def report_format(file: Path) -> str:
+    """Return the format by the end of the file's name. Raises UserError."""
+    found = REPORT_FORMATS.get(file.suffix.lower())
+    if found is None:
+        hint = f"end the name with {' or '.join(REPORT_FORMATS)}"
+        raise UserError([Problem(str(file), 0, "this name does not say which format is meant", hint)])
+    return found
+
+
+def write_report(file: Path, review: Review) -> None:
+    """Write a review; equal reviews give equal bytes.
+
+    Raises UserError: the file's name says no format, Typst is absent, or the file system refuses the file.
+    """
+    body = _pdf(review) if report_format(file) == "pdf" else _page(review)
+    with whole_file(file) as fresh:
+        fresh.write_bytes(body)
+
+
+def _page(review: Review) -> bytes:
+    page = environment().get_template("review.html").render(review=review)
+    return redacted(page).encode("utf-8")
+
+
+def _pdf(review: Review) -> bytes:
+    """Return the PDF. The texts are data for Typst, never its source, so that no ticket can write markup."""
+    try:
+        import typst
+    except ImportError:
+        hint = "`python -m pip install 'capa-sync[report]'`, or end the name with .html"
+        raise UserError([Problem("", 0, "a PDF needs the library typst", hint)]) from None
+    template = files("capa_sync.exports").joinpath("templates", "review.typ").read_bytes()
+    data = redacted(orjson.dumps(_visible(asdict(review))).decode())
+    body: bytes = typst.compile(template, format="pdf", sys_inputs={"review": data})
+    return body
+
+
+def _visible(value: Any) -> Any:
+    """Return a value with its texts as people may see them: without characters that hide or turn."""
+    if isinstance(value, str):
+        return shown(value)
+    if isinstance(value, dict):
+        return {name: _visible(inner) for name, inner in value.items()}
+    return [_visible(inner) for inner in value] if isinstance(value, list | tuple) else value

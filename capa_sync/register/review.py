@@ -1,0 +1,232 @@
+"""The management review by the inputs of ISO/IEC 27001:2022 9.3.2, each its own section; pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from capa_sync.model.amounts import count_of
+from capa_sync.model.register_check import CheckResult, RegisterCheckState
+from capa_sync.model.review import Review, ReviewPeriod, ReviewRecord, ReviewSection, ReviewTable
+from capa_sync.register.review_figures import figures, flow, in_period
+
+RESTRICTED = "restricted"
+_LISTED = 5
+"""Rows of a list: two pages have room for no more; the text says how many there are."""
+_AUDITS = ("internal_audit", "external_audit")
+_MEASURED = ("monitoring", "security_incident", "policy_deviation", "procedure_deviation", "legal_deviation")
+_OBJECTIVES = ("objective_missed",)
+_FEEDBACK = ("customer_complaint", "employee_feedback", "interested_party_feedback", "supplier")
+_ELSEWHERE = "The register holds nothing on this."
+
+
+class WaivedRule(NamedTuple):
+    """A waiver that counted in the period: record, rule, until, who asked, who approved, whether it has ended."""
+
+    name: str
+    rule: str
+    until: str
+    asked_by: str
+    approved_by: str
+    is_over: bool
+
+
+class ReviewInput(NamedTuple):
+    """What the review rests on.
+
+    Attributes:
+        records: as of the end. waivers, checks: see there. gaps: what is not known, in sentences. about: what to say
+            under the title. is_masked: titles of confidential records are hidden.
+    """
+
+    records: Sequence[ReviewRecord]
+    waivers: Sequence[WaivedRule]
+    checks: Sequence[CheckResult]
+    gaps: Sequence[str]
+    about: Sequence[str]
+    is_masked: bool = False
+
+
+def review_of(given: ReviewInput, period: ReviewPeriod) -> Review:
+    """Return the report. Equal input gives an equal report."""
+    records = sorted(given.records, key=lambda record: (record.begun, record.name))
+    failures = [record for record in records if record.track == "nonconformity"]
+    return Review(
+        f"Management review, {period.first:%d %B %Y} to {period.last:%d %B %Y}",
+        tuple(given.about),
+        (
+            _earlier(records, period),
+            ReviewSection("b, c)", "Changes in issues, and in needs of interested parties", (_ELSEWHERE,), box=1),
+            _trends(failures, records, period, is_masked=given.is_masked),
+            _by_origin("d 2)", "Monitoring and measurement", failures, _MEASURED, period),
+            _by_origin("d 3)", "Audit results", failures, _AUDITS, period),
+            _by_origin("d 4)", "Information security objectives", failures, _OBJECTIVES, period),
+            _by_origin("e)", "Feedback from interested parties", records, _FEEDBACK, period),
+            _risks(failures, period),
+            _improvements(records, period),
+            ReviewSection("9.3.3", "Decisions on improvement and on changes of the ISMS", box=3),
+            _waivers(given.waivers),
+            _checks(given.checks),
+            ReviewSection("", "Gaps in these data", tuple(given.gaps) or ("None known.",)),
+        ),
+    )
+
+
+def _earlier(records: Sequence[ReviewRecord], period: ReviewPeriod) -> ReviewSection:
+    """A: the status of actions from previous reviews."""
+    named = [record for record in records if record.review or record.origin == "management_review"]
+    open_ones = [record for record in named if record.is_open(period.at)]
+    late = sum(record.is_late(period.at) for record in open_ones)
+    says = (
+        f"{count_of(len(named), 'record')} named by a management review or raised by one: "
+        f"{len(named) - len(open_ones)} ended, {len(open_ones)} open, {late} of them late."
+    )
+    return ReviewSection("a)", "Actions from previous reviews", (says,))
+
+
+def _trends(
+    failures: Sequence[ReviewRecord], records: Sequence[ReviewRecord], period: ReviewPeriod, *, is_masked: bool
+) -> ReviewSection:
+    """D 1: nonconformities and corrective actions."""
+    months = flow(failures, period)
+    rows = [[name, *map(str, numbers)] for name, *numbers in months]
+    late = sorted((record for record in failures if record.is_late(period.at)), key=_due_first)
+    repeated = [record for record in failures if record.repeats and in_period(record.begun, period)]
+    open_ones = [record for record in failures if record.is_open(period.at)]
+    grades = Counter(record.grade or "without grade" for record in open_ones)
+    by_grade = ", ".join(f"{count} {grade}" for grade, count in sorted(grades.items())) or "none"
+    opened = sum(in_period(record.begun, period) for record in failures)
+    says = (
+        (
+            f"{count_of(opened, 'nonconformity')} found in the period; open at its end: {by_grade}. Few "
+            "findings may mean few failures, or few reports."
+        ),
+        f"{count_of(len(late), 'open nonconformity')} late; the longest late first, {_LISTED} at most are listed.",
+        (
+            f"{count_of(len(repeated), 'nonconformity')} found in the period "
+            f"{'is' if len(repeated) == 1 else 'are'} named as the recurrence of another."
+        ),
+    )
+    heads = ("month", "open at start", "found", "reopened", "ended", "open at end")
+    tables = (
+        ReviewTable("Nonconformities by month", heads, rows),
+        ReviewTable("Figures", ("figure", "value", "formula"), figures(failures, period)),
+        ReviewTable(
+            "Longest late",
+            ("record", "title", "grade", "owner", "due", "days late"),
+            [_late_row(record, period, is_masked) for record in late[:_LISTED]],
+        ),
+        ReviewTable(
+            "Recurrences",
+            ("record", "title", "repeats"),
+            [[record.name, _title(record, is_masked), ", ".join(record.repeats)] for record in repeated[:_LISTED]],
+        ),
+    )
+    del records
+    return ReviewSection("d 1)", "Nonconformities and corrective actions", says, tables)
+
+
+def _due_first(record: ReviewRecord) -> tuple[datetime, str]:
+    return record.due or record.begun, record.name
+
+
+def _late_row(record: ReviewRecord, period: ReviewPeriod, is_masked: bool) -> list[str]:
+    due = record.due or period.at
+    days = str((period.at - due).days)
+    day = (due - timedelta(microseconds=1)).astimezone(ZoneInfo(period.zone)).date()
+    owner = RESTRICTED if is_masked and record.is_confidential else record.owner
+    return [record.name, _title(record, is_masked), record.grade, owner, f"{day}", days]
+
+
+def _title(record: ReviewRecord, is_masked: bool) -> str:
+    return RESTRICTED if is_masked and record.is_confidential else record.title
+
+
+def _by_origin(
+    letter: str, heading: str, records: Sequence[ReviewRecord], origins: Iterable[str], period: ReviewPeriod
+) -> ReviewSection:
+    """Count the records of some origins; origins without a record are not in the table."""
+    rows = [row for origin in origins if (row := _origin_row(origin, records, period))]
+    if not rows:
+        return ReviewSection(letter, heading, ("No record has such an origin.",))
+    return ReviewSection(
+        letter, heading, (), (ReviewTable("By origin", ("origin", "found", "ended", "open", "late"), rows),)
+    )
+
+
+def _origin_row(origin: str, records: Sequence[ReviewRecord], period: ReviewPeriod) -> list[str]:
+    own = [record for record in records if record.origin == origin]
+    ended = [at for record in own for at, is_ended in record.moves if is_ended and in_period(at, period)]
+    numbers = (
+        sum(in_period(record.begun, period) for record in own),
+        len(ended),
+        sum(record.is_open(period.at) for record in own),
+        sum(record.is_late(period.at) for record in own),
+    )
+    return [origin.replace("_", " "), *map(str, numbers)] if own else []
+
+
+def _risks(failures: Sequence[ReviewRecord], period: ReviewPeriod) -> ReviewSection:
+    """F: risks that nonconformities touched."""
+    ended = [
+        record for record in failures if any(is_ended and in_period(at, period) for at, is_ended in record.moves)
+    ]
+    risks = Counter(record.risk.replace("_", " ") for record in ended if record.risk)
+    changes = Counter(record.change.replace("_", " ") for record in ended if record.change)
+    without = sum(not record.risk for record in ended if record.grade == "major")
+    says = (
+        (
+            f"Of {count_of(len(ended), 'nonconformity')} that ended: risks {_counted(risks)}; changes of the ISMS "
+            f"{_counted(changes)}; {count_of(without, 'major one')} without a word on the risk."
+        ),
+    )
+    return ReviewSection("f)", "Risk assessment and treatment", says)
+
+
+def _counted(counts: Counter[str]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in sorted(counts.items())) or "none recorded"
+
+
+def _improvements(records: Sequence[ReviewRecord], period: ReviewPeriod) -> ReviewSection:
+    """G: opportunities for improvement."""
+    own = [record for record in records if record.track == "improvement"]
+    decided = [record.decision for record in own if record.decision and in_period(record.decision[0], period)]
+    waiting = sum(record.decision is None for record in own if record.is_open(period.at))
+    proposed = sum(in_period(record.begun, period) for record in own)
+    says = (
+        (
+            f"{count_of(proposed, 'improvement')} proposed in the period; "
+            f"decided: {_counted(Counter(word for _, word in decided))}; {waiting} open without a decision."
+        ),
+    )
+    return ReviewSection("g)", "Opportunities for improvement", says)
+
+
+def _waivers(waivers: Sequence[WaivedRule]) -> ReviewSection:
+    over = sum(waived.is_over for waived in waivers)
+    says = (
+        (
+            f"{count_of(len(waivers), 'waiver')} counted in the period, {over} of them ended in it; "
+            f"{_LISTED} at most are listed. A waiver silences a check; it accepts no risk."
+        ),
+    )
+    rows = [[*waived[:5]] for waived in waivers if not waived.is_over][:_LISTED]
+    table = ReviewTable("Waivers that count at the end", ("record", "rule", "until", "asked by", "approved by"), rows)
+    return ReviewSection("", "Waivers", says, (table,))
+
+
+def _checks(checks: Sequence[CheckResult]) -> ReviewSection:
+    rows = [[f"{check.check}", check.source or "all", _STATES[check.state], check.says] for check in checks]
+    return ReviewSection(
+        "", "Checks over the register", (), (ReviewTable("G1 to G7", ("check", "source", "state", "says"), rows),)
+    )
+
+
+_STATES = {
+    RegisterCheckState.OK: "ok",
+    RegisterCheckState.RAISED: "look at it",
+    RegisterCheckState.CANNOT_TELL: "cannot tell",
+}

@@ -1,0 +1,176 @@
+"""The figures of the management review, each with its formula; pure, over the records as of the end of the period."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Iterator, Sequence
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from capa_sync.model.review import ReviewPeriod, ReviewRecord
+from capa_sync.register.life import start_of
+
+_WEAK_CAUSE = frozenset({"root-cause-substantive", "root-cause-not-symptom", "root-cause-not-blame"})
+"""Rules 11 to 13 of the shipped pack."""
+OUTSIDE = frozenset({"external_audit", "customer_complaint", "interested_party_feedback", "supplier"})
+"""Origins that count as found by others."""
+_MONTHS = 12
+_YEAR = timedelta(days=365)
+NO_CASE = "no case"
+
+Figure = tuple[str, str, str]
+"""Name, value, formula."""
+Record = ReviewRecord
+
+
+def figures(records: Sequence[Record], period: ReviewPeriod) -> list[Figure]:
+    """Return the figures over these nonconformities, those that are rejected, cancelled or duplicates left out."""
+    kept = [record for record in records if not record.side]
+    return [
+        _time("Time to contain", kept, period, lambda record: record.contained, "found to corrected"),
+        _time("Time to the cause", kept, period, lambda record: record.caused, "found to root cause first filled"),
+        _time(
+            "Time to implement (MTTR)", kept, period, lambda record: record.implemented, "found to last action done"
+        ),
+        _time("Time to close", kept, period, lambda record: _ended(record, period), "found to last closure"),
+        _on_time(kept, period),
+        _overdue(kept, period),
+        _first_time_effective(kept, period),
+        _recurrence(kept, period),
+        _reopen(kept, period),
+        _cause_quality(kept, period),
+        _self_found(kept, period),
+    ]
+
+
+def flow(records: Sequence[Record], period: ReviewPeriod) -> list[tuple[str, int, int, int, int, int]]:
+    """Return for each month (the last twelve): name, open at start, opened, reopened, ended, open at end."""
+    edges = list(_months(period))[-_MONTHS:]
+    return [(name, *_month(records, start, end)) for name, start, end in edges]
+
+
+def _month(records: Sequence[Record], start: datetime, end: datetime) -> tuple[int, int, int, int, int]:
+    moves = [(moved, ended) for record in records for moved, ended in record.moves if start <= moved < end]
+    return (
+        sum(_was_open(record, start) for record in records),
+        sum(start <= record.begun < end for record in records),
+        sum(not ended for _, ended in moves),
+        sum(ended for _, ended in moves),
+        sum(_was_open(record, end) for record in records),
+    )
+
+
+def _was_open(record: Record, edge: datetime) -> bool:
+    """Return whether a record was open just before an instant."""
+    return record.begun < edge and record.is_open(edge - timedelta(microseconds=1))
+
+
+def _months(period: ReviewPeriod) -> Iterator[tuple[str, datetime, datetime]]:
+    """Yield name, start and end of each month of the period, cut to it."""
+    month = period.first.replace(day=1)
+    while month <= period.last:
+        following = (month + timedelta(days=32)).replace(day=1)
+        start = start_of(max(month, period.first), period.zone)
+        end = min(start_of(min(following, period.last + timedelta(days=1)), period.zone), period.at)
+        yield f"{month:%Y-%m}", start, max(start, end)
+        month = following
+
+
+def in_period(at: datetime | None, period: ReviewPeriod) -> bool:
+    """Return whether an instant lies in the period."""
+    return at is not None and period.start <= at <= period.at
+
+
+def _ended(record: Record, period: ReviewPeriod) -> datetime | None:
+    """Return when a record that has ended did so last."""
+    last = [(moved, ended) for moved, ended in record.moves if moved <= period.at]
+    return last[-1][0] if last and last[-1][1] else None
+
+
+def _time(
+    name: str, records: Sequence[Record], period: ReviewPeriod, step: Callable[[Record], datetime | None], what: str
+) -> Figure:
+    days = sorted(_days(record, at, period) for record in records if in_period(at := step(record), period) and at)
+    waiting = [
+        _days(record, period.at, period) for record in records if step(record) is None and record.is_open(period.at)
+    ]
+    value = NO_CASE
+    if days:
+        value = f"median {statistics.median(days):g}, p90 {days[-(-9 * len(days) // 10) - 1]} days (n={len(days)})"
+    if waiting:
+        value += f"; {len(waiting)} not yet, the oldest {max(waiting)} days"
+    return name, value, f"days from {what}, of those in the period; nearest-rank p90"
+
+
+def _days(record: Record, at: datetime, period: ReviewPeriod) -> int:
+    return max(0, (_day(at, period) - _day(record.begun, period)).days)
+
+
+def _day(at: datetime, period: ReviewPeriod) -> date:
+    return at.astimezone(ZoneInfo(period.zone)).date()
+
+
+def share(part: int, whole: int) -> str:
+    """Return a share in words: percent, and both numbers."""
+    return f"{(100 * part + whole // 2) // whole} % ({part} of {whole})" if whole else NO_CASE
+
+
+def _on_time(records: Sequence[Record], period: ReviewPeriod) -> Figure:
+    done = [record for record in records if in_period(record.implemented, period) and record.first_due is not None]
+    timely = sum(_is_timely(record) for record in done)
+    return "On-time rate", share(timely, len(done)), "implemented by the due date set first / implemented with one"
+
+
+def _is_timely(record: Record) -> bool:
+    return record.implemented is not None and record.first_due is not None and record.implemented < record.first_due
+
+
+def _overdue(records: Sequence[Record], period: ReviewPeriod) -> Figure:
+    open_ones = [record for record in records if record.is_open(period.at)]
+    late = sum(record.is_late(period.at) for record in open_ones)
+    return "Overdue rate", share(late, len(open_ones)), "open and late / open, at the end"
+
+
+def _first_time_effective(records: Sequence[Record], period: ReviewPeriod) -> Figure:
+    first = [record.results[0][1] for record in records if record.results and in_period(record.results[0][0], period)]
+    value = share(first.count("effective"), len(first))
+    return "First-time effective", value, "effective at the first review / first reviewed in the period"
+
+
+def _recurrence(records: Sequence[Record], period: ReviewPeriod) -> Figure:
+    effective = [record for record in records if _closed_effective(record, period)]
+    repeated = {key for record in records for key in record.repeats}
+    again = sum(record.key in repeated or record.name in repeated for record in effective)
+    return "Recurrence, 12 months", share(again, len(effective)), "named as repeated / closed as effective, 12 months"
+
+
+def _closed_effective(record: Record, period: ReviewPeriod) -> bool:
+    ended = _ended(record, period)
+    is_effective = bool(record.results) and record.results[-1][1] == "effective"
+    return is_effective and ended is not None and ended > period.at - _YEAR
+
+
+def _reopen(records: Sequence[Record], period: ReviewPeriod) -> Figure:
+    moves = [ended for record in records for at, ended in record.moves if in_period(at, period)]
+    return "Reopen rate", share(moves.count(False), moves.count(True)), "reopened / ended, in the period"
+
+
+def _cause_quality(records: Sequence[Record], period: ReviewPeriod) -> Figure:
+    judged = [record for record in records if record.caused is not None and _WEAK_CAUSE & record.decided]
+    good = sum(not _WEAK_CAUSE & record.broken for record in judged)
+    del period
+    return (
+        "Cause quality",
+        share(good, len(judged)),
+        "no open warning of rules 11 to 13 / with a cause that they judged",
+    )
+
+
+def _self_found(records: Sequence[Record], period: ReviewPeriod) -> Figure:
+    found = [record for record in records if in_period(record.begun, period) and record.origin]
+    own = sum(record.origin not in OUTSIDE for record in found)
+    return (
+        "Self-found share",
+        share(own, len(found)),
+        "origin not external audit, customer, party or supplier / with one",
+    )
