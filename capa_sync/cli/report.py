@@ -28,6 +28,7 @@ from capa_sync.daemon.reviewing import collect_review
 from capa_sync.errors import Problem, UserError
 from capa_sync.exports.report import report_format, write_report
 from capa_sync.live.past import PastSet, set_at
+from capa_sync.model.amounts import count_of
 from capa_sync.model.near import day_hint
 from capa_sync.model.review import ReviewPeriod
 from capa_sync.register.review import review_of
@@ -92,7 +93,9 @@ def report(
     if as_json:
         print_json(result)
         return
-    say(f"{file}: the management review over {len(given.records)} records, as of {period.at:%Y-%m-%d %H:%M}Z")
+    say(
+        f"{file}: the management review over {count_of(len(given.records), 'record')}, as of {period.at:%Y-%m-%d %H:%M}Z"
+    )
     for gap in given.gaps:
         say(f"  {gap}")
 

@@ -113,7 +113,7 @@ def _unknown(records: Sequence[ReviewRecord]) -> Iterator[str]:
     if unknown:
         rules = Counter(rule for record in unknown for rule in record.unknown)
         often = ", ".join(f"{rule} ({count})" for rule, count in sorted(rules.items(), key=_most_first)[:3])
-        yield f"On {count_of(len(unknown), 'record')} some checks cannot tell; most often {often}."
+        yield f"Some checks cannot tell on {count_of(len(unknown), 'record')}: above all {often}."
     never = sum(not record.decided for record in records)
     if never:
         yield f"{count_of(never, 'record')} were checked by no rule at all."
