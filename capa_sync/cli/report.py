@@ -93,9 +93,8 @@ def report(
     if as_json:
         print_json(result)
         return
-    say(
-        f"{file}: the management review over {count_of(len(given.records), 'record')}, as of {period.at:%Y-%m-%d %H:%M}Z"
-    )
+    records = count_of(len(given.records), "record")
+    say(f"{file}: the management review over {records}, as of {period.at:%Y-%m-%d %H:%M}Z")
     for gap in given.gaps:
         say(f"  {gap}")
 
