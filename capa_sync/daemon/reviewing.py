@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from capa_sync.daemon.explaining_past import judge_past
-from capa_sync.daemon.past import PastMirror, map_past
+from capa_sync.daemon.past import map_past
+from capa_sync.daemon.past_mirror import PastMirror
 from capa_sync.daemon.runtime import Runtime, SourceContext
 from capa_sync.mapping import unmapped_names
 from capa_sync.model.amounts import count_of

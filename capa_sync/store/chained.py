@@ -3,6 +3,9 @@
 Triggers note which rows a transaction changed, and before its commit they are appended to the chain: no code can
 change such a row and forget the event. Three tables fill by thousands of rows at once and are appended where they are
 written, from what is in memory then: parts (`Intake`), findings (`Findings`) and register numbers (`Records`).
+
+Columns that are chained stay the same for ever, since the digests of earlier events cover just these: a column that a
+later migration adds is chained in a table of its own, or not. A migration must not change chained cells.
 """
 
 from __future__ import annotations
