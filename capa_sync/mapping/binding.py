@@ -58,6 +58,7 @@ class BoundAction:
     started: OptionSet
     done: OptionSet
     cancelled: tuple[tuple[str, OptionSet], ...]
+    fills: tuple[BoundField, ...] = ()
 
     @property
     def field_ids(self) -> tuple[str, ...]:
@@ -138,7 +139,8 @@ def bind(mapping: MappingFile, facts: SiteFacts, pins: Mapping[str, str] | None 
     actions = tuple(filter(None, (binder.action(index, entry) for index, entry in enumerate(mapping.actions))))
     duplicate = mapping.same_as and binder.site.find("same_as", mapping.same_as.ref)
     site = binder.site
-    unmapped = binder.unmapped(fields)
+    filled = tuple(field for action in actions for field in action.fills)
+    unmapped = binder.unmapped((*fields, *filled))
     return BoundMapping(
         mapping,
         facts,
@@ -146,7 +148,7 @@ def bind(mapping: MappingFile, facts: SiteFacts, pins: Mapping[str, str] | None 
         stage,
         actions,
         unmapped,
-        binder.labels(fields, actions, stage),
+        binder.labels((*fields, *filled), actions, stage),
         site.pins,
         site.history_ids,
         site.shared,
@@ -156,7 +158,7 @@ def bind(mapping: MappingFile, facts: SiteFacts, pins: Mapping[str, str] | None 
         tuple(site.drifts),
         _bound_hash(mapping, facts, site),
         tuple((bound.parts[0].field_id if len(bound.parts) == 1 else "", bound) for bound in fields),
-        {**unmapped, **{bound.name: EMPTY for bound in fields}},
+        {**unmapped, **{bound.name: EMPTY for bound in (*fields, *filled)}},
         f"{mapping.name}@{mapping.hash[:12]}",
     )
 
@@ -167,9 +169,10 @@ class _Binder:
         self.facts = facts
         self.site = SiteFields(mapping.file, facts, pins)
 
-    def record_field(self, entry: FieldMapping) -> BoundField | None:
-        spec = FIELDS[entry.name]
-        parts = tuple(filter(None, (self.part(entry.name, part, spec) for part in entry.parts)))
+    def record_field(self, entry: FieldMapping, of: str = "", *, child: bool = False) -> BoundField | None:
+        """Return a field of the record; `of`: the action whose ticket holds it, `child`: in a table of its own."""
+        spec, name = FIELDS[entry.name], f"{of}.{entry.name}" if of else entry.name
+        parts = tuple(filter(None, (self.part(name, part, spec, child=child) for part in entry.parts)))
         label = next((part.label for part in parts if part.label), "")
         return BoundField(entry.name, parts, label) if parts else None
 
@@ -245,6 +248,7 @@ class _Binder:
             status_set(self.facts, entry.started, "indeterminate" if has_categories else ""),
             status_set(self.facts, entry.done, "done" if has_categories else ""),
             cancelled,
+            tuple(filter(None, (self.record_field(field, f"{name}.fills", child=child) for field in entry.fills))),
         )
 
     def _cancelled(

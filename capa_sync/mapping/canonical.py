@@ -11,6 +11,7 @@ from capa_sync.mapping.actions import ActionsFound, collect_actions
 from capa_sync.mapping.binding import BoundFieldSource, BoundMapping
 from capa_sync.mapping.children import ChildTicket, find_children
 from capa_sync.mapping.comment_requests import requests_in
+from capa_sync.mapping.fills import filled_by
 from capa_sync.mapping.links import link_history
 from capa_sync.mapping.people import People, PeopleDirectory
 from capa_sync.mapping.stages import StageReplay, replay_stage
@@ -76,6 +77,7 @@ def map_ticket(
         return Unmapped(ticket.source, ticket.id, ticket.key, (stage.value.reason,))
     mapper = _Mapper(bound, history, directory)
     mapper.map_fields()
+    mapper.fill(found_children)
     found = collect_actions(bound, history, found_children, stage, mapper.fields, directory)
     gaps = _gaps(bound, history, found_children)
     staged = [row for row in stage.rows if "stage" not in gaps or row.origin is not Origin.BIRTH]
@@ -123,6 +125,14 @@ class _Mapper:
             if birth is EMPTY and not steps:
                 continue
             add_rows(self.rows, field.name, self.birth, birth, steps, self.people, field.label)
+
+    def fill(self, children: Sequence[ChildTicket]) -> None:
+        """Map the fields that an action's ticket holds (`fills`)."""
+        for filled in filled_by(self.bound, children, self.people):
+            self.fields[filled.field.name] = filled.now
+            if filled.birth is not None:
+                name, label = filled.field.name, filled.field.label
+                add_rows(self.rows, name, filled.birth, filled.born, filled.steps, self.people, label)
 
     def _unchanged(self, part: BoundFieldSource, raw: Raw | None) -> Value:
         """Return the value of a field without history entries: the ticket has held it since its creation."""
@@ -173,6 +183,12 @@ def _gaps(bound: BoundMapping, history: TicketHistory, children: Iterable[ChildT
         (field.name, [part.field_id for part in field.parts], ambiguous) for field in bound.fields
     ]
     places += [(name, watched, ambiguous) for name in ("stage", "source_status")]
+    places += [
+        (field.name, [part.field_id for part in field.parts], reasons)
+        for reasons, entries in of_children
+        for entry in entries
+        for field in entry.fills
+    ]
     of_actions = [(ambiguous, own), *of_children]
     places += [("actions", entry.field_ids, reasons) for reasons, entries in of_actions for entry in entries]
     for name, ids, reasons in places:

@@ -8,10 +8,18 @@ from typing import Any
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
 from capa_sync.kinds import SourceKind
-from capa_sync.mapping.fields import read_part
+from capa_sync.mapping.fields import read_part, read_record
 from capa_sync.mapping.people import People
 from capa_sync.mapping.reading import YamlReader, line_of, with_keys
-from capa_sync.mapping.schema import ActionMapping, Condition, FieldRef, FieldSource, StageMapping, StatusRule
+from capa_sync.mapping.schema import (
+    ActionMapping,
+    Condition,
+    FieldMapping,
+    FieldRef,
+    FieldSource,
+    StageMapping,
+    StatusRule,
+)
 from capa_sync.model.catalogue import FieldSpec, FieldType
 from capa_sync.model.near import FIELD_WORDS, STAGE_WORDS, near_or_all, one_of
 from capa_sync.model.record import SIDE_STAGES, ActionKind, ActionOrigin, Stage
@@ -21,7 +29,7 @@ _RULE_KEYS = ("stage", "aliases", "from", "until")
 _WORDS = tuple(stage.value for stage in Stage)
 _OWN_FIELDS = ("text", "owner", "due_at", "done_at", "evidence")
 _COMMON = ("from", "kind", *_OWN_FIELDS, "inherit")
-_CHILD = ("status", "started", "done", "cancelled")
+_CHILD = ("status", "started", "done", "cancelled", "fills")
 ACTION_KEYS: dict[ActionOrigin, tuple[str, ...]] = {
     ActionOrigin.FIELD: (*_COMMON, "field", "template", "aliases", "heading"),
     ActionOrigin.SUBTASK: (*_COMMON, *_CHILD, "types"),
@@ -211,7 +219,13 @@ def _read_action(
         reader.texts_at(item, "done"),
         read_conditions(reader, item, "cancelled"),
         reader.flag_at(item, "also_record", default=True),
+        _read_fills(reader, item, people),
     )
+
+
+def _read_fills(reader: YamlReader, item: CommentedMap, people: People) -> tuple[FieldMapping, ...]:
+    """Read `fills:`, the fields of the record that the action's ticket holds."""
+    return tuple(read_record(reader, item, people, "fills", "effectiveness_due: Due date").values())
 
 
 _TAKE_IT_OUT = "take the line out"

@@ -28,10 +28,12 @@ _SPLIT_WORDS = {"comma": "commas", "semicolon": "commas", "newline": "lines", "l
 _SPLITS = ("lines", "commas")
 
 
-def read_record(reader: YamlReader, data: CommentedMap, people: People) -> dict[str, FieldMapping]:
-    """Read every canonical field under `record:`."""
+def read_record(
+    reader: YamlReader, data: CommentedMap, people: People, under: str = "record", example: str = "title: Summary"
+) -> dict[str, FieldMapping]:
+    """Read every canonical field under `record:`, or under `fills:` of an action."""
     found: dict[str, FieldMapping] = {}
-    record = reader.map_at(data, "record", "title: Summary")
+    record = reader.map_at(data, under, example)
     if record is None:
         return found
     for key in record:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from ruamel.yaml.comments import CommentedMap
@@ -15,7 +15,7 @@ from capa_sync.mapping.entries import read_actions, read_stage
 from capa_sync.mapping.fields import read_record
 from capa_sync.mapping.people import NOBODY, People, load_people
 from capa_sync.mapping.reading import YamlReader, line_of, plain, with_keys
-from capa_sync.mapping.schema import FieldRef, MappingFile, SameAs
+from capa_sync.mapping.schema import ActionMapping, FieldMapping, FieldRef, MappingFile, SameAs
 from capa_sync.model.catalogue import FIELDS
 from capa_sync.model.language import CHECKED, LANGUAGES
 from capa_sync.model.near import near_or_all, nearest, one_of
@@ -97,6 +97,7 @@ def _read(reader: YamlReader, data: CommentedMap, people_of: Callable[[Commented
     record = read_record(reader, data, people)
     stage = read_stage(reader, data)
     actions = read_actions(reader, data, declared, people) if declared else ()
+    _check_fills(reader, record, actions)
     ignored = [
         (reader.text(item, line, "an ignored account", "write a list such as [Automation for Jira]"), line)
         for item, line in reader.items_at(data, "ignore_accounts")
@@ -119,6 +120,17 @@ def _read(reader: YamlReader, data: CommentedMap, people_of: Callable[[Commented
         _read_language(reader, data),
         reader.content,
     )
+
+
+def _check_fills(reader: YamlReader, record: Mapping[str, FieldMapping], actions: Sequence[ActionMapping]) -> None:
+    """Refuse a second place of a canonical field: it would not be known which of the two counts."""
+    lines = {name: field.line for name, field in record.items()}
+    for entry in actions:
+        for field in entry.fills:
+            if field.name in lines:
+                what = f"'{field.name}' is read from another place already, on line {lines[field.name]}"
+                reader.add(field.line, what, "keep one of the two")
+            lines.setdefault(field.name, field.line)
 
 
 def _read_language(reader: YamlReader, data: CommentedMap) -> str:

@@ -88,7 +88,8 @@ class StageMapping:
 class ActionMapping:
     """One place that a record's actions are read from; `kind` is a word, or a field of the child with `values`.
 
-    `also_record`: whether a linked ticket that the query returns too is also a record of its own.
+    `also_record`: whether a linked ticket that the query returns too is also a record of its own. `fills`: fields of
+    the record that are read from the action's ticket.
     """
 
     origin: ActionOrigin
@@ -109,6 +110,7 @@ class ActionMapping:
     done: tuple[str, ...] = ()
     cancelled: tuple[Condition, ...] = ()
     also_record: bool = True
+    fills: tuple[FieldMapping, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

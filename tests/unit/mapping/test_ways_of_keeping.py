@@ -1,14 +1,18 @@
-"""Ways in which teams keep a record: several projects, cascading lists, links that lead back."""
+"""Ways in which teams keep a record: projects, cascading lists, links that lead back, reviews as sub-tasks."""
 
 from __future__ import annotations
 
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
 
-from capa_sync.model.ticket import ChildRef
+from capa_sync.errors import MappingFileError
+from capa_sync.mapping import BoundMapping
+from capa_sync.model.record import ActionKind
+from capa_sync.model.ticket import ChildRef, SourceTicket
 from capa_sync.model.values import Raw, ValueState
-from tests.unit.mapping.world import MAPPING, bound_to, record, ticket
+from tests.unit.mapping.world import BY_STATUS, MAPPING, T0, bound_to, option, record, ticket, user
 
 GRADE = "  grade: {field: Grade, values: {Major: major, Minor: minor, Not graded: empty}}\n"
 
@@ -51,3 +55,94 @@ def test_links_that_lead_back_end_at_the_first_ticket(tmp_path: Path) -> None:
     second = ticket(id="2", key="CAPA-2", children=(ChildRef("1", "CAPA-1", "link", "is resolved by"),))
     assert [action.key for action in record(bound, first, {"2": second}).actions] == ["CAPA-2"]
     assert [action.key for action in record(bound, second, {"1": first}).actions] == ["CAPA-1"]
+
+
+# --- effectiveness kept as a sub-task ------------------------------------------------------------------------------
+REVIEW = """  - from: subtask
+    types: [Effectiveness review]
+    kind: other
+    cancelled: [{field: Resolution, is: ["Won't do"]}]
+    fills:
+      effectiveness_due: Due date
+      effectiveness_reviewer: Assignee
+      effectiveness_result: {field: Resolution, values: {Works: effective, Fails: ineffective, Unresolved: empty}}
+      effectiveness_note: {first_of: [Root cause, Correction]}
+people: people.yaml
+"""
+RESULT = ("effectiveness_due", "effectiveness_reviewer", "effectiveness_result", "effectiveness_note")
+WORKS, FAILS, REFUSED = option("1", "Works"), option("2", "Fails"), option("3", "Won't do")
+
+
+def _reviewed(tmp_path: Path) -> BoundMapping:
+    return bound_to(tmp_path, MAPPING.replace("people: people.yaml\n", REVIEW))
+
+
+def _review(number: int, **changes: object) -> SourceTicket:
+    """Return a sub-task in which the effect is reviewed, made so many days after the record."""
+    values = {"duedate": "2025-08-01", "assignee": user("acc-roy", "Mara Roy"), **changes.pop("values", {})}  # type: ignore[dict-item]
+    place = {"id": str(number), "key": f"CAPA-{number}", "kind": "Effectiveness review", "parent": "1"}
+    return ticket(values, **place, created_at=T0 + timedelta(days=number), **changes)  # type: ignore[arg-type]
+
+
+def _fields(tmp_path: Path, *children: SourceTicket) -> list[object]:
+    found = record(_reviewed(tmp_path), ticket(), {child.id: child for child in children})
+    return [found.fields[name].data for name in RESULT]
+
+
+def test_a_review_kept_as_a_sub_task_fills_the_record(tmp_path: Path) -> None:
+    """Date, reviewer, result and note are those of the sub-task; it is no corrective action."""
+    done = _review(40, values={"resolution": WORKS, "c2": "No case in 30 checked weeks", "status": BY_STATUS["Done"]})
+    found = record(_reviewed(tmp_path), ticket(), {"40": done})
+    assert [found.fields[name].data for name in RESULT] == [
+        date(2025, 8, 1), "roy", "effective", "No case in 30 checked weeks",
+    ]  # fmt: skip
+    assert [(action.key, action.kind) for action in found.actions] == [("CAPA-40", ActionKind.OTHER)]
+    assert found.people_names["roy"] == "Mara Roy"
+
+
+def test_a_record_without_the_sub_task_has_no_review(tmp_path: Path) -> None:
+    """Its fields are empty, which a rule can judge, and not unmapped."""
+    found = record(_reviewed(tmp_path), ticket())
+    assert {found.fields[name].state for name in RESULT} == {ValueState.EMPTY}
+
+
+def test_of_several_reviews_the_newest_counts_and_a_cancelled_one_never(tmp_path: Path) -> None:
+    """A second look replaces the first; a review that was called off says nothing."""
+    first, second = _review(10, values={"resolution": FAILS}), _review(50, values={"resolution": WORKS})
+    called_off = _review(60, values={"resolution": REFUSED})
+    assert _fields(tmp_path, first, second, called_off)[2] == "effective"
+    assert _fields(tmp_path, first, called_off)[2] == "ineffective"
+    assert _fields(tmp_path, called_off)[2] is None
+
+
+def test_the_history_of_a_review_is_history_of_the_record(tmp_path: Path) -> None:
+    """When the result came, and by whom, is what the sub-task's history says: rules on the order of events hold."""
+    at = T0 + timedelta(days=45)
+    done = _review(
+        40,
+        values={"resolution": WORKS},
+        history=[(at, "acc-roy", {"resolution": (option("0", "Unresolved"), WORKS)})],
+    )
+    found = record(_reviewed(tmp_path), ticket(), {"40": done})
+    rows = [row for row in found.timeline if row.field in RESULT]
+    assert [(row.field, row.at, row.by) for row in rows if row.field == "effectiveness_result"] == [
+        ("effectiveness_result", at, "roy")
+    ]
+    planned = next(row for row in rows if row.field == "effectiveness_due")
+    assert planned.at == done.created_at, "it was planned when the sub-task was made, not with the record"
+
+
+def test_an_unread_review_is_no_missing_one(tmp_path: Path) -> None:
+    """A sub-task that our account cannot read may be the review: the rules cannot tell."""
+    unread = ticket(children=(ChildRef("9", "CAPA-9", "subtask"),))
+    found = record(_reviewed(tmp_path), unread, {"9": None})
+    assert {found.fields[name].state for name in RESULT} == {ValueState.UNREADABLE}
+    assert "CAPA-9, which holds it, cannot be read" in found.fields["effectiveness_due"].reason
+
+
+def test_a_field_has_one_place(tmp_path: Path) -> None:
+    """What the record and a sub-task both hold would have two values."""
+    text = MAPPING.replace("people: people.yaml\n", REVIEW).replace("effectiveness_due: Due", "due_at: Due")
+    with pytest.raises(MappingFileError) as caught:
+        bound_to(tmp_path, text)
+    assert "'due_at' is read from another place already, on line 12; keep one of the two" in str(caught.value)
