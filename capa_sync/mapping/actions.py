@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import hashlib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time
+from datetime import datetime
 
-from capa_sync.mapping.binding import BoundAction, BoundFieldSource, BoundMapping
+from capa_sync.mapping.action_reader import ActionReader, instant_of
+from capa_sync.mapping.binding import BoundMapping
+from capa_sync.mapping.check_lists import lives_of
 from capa_sync.mapping.children import ChildTicket
 from capa_sync.mapping.people import PeopleDirectory
 from capa_sync.mapping.stages import StageReplay
 from capa_sync.mapping.statuses import OptionSet
-from capa_sync.mapping.timeline import AMBIGUOUS, NO_STEPS, Step, TicketHistory, add_rows, birth_of, replay
+from capa_sync.mapping.timeline import TicketHistory, add_rows, replay
 from capa_sync.mapping.undelivered import why_actions_unknown
 from capa_sync.model.record import STAGE_ORDER, Action, ActionKind, ActionOrigin, FieldChange, Stage
 from capa_sync.model.ticket import ChildRef
@@ -42,7 +45,8 @@ def collect_actions(
     found.problems += why_actions_unknown(bound, record.ticket)
     for entry in bound.actions:
         if entry.entry.origin is ActionOrigin.FIELD:
-            _FieldAction(bound, entry, record, people).add_to(found, stage, fields)
+            place = _CheckList if entry.entry.check_list else _FieldAction
+            place(bound, entry, record, people).add_to(found, stage, fields)
     for child in children:
         if child.history is None or child.bound is None:
             name = child.ref.key or child.ref.id
@@ -73,68 +77,10 @@ def _unread(child: ChildTicket) -> Action:
     )
 
 
-class _Reader:
-    """Reads an action's fields from one ticket, with their history."""
-
-    def __init__(
-        self, bound: BoundMapping, action: BoundAction, history: TicketHistory, people: PeopleDirectory
-    ) -> None:
-        self.absent_is_empty = bound.facts.absent_is_empty
-        self.action = action
-        self.history = history
-        self.birth = birth_of(history)
-        self.people = people
-        self.rows: list[FieldChange] = []
-
-    def value(self, part: BoundFieldSource | None) -> tuple[Value, Value, Sequence[Step]]:
-        """Return the value of a place now, at creation, and the steps between."""
-        if part is None:
-            return UNMAPPED, UNMAPPED, NO_STEPS
-        if part.constant is not None:
-            constant = part.constant(self.people)
-            return constant, constant, NO_STEPS
-        if part.convert is None:
-            return UNMAPPED, UNMAPPED, NO_STEPS
-        raw = self.history.raw_now(part.field_id, absent_is_empty=self.absent_is_empty)
-        if raw is None:
-            reason = f"'{part.label}' of {self.history.ticket.key} cannot be read"
-            now = Value(ValueState.UNREADABLE, reason=reason)
-        else:
-            now = EMPTY if raw is BLANK else part.convert(raw, self.people)
-        birth, steps = replay(self.history, part.field_id, part.convert, now, self.people)
-        return now, birth, steps
-
-    def text(self, action_id: str) -> tuple[Value, datetime | None, int | None]:
-        """Return the text, and when and in which group it was first filled; add its rows."""
-        part = self.action.text
-        now, born, steps = self.value(part)
-        if part.field_id in self.history.ambiguous:
-            add_rows(self.rows, "actions", self.birth, AMBIGUOUS, steps, self.people, part.label, action_id)
-            return now, None, None
-        add_rows(self.rows, "actions", self.birth, born, steps, self.people, part.label, action_id)
-        if born.is_filled:
-            return now, self.birth.at, self.birth.group
-        first = next((step for step in steps if step.new.is_filled), None)
-        return now, first.at if first else None, first.group if first else None
-
-    def own(self, part: BoundFieldSource | None, action_id: str) -> Value:
-        """Return another field of the action; add rows for its changes, but not for its creation."""
-        now, _, steps = self.value(part)
-        if part is not None and steps:
-            add_rows(self.rows, "actions", self.birth, UNMAPPED, steps, self.people, part.label, action_id)
-        return now
-
-    def inherited(self, name: str, own: Value, fields: Mapping[str, Value]) -> Value:
-        """Return the record's value where the action has no value and the mapping allows it to inherit one."""
-        has_none = own.state in _NONE
-        return fields[name] if has_none and name in self.action.entry.inherit else own
-
-
-_NONE = frozenset({ValueState.EMPTY, ValueState.UNMAPPED})
 _NO_TEXT = frozenset({ValueState.EMPTY, ValueState.PLACEHOLDER})
 
 
-class _FieldAction(_Reader):
+class _FieldAction(ActionReader):
     """The action written in a field of the record itself."""
 
     def add_to(self, found: ActionsFound, stage: StageReplay, fields: Mapping[str, Value]) -> None:
@@ -172,6 +118,51 @@ class _FieldAction(_Reader):
         )
 
 
+class _CheckList(ActionReader):
+    """The actions written as a check list in a field of the record: one for each item."""
+
+    def add_to(self, found: ActionsFound, _: StageReplay, fields: Mapping[str, Value]) -> None:
+        name, entry = self.action.id, self.action
+        text, first_at, _group = self.text(name)
+        owner = self.inherited("owner", self.own(entry.owner, name), fields)
+        due_at = self.inherited("due_at", self.own(entry.due_at, name), fields)
+        evidence = self.own(entry.evidence, name)
+        found.rows += self.rows
+        if not text.is_known:
+            found.problems.append(f"the check list in '{entry.text.label}': {text.reason}")
+        is_certain = first_at is not None  # of an ambiguous history no time is known
+        for life in lives_of(self._states()):
+            item = life.item
+            found.actions.append(
+                Action(
+                    f"{name}:{hashlib.sha256(life.words.casefold().encode()).hexdigest()[:8]}",
+                    life.words[:_LONGEST_NAME],
+                    ActionOrigin.FIELD,
+                    entry.kind if isinstance(entry.kind, ActionKind) else ActionKind.OTHER,
+                    Value(ValueState.FILLED, life.words, life.words) if item is not None else EMPTY,
+                    owner,
+                    due_at,
+                    evidence,
+                    created_at=life.first_at if is_certain else None,
+                    started_at=life.started_at if is_certain else None,
+                    started_group=life.started_group if is_certain else None,
+                    done_at=life.done_at,
+                    cancelled=item is not None and item.is_skipped,
+                    text_first_at=life.first_at if is_certain else None,
+                    text_first_group=life.first_group if is_certain else None,
+                )
+            )
+
+    def _states(self) -> list[tuple[datetime, int, str]]:
+        """Return instant, group and text of the field at creation and after each change."""
+        _, born, steps = self.value(self.action.text)
+        states = [(self.birth.at, self.birth.group, born.text if born.is_filled else "")]
+        return states + [(step.at, step.group, step.new.text if step.new.is_filled else "") for step in steps]
+
+
+_LONGEST_NAME = 60
+
+
 def _implemented_since(stage: StageReplay, history: TicketHistory) -> datetime | None:
     """Return since when the claimed stage has been implemented or later without a break; None when it is not."""
     if stage.value.data not in _DONE_STAGES:
@@ -183,7 +174,7 @@ def _implemented_since(stage: StageReplay, history: TicketHistory) -> datetime |
     return since
 
 
-class _ChildAction(_Reader):
+class _ChildAction(ActionReader):
     """An action that is a ticket of its own."""
 
     def add_to(self, found: ActionsFound, ref: ChildRef, fields: Mapping[str, Value]) -> None:
@@ -280,12 +271,3 @@ class _ChildStatus:
             self.done_at = None
         elif self.done_at is None:
             self.done_at = at
-
-
-def instant_of(value: Value) -> datetime | None:
-    """Return a time value as an instant; a day counts from its start in UTC."""
-    if isinstance(value.data, datetime):
-        return value.data
-    if isinstance(value.data, date):
-        return datetime.combine(value.data, time(), UTC)
-    return None

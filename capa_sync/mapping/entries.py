@@ -31,7 +31,7 @@ _OWN_FIELDS = ("text", "owner", "due_at", "done_at", "evidence")
 _COMMON = ("from", "kind", *_OWN_FIELDS, "inherit")
 _CHILD = ("status", "started", "done", "cancelled", "fills")
 ACTION_KEYS: dict[ActionOrigin, tuple[str, ...]] = {
-    ActionOrigin.FIELD: (*_COMMON, "field", "template", "aliases", "heading"),
+    ActionOrigin.FIELD: (*_COMMON, "field", "template", "aliases", "heading", "check_list"),
     ActionOrigin.SUBTASK: (*_COMMON, *_CHILD, "types"),
     ActionOrigin.LINK: (*_COMMON, *_CHILD, "types", "issue_types", "also_record"),
     ActionOrigin.CHILD: (*_COMMON, *_CHILD, "table", "reference"),
@@ -182,6 +182,10 @@ def _read_action(
     if origin is not ActionOrigin.LINK and "also_record" in item:
         reader.add(line_of(item, "also_record"), *_ONLY_LINKED[origin])
         item = _without(item, "also_record")
+    if origin is ActionOrigin.FIELD and "fills" in item:
+        what = "`fills` says what an action's ticket holds, and this action is no ticket"
+        reader.add(line_of(item, "fills"), what, "name the fields under `record:`")
+        item = _without(item, "fills")
     meant = reader.keys(item, ACTION_KEYS[origin], f"an action from {word}")
     what = _read_kind(reader, item, line, people)
     parts = {key: _own_part(reader, item, key, people) for key in _OWN_FIELDS}
@@ -220,6 +224,7 @@ def _read_action(
         read_conditions(reader, item, "cancelled"),
         reader.flag_at(item, "also_record", default=True),
         _read_fills(reader, item, people),
+        reader.flag_at(item, "check_list", default=False),
     )
 
 

@@ -89,7 +89,7 @@ class ActionMapping:
     """One place that a record's actions are read from; `kind` is a word, or a field of the child with `values`.
 
     `also_record`: whether a linked ticket that the query returns too is also a record of its own. `fills`: fields of
-    the record that are read from the action's ticket.
+    the record that are read from the action's ticket. `check_list`: the field holds one action a line.
     """
 
     origin: ActionOrigin
@@ -111,6 +111,7 @@ class ActionMapping:
     cancelled: tuple[Condition, ...] = ()
     also_record: bool = True
     fills: tuple[FieldMapping, ...] = ()
+    check_list: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,6 @@ from tests.docs.test_mappings import choices, servicenow_site
 from tests.docs.update_set import FILE, MAPPING, columns_of, update_set
 
 SHIPPED = starter_path("mappings") / MAPPING
-NOT_OF_THIS_MAPPING = "u_implemented_at"
-"""A column of the custom table, which the sandbox's issue table has too."""
 
 
 def _parsed(text: str) -> ET.Element:

@@ -9,6 +9,7 @@ import pytest
 
 from capa_sync.errors import MappingFileError
 from capa_sync.mapping import BoundMapping
+from capa_sync.mapping.check_lists import check_items
 from capa_sync.model.record import ActionKind
 from capa_sync.model.ticket import ChildRef, SourceTicket
 from capa_sync.model.values import Raw, ValueState
@@ -146,3 +147,83 @@ def test_a_field_has_one_place(tmp_path: Path) -> None:
     with pytest.raises(MappingFileError) as caught:
         bound_to(tmp_path, text)
     assert "'due_at' is read from another place already, on line 12; keep one of the two" in str(caught.value)
+
+
+# --- check lists ---------------------------------------------------------------------------------------------------
+CHECKED = MAPPING.replace("kind: corrective, inherit: [owner, due_at]}", "kind: corrective, check_list: true}")
+OPEN_LIST = "# Actions\n- [ ] Name a deputy\n- [ ] Test the reminder"
+HALF_LIST = "# Actions\n- [x] Name a deputy\n- [ ] Test the reminder\n> by the end of June"
+
+
+@pytest.mark.parametrize(
+    ("line", "words", "state"),
+    [
+        ("- [x] Name a deputy", "Name a deputy", "done"),
+        ("* [X]Name a deputy", "Name a deputy", "done"),
+        ("[ ] Name a deputy", "Name a deputy", "open"),
+        ("- [] Name a deputy", "Name a deputy", "open"),
+        ("☑ Name a deputy", "Name a deputy", "done"),
+        ("☐ Name a deputy", "Name a deputy", "open"),
+        ("- Name a deputy", "Name a deputy", "open"),
+        ("+ Name a deputy", "Name a deputy", "done"),
+        ("~ Name a deputy", "Name a deputy", "begun"),
+        ("x Ask the supplier", "Ask the supplier", "skipped"),
+        ("Name a deputy", "Name a deputy", "open"),
+        ("xylophones are tuned", "xylophones are tuned", "open"),
+        ("- [x] TBD", "", ""),
+        ("- [x]", "", ""),
+        ("# Actions", "", ""),
+        ("> a remark", "", ""),
+    ],
+)
+def test_a_line_of_a_check_list(line: str, words: str, state: str) -> None:
+    """Boxes, ticks and the signs of add-ons are read; a heading, a remark and a placeholder are no item."""
+    found = check_items(line)
+    assert [item.words for item in found] == ([words] if words else [])
+    states = {
+        "done": found and found[0].is_done,
+        "begun": found and found[0].is_begun,
+        "skipped": found and found[0].is_skipped,
+    }
+    assert [name for name, holds in states.items() if holds] == ([state] if state not in {"", "open"} else [])
+
+
+def test_each_item_of_a_check_list_is_an_action(tmp_path: Path) -> None:
+    """It is done since it was ticked off, and not since the record's status says so."""
+    written, ticked = T0 + timedelta(days=2), T0 + timedelta(days=9)
+    history = [(written, "acc-lee", {"c5": (None, OPEN_LIST)}), (ticked, "acc-lee", {"c5": (OPEN_LIST, HALF_LIST)})]
+    found = record(bound_to(tmp_path, CHECKED), ticket({"c5": HALF_LIST}, history)).actions
+    assert [(action.key, action.text.data, action.text_first_at, action.done_at) for action in found] == [
+        ("Name a deputy", "Name a deputy", written, ticked),
+        ("Test the reminder", "Test the reminder", written, None),
+    ]
+    assert len({action.id for action in found}) == 2
+
+
+def test_an_item_that_was_unticked_or_taken_out_is_not_done(tmp_path: Path) -> None:
+    """The last tick counts; what was taken out stays in the history alone; what was skipped is cancelled."""
+    days = [T0 + timedelta(days=number) for number in (1, 2, 3, 4)]
+    texts = [
+        "- [x] Name a deputy",
+        "- [ ] Name a deputy",
+        "- [x] Name a deputy",
+        "x Name a deputy\n- [ ] Tell the team",
+    ]
+    before = [None, *texts]
+    history = [(at, "acc-lee", {"c5": (before[number], texts[number])}) for number, at in enumerate(days)]
+    bound = bound_to(tmp_path, CHECKED)
+    deputy = record(bound, ticket({"c5": texts[2]}, history[:3])).actions[0]
+    assert (deputy.started_at, deputy.done_at) == (days[0], days[2])
+    skipped, team = record(bound, ticket({"c5": texts[3]}, history)).actions
+    assert (skipped.cancelled, team.text_first_at) == (True, days[3])
+    gone = record(
+        bound, ticket({}, [*history, (T0 + timedelta(days=5), "acc-lee", {"c5": (texts[3], None)})])
+    ).actions
+    assert [action.text.state for action in gone] == [ValueState.EMPTY, ValueState.EMPTY]
+
+
+def test_an_empty_check_list_is_no_action(tmp_path: Path) -> None:
+    """Neither is a template of boxes without words."""
+    bound = bound_to(tmp_path, CHECKED)
+    for text in (None, "# Actions", "- [ ]\n- [ ]", "TBD"):
+        assert record(bound, ticket({"c5": text})).actions == ()
