@@ -90,10 +90,11 @@ def lives_of(states: Sequence[tuple[datetime, int, str]]) -> Iterator[CheckLife]
 def _life(moments: Sequence[tuple[datetime, int, CheckItem | None]]) -> CheckLife:
     present = [(at, group, item) for at, group, item in moments if item is not None]
     first_at, first_group, first = present[0]
-    begun = next(((at, group) for at, group, item in present if item.is_begun or item.is_done), (None, None))
+    begun = next(((at, group) for at, group, item in present if item.is_begun or item.is_done), None)
+    started_at, started_group = begun or (None, None)
     now = moments[-1][2]
     done_at: datetime | None = None
     for at, _, item in moments:
         done_at = None if item is None or not item.is_done else done_at or at
     words = now.words if now is not None else first.words
-    return CheckLife(now, words, first_at, first_group, *begun, done_at)
+    return CheckLife(now, words, first_at, first_group, started_at, started_group, done_at)

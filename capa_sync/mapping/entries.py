@@ -183,8 +183,8 @@ def _read_action(
         reader.add(line_of(item, "also_record"), *_ONLY_LINKED[origin])
         item = _without(item, "also_record")
     if origin is ActionOrigin.FIELD and "fills" in item:
-        what = "`fills` says what an action's ticket holds, and this action is no ticket"
-        reader.add(line_of(item, "fills"), what, "name the fields under `record:`")
+        wrong = "`fills` says what an action's ticket holds, and this action is no ticket"
+        reader.add(line_of(item, "fills"), wrong, "name the fields under `record:`")
         item = _without(item, "fills")
     meant = reader.keys(item, ACTION_KEYS[origin], f"an action from {word}")
     what = _read_kind(reader, item, line, people)
