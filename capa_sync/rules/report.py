@@ -74,7 +74,7 @@ class TestReport:
 
     @property
     def _equal(self) -> int:
-        return sum(check.equal for check in self.mutants or ())
+        return sum(len(check.equal) for check in self.mutants or ())
 
     def _sum(self) -> list[str]:
         """Return what became of the mutants in one line; none where they were not asked for."""

@@ -20,7 +20,7 @@ from capa_sync.rules.phrases.phrase import Test
 from capa_sync.rules.phrases.state import FILLABLE
 from capa_sync.rules.subjects import Kind, Subject
 
-_MOST = 50_000
+_MOST = 20_000
 """Combinations that are tried; of conditions with more, nothing is known."""
 _CLOSED = frozenset({Kind.ENUM, Kind.STAGE, Kind.YESNO, Kind.PRESENCE})
 _ALWAYS_KNOWN = frozenset({Kind.STAGE, Kind.PRESENCE})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from capa_sync.errors import Problem
@@ -49,7 +49,7 @@ class MutantCheck:
     """
 
     tried: int
-    equal: int
+    equal: Sequence[Mutant]
     survivors: Sequence[Survivor]
 
 
@@ -58,10 +58,19 @@ def check_mutants(rule: Rule) -> MutantCheck:
     book = CaseBook(rule.cases)
     tried = list(mutants(rule))
     accepted = [mutant for mutant in tried if book.accepts(mutant.rule)]
-    alive = [mutant for mutant in accepted if not is_equal(rule, mutant)]
+    equal, alive = _parted(rule, accepted)
     tries = Tries(rule) if alive else None
     survivors = [_survivor(rule, mutant, tries.kill(mutant) if tries else "") for mutant in alive]
-    return MutantCheck(len(tried), len(accepted) - len(alive), survivors)
+    return MutantCheck(len(tried), equal, survivors)
+
+
+def _parted(rule: Rule, accepted: Iterable[Mutant]) -> tuple[list[Mutant], list[Mutant]]:
+    """Return the mutants that are equal to their rule, and the others."""
+    equal: list[Mutant] = []
+    others: list[Mutant] = []
+    for mutant in accepted:
+        (equal if is_equal(rule, mutant) else others).append(mutant)
+    return equal, others
 
 
 def _survivor(rule: Rule, mutant: Mutant, kill: str) -> Survivor:

@@ -64,9 +64,10 @@ _QUICK = tuple(
     )
 )
 """The unit tests of rules without those of years hour by hour, of references and of texts, which take minutes."""
+_OF_PHRASES = tuple(f"tests/unit/rules/test_{name}.py" for name in ("references", "mutants", "registered_phrases"))
 MODULES: Mapping[str, Module] = {
     "evaluation": Module(tuple(f"capa_sync/rules/{name}.py" for name in _EVALUATION), _QUICK, every=True),
-    "phrases": Module(("capa_sync/rules/phrases/*.py",), (*_QUICK, "tests/unit/rules/test_references.py")),
+    "phrases": Module(("capa_sync/rules/phrases/*.py",), (*_QUICK, *_OF_PHRASES)),
     "findings": Module(("capa_sync/findings/*.py",), ("tests/unit/findings",)),
     "guard": Module(("capa_sync/writeback/guard.py",), ("tests/unit/writeback/test_guard.py",), every=True),
     "plan": Module(

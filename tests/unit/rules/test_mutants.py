@@ -6,6 +6,7 @@ import json
 import re
 from contextlib import redirect_stdout
 from datetime import timedelta
+from functools import cache
 from io import StringIO
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import pytest
 
 from capa_sync.cli.app import main
 from capa_sync.rules import load_rules
-from capa_sync.rules.cases import CaseBook, run_cases
+from capa_sync.rules.cases import run_cases
 from capa_sync.rules.condition_reader import ConditionReader
 from capa_sync.rules.conditions import Block
 from capa_sync.rules.derived import open_record
@@ -22,7 +23,7 @@ from capa_sync.rules.mutations import mutants
 from capa_sync.rules.phrases.table import vocabulary
 from capa_sync.rules.rule import Rule
 from capa_sync.rules.same_truth import Given, same_truth
-from capa_sync.rules.survivors import check_mutants, is_equal
+from capa_sync.rules.survivors import MutantCheck, check_mutants
 from capa_sync.rules.terms import Terms
 from capa_sync.rules.yaml_lines import Problems, read_yaml
 from tests.unit.rules.lives import LONDON, last_record, wild_case
@@ -125,10 +126,16 @@ def test_each_condition_operand_and_number_is_changed(probe: Path) -> None:
         assert not words or words[0] in lines[mutant.line - 1], mutant
 
 
+@cache
+def checked(rule_id: str) -> MutantCheck:
+    """Return what the tests of a shipped rule notice of its mutants."""
+    return check_mutants(next(rule for rule in PACK.rules if rule.id == rule_id))
+
+
 @each_rule
 def test_the_shipped_pack_leaves_no_mutant_alive(rule: Rule) -> None:
     """The tests inside each rule notice a change of any condition, operand, number, step, text and hidden rule."""
-    assert [str(survivor.problem) for survivor in check_mutants(rule).survivors] == []
+    assert [str(survivor.problem) for survivor in checked(rule.id).survivors] == []
 
 
 def _advised(text: str, advice: str) -> str:
@@ -211,11 +218,7 @@ def _block(text: str) -> Block:
 
 def test_an_equal_mutant_gives_every_life_the_verdict_of_its_rule() -> None:
     """Mutants that are called equal agree with their rule on made-up lives, now and weeks later."""
-    equal = []
-    for rule in PACK.rules:
-        book = CaseBook(rule.cases)
-        passing = [mutant for mutant in mutants(rule) if book.accepts(mutant.rule)]
-        equal += [(rule, mutant.rule) for mutant in passing if is_equal(rule, mutant)]
+    equal = [(rule, mutant.rule) for rule in PACK.rules for mutant in checked(rule.id).equal]
     assert len(equal) >= 70
     for seed in range(30):
         record, last = last_record(wild_case(seed))
