@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-RUN := PYTHONDONTWRITEBYTECODE=1 $(BIN)
+COMPILED := PYTHONDONTWRITEBYTECODE= # where it is set, each of the hundreds of processes compiles all that it imports
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint docs fix check rules lock release system bench soak fuzz pages kills mutants reference
@@ -29,7 +29,8 @@ system: ## install the Debian packages that the tests use (as root; else say whi
 	@SYSTEM_PACKAGES=$(SYSTEM_PACKAGES) sh tests/tools/system-packages.sh
 
 test: system $(VENV)/.development ## run all tests; says before it installs Debian packages, SYSTEM_PACKAGES=no installs none
-	$(BIN)/python -m pytest -q -n 4 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+	@test -d tests/__pycache__ || $(COMPILED) $(BIN)/python -m pytest -q --collect-only >/dev/null 2>&1 || true # compiled once for the four
+	$(COMPILED) $(BIN)/python -m pytest -q -n 4 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 soak: $(VENV)/.development ## tell long random stories on all three trackers, and compare mirror and tracker (STORIES=200); failures stay in soak.xml
 	CAPA_SYNC_SOAK=$(or $(STORIES),200) $(BIN)/python -m pytest -q -n 2 --dist load --timeout 0 --junitxml soak.xml tests/sync/test_machine.py tests/sync/test_warned.py

@@ -13,9 +13,11 @@ from hypothesis import HealthCheck, settings
 
 from tests.absent_data import reported_in_one_line
 from tests.daemon.fork_server import ForkServer
+from tests.known_rules import read_each_rule_once
 
 settings.register_profile("busy-machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("busy-machine")
+read_each_rule_once()
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -1,8 +1,8 @@
 """Starts capa-sync processes quickly: one process imports the program once and forks a child for each command.
 
 Importing takes a second and a half, and the kill tests start some hundreds of processes. Every child is a process of
-its own, with its own environment, files, signals and end; what it runs is what `python -m capa_sync` runs. The YAML
-of rules and mappings that many children read is parsed once, too: parsing would be half of a short cycle.
+its own, with its own environment, files, signals and end; what it runs is what `python -m capa_sync` runs. The rules
+and mappings that many children read are read once, too: that would be half of a short cycle.
 The verbs import what they need when they are called, so the forking process imports all of that before
 (`tests/daemon/test_fork_server.py`).
 Run as a program, this file is the forking process; `ForkServer` is its other end.
@@ -229,26 +229,28 @@ def _signal(running: Mapping[int, int], order: Mapping[str, int]) -> None:
 
 
 class _Parsed:
-    """Files that were parsed before a child is forked; it finds a copy here, and parses any other text itself."""
+    """Files that were read before a child is forked; it finds a copy here, and reads any other text itself."""
 
     def __init__(self) -> None:
         from capa_sync.mapping import reading
-        from capa_sync.rules import yaml_lines
+        from tests.known_rules import read_each_rule_once
 
-        self._known: dict[tuple[str, str], Any] = {}
-        self._parsers = {"rules": yaml_lines.compose, "mappings": reading.load_with_lines}
-        yaml_lines.compose = self._shortcut("rules")
-        reading.load_with_lines = self._shortcut("mappings")
-
-    def _shortcut(self, kind: str) -> Any:
-        return lambda text: self._known.get((kind, text)) or self._parsers[kind](text)
+        read_each_rule_once()
+        self._parse = reading.load_with_lines
+        self._known: dict[str, Any] = {}
+        reading.load_with_lines = lambda text: self._known.get(text) or self._parse(text)
 
     def learn(self, file: str) -> None:
-        """Parse a file of rules or a mapping, unless its text is known."""
+        """Read a file of rules or a mapping, unless its text is known."""
+        from capa_sync.rules import loader, report
+        from capa_sync.rules.phrases.table import vocabulary
+        from capa_sync.rules.yaml_lines import Problems
+
         text = Path(file).read_text(encoding="utf-8")
-        kind = "rules" if Path(file).parent.name == "rules" else "mappings"
-        if (kind, text) not in self._known:
-            self._known[kind, text] = self._parsers[kind](text)
+        if Path(file).parent.name != "rules":
+            self._known[text] = self._known.get(text) or self._parse(text)
+        elif (rule := loader.read_rule(text, file, vocabulary(), Problems(file))) is not None:
+            report.run_cases(rule)
 
 
 def _send(message: Mapping[str, int]) -> None:
