@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from capa_sync.model.ticket import Cursor, Page, Presence, Role, Skip, SourceTicket
+from capa_sync.model.ticket import Cursor, Page, Presence, Role, SourceTicket
 from capa_sync.ports import Parser
 from capa_sync.store import assembly, ticket_rows
 from capa_sync.store.chain import Chain
-from capa_sync.store.columns import instant_text, json_text, json_value, optional_instant, optional_text
+from capa_sync.store.columns import json_text, json_value, optional_instant, optional_text
 from capa_sync.store.database import Database
 from capa_sync.store.intake import Intake
+from capa_sync.store.presences import Presences
+from capa_sync.store.quarantine import Quarantine
 
 _BATCH = 200
 _UNKNOWN = """ticket t JOIN mirror m ON m.nr = t.nr
     WHERE t.source = ? AND t.unknown <> '' AND m.presence = 'present'"""
 
 
-class Tickets:
+class Tickets(Presences, Quarantine):
     """The mirror: raw parts, tickets, changes, cursors, presences; answers `Mirror` and `MirrorLookup`."""
 
     def __init__(self, db: Database, chain: Chain) -> None:
-        self._db = db
+        super().__init__(db)
         self._chain = chain
 
     # --- reading pages in --------------------------------------------------------------------------------------
@@ -198,132 +200,7 @@ class Tickets:
             )
         )
 
-    # --- presence ----------------------------------------------------------------------------------------------
-    def presence(self, source: str, ticket_id: str) -> Presence:
-        """Return the ticket's presence; `unobserved` for a ticket that was never mirrored."""
-        found = self._db.value("SELECT presence FROM mirror WHERE source = ? AND ticket_id = ?", (source, ticket_id))
-        return Presence(found) if found else Presence.UNOBSERVED
-
-    def gone_among(self, source: str, ticket_ids: Sequence[str]) -> list[str]:
-        """Return those of these tickets that are mirrored and not present."""
-        sql = "SELECT ticket_id FROM mirror WHERE source = ? AND presence <> 'present' AND ticket_id IN (?)"
-        return [row[0] for row in self._db.rows_in(sql, (source,), ticket_ids)]
-
-    def presence_confirmed_at(self, source: str, ticket_id: str) -> datetime | None:
-        """Return when the tracker last confirmed a ticket's presence, None while it is in doubt."""
-        sql = "SELECT presence_confirmed_at FROM v_tickets WHERE source = ? AND ticket_id = ?"
-        return optional_instant(self._db.value(sql, (source, ticket_id)))
-
-    def presence_since(self, source: str, ticket_id: str) -> datetime | None:
-        """Return since when the ticket has its presence, None when it is not mirrored."""
-        sql = "SELECT presence_at FROM mirror WHERE source = ? AND ticket_id = ?"
-        return optional_instant(self._db.value(sql, (source, ticket_id)))
-
-    def set_presence(self, source: str, ticket_id: str, presence: Presence, proof: str, at: datetime) -> None:
-        """Record a ticket's presence and its proof; known values change no row."""
-        self._db.execute(
-            """UPDATE mirror SET last_seen_at = CASE WHEN ? = 'present' THEN NULL WHEN presence = 'present' THEN
-                (SELECT last_success_at FROM freshness WHERE freshness.source = mirror.source) ELSE last_seen_at END,
-            presence_at = CASE WHEN presence = ? THEN presence_at ELSE ? END, presence = ?,
-            presence_proof = ? WHERE source = ? AND ticket_id = ? AND (presence, presence_proof) IS NOT (?, ?)""",
-            (presence, presence, instant_text(at), presence, proof, source, ticket_id, presence, proof),
-        )
-
-    def presences(self, source: str) -> dict[str, tuple[Presence, str]]:
-        """Return id -> (presence, container) of every mirrored ticket of a source."""
-        rows = self._db.rows(
-            """SELECT m.ticket_id, m.presence, t.container FROM mirror m JOIN ticket t ON t.nr = m.nr
-            WHERE m.source = ?""",
-            (source,),
-        )
-        shared = {
-            pair: (Presence(pair[0]), pair[1]) for pair in {row[1:] for row in rows}
-        }  # saves memory: one tuple per distinct pair
-        return {row[0]: shared[row[1:]] for row in rows}
-
-    def number(self, source: str, presence: Presence) -> int:
-        """Return how many tickets of a source have this presence."""
-        sql = "SELECT COUNT(*) FROM mirror WHERE source = ? AND presence = ?"
-        return int(self._db.value(sql, (source, presence)))
-
-    def containers(self, source: str) -> Sequence[str]:
-        """Return the containers of a source's mirrored tickets, in order."""
-        return self._db.column("SELECT DISTINCT container FROM ticket WHERE source = ? ORDER BY 1", (source,))
-
-    def roles(self, source: str) -> dict[str, Role]:
-        """Return id -> role of every mirrored ticket of a source."""
-        rows = self._db.rows("SELECT ticket_id, role FROM mirror WHERE source = ?", (source,))
-        return {row[0]: Role(row[1]) for row in rows}
-
-    # --- quarantine, counts, rebuilding ------------------------------------------------------------------------
-    def quarantine(self, source: str, ticket_id: str, reasons: Iterable[str] | None) -> None:
-        """Quarantine a mirrored ticket with the reasons why it cannot be judged; None ends the quarantine.
-
-        The entry of a ticket that could not be read stays, see `set_unread`.
-        """
-        if not reasons:
-            self._db.execute(
-                "DELETE FROM quarantine WHERE source = ? AND ticket_id = ? AND unread = 0", (source, ticket_id)
-            )
-            return
-        self._db.execute(
-            """INSERT INTO quarantine VALUES (?,?,'',?,0,'') ON CONFLICT DO UPDATE SET reasons = excluded.reasons
-            WHERE unread = 0 AND reasons <> excluded.reasons""",
-            (source, ticket_id, "; ".join(reasons)),
-        )
-
-    def set_unread(self, source: str, skip: Skip) -> bool:
-        """Quarantine a ticket whose answer could not be parsed, mirrored before or not; return whether this is new.
-
-        The quarantine lasts until `lift_unread`; until then the mirror holds an earlier version, if any.
-        """
-        is_new = self._db.execute(
-            """INSERT INTO quarantine VALUES (?,?,?,?,1,?) ON CONFLICT DO UPDATE
-            SET ticket_key = excluded.ticket_key, reasons = excluded.reasons, unread = 1, version = excluded.version
-            WHERE (ticket_key, reasons, unread) IS NOT (excluded.ticket_key, excluded.reasons, 1)""",
-            (source, *skip),
-        )
-        self._db.execute(
-            "UPDATE quarantine SET version = ? WHERE source = ? AND ticket_id = ? AND version <> ?",
-            (skip.version, source, skip.id, skip.version),
-        )
-        return is_new > 0
-
-    def lift_unread(self, source: str, ticket_ids: Iterable[str]) -> list[str]:
-        """End the quarantine of those of these tickets that could not be read before; return their ids."""
-        unread = self.unread(source)
-        found = [ticket_id for ticket_id in ticket_ids if ticket_id in unread]
-        for ticket_id in found:
-            self._db.execute("DELETE FROM quarantine WHERE source = ? AND ticket_id = ?", (source, ticket_id))
-        return found
-
-    def unread(self, source: str) -> dict[str, str]:
-        """Return id -> reason of the tickets whose last answer could not be parsed."""
-        return dict(
-            self._db.rows("SELECT ticket_id, reasons FROM quarantine WHERE source = ? AND unread = 1", (source,))
-        )
-
-    def never_read(self) -> list[tuple[str, str, str, str]]:
-        """Return (source, id, key, reason) of tickets that were never mirrored: no answer could be parsed."""
-        return self._db.rows(
-            """SELECT source, ticket_id, COALESCE(NULLIF(ticket_key, ''), ticket_id), reasons FROM quarantine q
-            WHERE unread = 1 AND NOT EXISTS (SELECT 1 FROM mirror m
-                WHERE m.source = q.source AND m.ticket_id = q.ticket_id) ORDER BY 1, 2"""
-        )
-
-    def refused(self, source: str) -> dict[str, tuple[str, str]]:
-        """Return id -> (digest of the record part, reason) of the versions that could not be parsed."""
-        rows = self._db.rows(
-            "SELECT ticket_id, version, reasons FROM quarantine WHERE source = ? AND unread = 1 AND version <> ''",
-            (source,),
-        )
-        return {ticket_id: (version, reason) for ticket_id, version, reason in rows}
-
-    def quarantined(self, source: str) -> dict[str, str]:
-        """Return id -> reasons of the quarantined tickets."""
-        rows = self._db.rows("SELECT ticket_id, reasons FROM quarantine WHERE source = ?", (source,))
-        return dict(rows)
-
+    # --- counts, rebuilding --------------------------------------------------------------------------------------
     def counts(self, source: str) -> Mapping[str, int]:
         """Return numbers of present `records` and `actions`, of `vanished` tickets, and of `changes`, `comments`."""
         row = self._db.row(
