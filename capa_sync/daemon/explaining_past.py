@@ -18,7 +18,8 @@ from capa_sync.model.record import CapaRecord, Unmapped, distinct_names
 from capa_sync.model.site import SiteFacts
 from capa_sync.model.ticket import Presence
 
-_NOT_YET = "nothing is known of {at}: {source} was read until {read}"
+_NOT_YET = "nothing is known of that instant: {source} was read until {read}; leave --as-of out for what is known now"
+_NOBODY = "before {read}, when the tracker was first asked, nobody is known to have been active or not"
 _BEFORE = (
     "before {read}, when the ticket was first read, its change history shows what it was: comments, sub-tasks and "
     "child tickets that had been deleted by then are not known"
@@ -63,9 +64,10 @@ def _explain(
     name = f"{context.name}:{mirror.key(context.name, ticket_id)}"
     if mirror.read_by(context.name) is None:
         read = shown_instant(runtime.register.runs.as_of(context.name))
-        why = _NOT_YET.format(at=shown_instant(mirror.at), source=context.name, read=read)
-        return Explanation(f"{name} cannot be told", (why,), is_known=False)
-    all_notes = [*notes, *_notes(context, ticket_id, mirror)]
+        why = _NOT_YET.format(source=context.name, read=read)
+        return Explanation(f"{name} cannot be told", (*notes, why), is_known=False)
+    all_notes = [*notes, *_notes(context, ticket_id, mirror), *_people_notes(runtime, context, mirror)]
+    all_notes += _waiver_notes(runtime, context, ticket_id, mirror)
     version = mirror.version(context.name, ticket_id)
     if version is not None and version.ticket.created_at > mirror.at:
         created = f"it was created at {shown_instant(version.ticket.created_at)}"
@@ -83,7 +85,10 @@ def _explain(
         carrying = f"{record.source}:{record.ticket_key}"
         all_notes.append(f"it was the same nonconformity as {carrying}, which carried finding and warning")
         return Explanation(f"{name} was judged with {carrying}", tuple(all_notes))
-    all_notes.append(f"stage {record.stage} (status “{record.source_status}”), mapping {record.mapping}")
+    if record.unread_join:
+        all_notes.append(f"what it was then is not known: {record.unread_join}")
+    else:
+        all_notes.append(f"stage {record.stage} (status “{record.source_status}”), mapping {record.mapping}")
     if not record.history_complete:
         all_notes.append("its history could not be read whole: rules over history cannot tell")
     all_notes += gap_notes(record)
@@ -115,6 +120,21 @@ def _notes(context: SourceContext, ticket_id: str, mirror: PastMirror) -> list[s
     if mirror.at < version.first_read_at:
         return [_BEFORE.format(read=shown_instant(version.first_read_at))]
     return [f"from the version that was read at {shown_instant(version.read_at)}"]
+
+
+def _people_notes(runtime: Runtime, context: SourceContext, mirror: PastMirror) -> list[str]:
+    facts = runtime.register.facts.load_at(context.name, mirror.at, mirror.at)
+    if facts is None or facts[1]:
+        return []
+    return [_NOBODY.format(read=shown_instant(runtime.register.runs.first(context.name)))]
+
+
+def _waiver_notes(runtime: Runtime, context: SourceContext, ticket_id: str, mirror: PastMirror) -> list[str]:
+    return [
+        f"a waiver of {waiver.rule} until {waiver.until} by {waiver.asked_by} was recorded and had not ended: "
+        f"{waiver.reason}"
+        for waiver in runtime.register.waivers.standing_at(context.name, ticket_id, mirror.at)
+    ]
 
 
 def _reasons(record: Unmapped | None) -> Sequence[str]:

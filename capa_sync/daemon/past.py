@@ -27,7 +27,9 @@ def map_past(inputs: PipelineInputs, ticket_id: str, mirror: PastMirror) -> Capa
     records = {(record.source, record.ticket_id): record for record in (own, *others)}
     primary, *joined = (records[ticket] for ticket in joins.in_order(records))
     is_gone = any(record.presence is not Presence.PRESENT for record in records.values())
-    return join(primary, joined, unread=is_gone or not is_whole)
+    found = join(primary, joined, unread=is_gone or not is_whole)
+    unknown = [record.unread_join for record in records.values() if record.unread_join]
+    return replace(found, unread_join=unknown[0]) if unknown else found
 
 
 def _duplicates(inputs: PipelineInputs, own: CapaRecord, mirror: PastMirror) -> tuple[list[CapaRecord], bool]:
@@ -55,15 +57,14 @@ def _names(inputs: PipelineInputs, own: CapaRecord, other: CapaRecord) -> bool:
 
 
 def _alone(inputs: PipelineInputs, ticket_id: str, mirror: PastMirror) -> CapaRecord | Unmapped | None:
+    """Map a ticket as it was; where its stage, or all of it, is not known then, no rule can tell."""
     source = inputs.source
-    doubts = mirror.doubts(source.name, ticket_id)
-    if source.bound is not None and (why := stage_doubt(source.bound, doubts)):
-        return Unmapped(source.name, ticket_id, mirror.key(source.name, ticket_id), (why,))
     record = map_alone(inputs, ticket_id, mirror, mirror.at)
     if not isinstance(record, CapaRecord) or source.bound is None:
         return record
-    if why := mirror.why_unknown(source.name, ticket_id):
-        record = replace(record, unread_join=why)
+    doubts = mirror.doubts(source.name, ticket_id)
+    if why := mirror.why_unknown(source.name, ticket_id) or stage_doubt(source.bound, doubts):
+        return replace(record, unread_join=why)
     of_actions = [(action.key, mirror.why_unknown(source.name, action.id)) for action in record.actions]
     if unknown := [f"{key}: {why}" for key, why in of_actions if why]:
         record = replace(record, actions_problem="; ".join(filter(None, (record.actions_problem, *unknown))))

@@ -18,7 +18,7 @@ from capa_sync.ports import Parser
 from capa_sync.store import PastVersion, Register, StoredReads
 
 _COMMENTS = "comments that were deleted before the ticket was first read ({read}) are not known"
-_HISTORY = "its history is not complete, so what it was then is not known"
+_HISTORY = "its history is not complete, and it was read later than that"
 _UNAUDITED = "the tracker does not record changes of '{field}', and the ticket was not read before {read}"
 
 

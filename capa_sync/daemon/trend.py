@@ -66,7 +66,7 @@ class _Month:
             return False
         if (record.source, record.ticket_id) != (source, ticket_id):
             return False  # it is counted with its primary
-        if _ended_before(record, self.month.start):
+        if not record.unread_join and _ended_before(record, self.month.start):
             return True
         [verdict] = judge_past(self.inputs[source], record, self.mirror, explain=False)
         self.outcomes[verdict.outcome] += 1

@@ -80,6 +80,15 @@ class Waivers:
             found.setdefault(row[1], []).append(_waiver(row))
         return found
 
+    def standing_at(self, source: str, ticket_id: str, at: datetime) -> list[Waiver]:
+        """Return the waivers of a ticket that were recorded at an instant and had not ended then."""
+        rows = self._db.rows(
+            f"""SELECT {", ".join(_FIELDS)} FROM waiver WHERE source = ? AND ticket_id = ? AND recorded_at <= ?
+            AND (ended_at IS NULL OR ended_at > ?) ORDER BY id""",
+            (source, ticket_id, instant_text(at), instant_text(at)),
+        )
+        return [_waiver(row) for row in rows]
+
     def end(self, ended: Mapping[int, str], at: datetime) -> None:
         """End waivers: id -> why."""
         text = instant_text(at)

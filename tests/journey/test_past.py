@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from collections.abc import Iterator
+from contextlib import redirect_stderr, redirect_stdout
 from datetime import datetime, timedelta
+from io import StringIO
 from pathlib import Path
+from typing import NamedTuple
+from unittest.mock import patch
 
 import pytest
-from click.testing import CliRunner, Result
 
-from capa_sync.cli.app import cli
+from capa_sync.cli.app import _guarded, cli
 from capa_sync.daemon.past_work import look_from
 from capa_sync.daemon.previewing import judge_and_plan
 from capa_sync.live.settle import settle
 from capa_sync.model.clock import StoppedClock
 from capa_sync.sandbox.jira import JiraTracker
+from capa_sync.sandbox.servicenow import ServiceNowTracker
 from capa_sync.sandbox.stories.jira_site import CHANGES
 from capa_sync.sandbox.stories.people import PEOPLE
 from capa_sync.sandbox.stories.script import AddAction, ChangeStage, Create, Fill, Say
@@ -58,22 +63,82 @@ def test_before_the_first_read_a_verdict_is_the_same_or_cannot_be_told(watched: 
     assert kept > 10_000
 
 
-def run(folder: Path, *arguments: str) -> Result:
+class Done(NamedTuple):
+    """How a verb ended, and what it printed."""
+
+    code: int
+    out: str
+    err: str
+
+
+def run(folder: Path, *arguments: str) -> Done:
     """Run a verb on a register."""
-    return CliRunner().invoke(cli, [*arguments, "--config", str(folder / "capa-sync.toml")], env=SECRETS)
+    out, err = StringIO(), StringIO()
+    words = [*arguments, "--config", str(folder / "capa-sync.toml")]
+    with redirect_stdout(out), redirect_stderr(err), patch.dict(os.environ, SECRETS):
+        code = _guarded(lambda: cli.main(args=words, prog_name="capa-sync", standalone_mode=False))
+    return Done(code, out.getvalue(), err.getvalue())
 
 
 def test_explain_shows_a_past_day_the_same_twice(watched: Watched) -> None:
-    """It names the day, the set and the version; before the first set and read it says so; later days it refuses."""
+    """It names the day, the set and the version; where it was not read yet or not any more, it says so."""
     at = sorted(watched.recorded)[-2]
     day = f"{at:%Y-%m-%d}"
-    for runtime, words in ((watched.runtime, "from the version that was read"), (watched.late, "before 2026-03-31")):
+    late = ("before 2026-03-31 07:00:00Z, when the ticket was first read", "no set was live then", "nobody is known")
+    for runtime, words in ((watched.runtime, ("from the version that was read", "live since")), (watched.late, late)):
         folder = runtime.register.path.parent
         shown = run(folder, "explain", "jira:CAPA-3", "--as-of", day)
-        assert shown.exit_code == 0, shown.output
-        assert f"as of the end of {day} in Europe/London" in shown.output
-        assert words in shown.output
-        assert run(folder, "explain", "jira:CAPA-3", "--as-of", day).output == shown.output
+        assert shown.code == 0, shown.err
+        assert all(word in shown.out for word in (f"as of the end of {day} in Europe/London", *words))
+        assert run(folder, "explain", "jira:CAPA-3", "--as-of", day).out == shown.out
+        future = run(folder, "explain", "jira:CAPA-3", "--as-of", "2026-04-02")
+        assert (future.code, "jira was read until 2026-03-31 07:00:00Z" in future.out) == (2, True)
+
+
+def test_another_set_judges_by_hash_day_or_path(watched: Watched, tmp_path: Path) -> None:
+    """A hash of either kind and a day mean a stored set; a file changes it; anything else is one line and exit 2."""
+    folder = watched.runtime.register.path.parent
+    [row] = json.loads(run(folder, "history", "--json").out)
+    rule = tmp_path / "root-cause-before-action.yaml"
+    shipped = (starter_path("rules") / rule.name).read_text("utf-8")
+    rule.write_text(shipped.replace("severity: high", "severity: low"), "utf-8")
+    asked = ("explain", "jira:CAPA-28", "--rule", rule.stem)
+    for wanted in (row["set"][:8], row["rule_set"][:8], "2026-03-31", str(rule)):
+        shown = run(folder, *asked, "--rules-of", wanted, "--json")
+        assert shown.code == 0, shown.err
+        [found] = json.loads(shown.out)
+        assert found["verdicts"][0]["outcome"] == "breach"
+        assert found["verdicts"][0]["severity"] == ("low" if wanted == str(rule) else "high")
+    for wrong, why in (
+        ("feed", "no set that was ever live has the hash feed"),
+        ("30.6.2025", "write 2025-06-30"),
+        ("x", "no hash"),
+    ):
+        refused = run(folder, *asked, "--rules-of", wrong)
+        assert (refused.code, why in refused.err) == (2, True), refused.err
+    refused = run(folder, *asked, "--as-of", "June")
+    assert (refused.code, "--as-of takes a day" in refused.err) == (2, True)
+
+
+def test_without_a_whole_history_the_past_cannot_be_told(tmp_path: Path) -> None:
+    """Where ServiceNow audits nothing, a ticket is not known before its first read; since then it is as it was."""
+    with open_harness("servicenow", tmp_path, "2025-06-02 09:00") as harness:
+        tracker = harness.player.tracker
+        assert isinstance(tracker, ServiceNowTracker)
+        tracker.set_audit("sn_grc_issue", audited=False)
+        harness.play("2025-06-02 09:00", Create({"title": "Access review missed", "owner": "anna.lee"}))
+        harness.play("2025-06-04 09:00", Fill({"location": "Finance app"}))
+        recorded: dict[datetime, Said] = {}
+        for day in (5, 6):
+            harness.clock.set(local(f"2025-06-0{day} 12:00"))
+            recorded[harness.clock.now()] = said_by_cycle(harness.runtime)
+            harness.play(f"2025-06-0{day} 15:00", Fill({"root_cause": f"Cause of day {day}"}))
+        before = said_at(harness.runtime, local("2025-06-03 12:00"))
+        for at, said in recorded.items():
+            assert said_at(harness.runtime, at) == said
+    assert {(outcome, reason) for outcome, _severity, reason in before.values()} == {
+        ("cannot_tell", "its history is not complete, and it was read later than that")
+    }
 
 
 ORDERLY = {
@@ -154,7 +219,7 @@ def test_a_rule_has_its_past_on_the_first_day(tmp_path: Path) -> None:
         harness.cycle("2025-07-10 09:00")
         found = run(tmp_path, "rules", "trend", "what-when-where", "--json", "--months", "5")
         shown = run(tmp_path, "rules", "trend", "what-when-where")
-    months = json.loads(found.stdout)["months"]
+    months = json.loads(found.out)["months"]
     counts = [(row["month"], row["ok"], row["breach"], row["not_applicable"], row["pass_rate"]) for row in months]
     assert counts == [
         ("2025-03", 0, 0, 0, None),
@@ -163,9 +228,9 @@ def test_a_rule_has_its_past_on_the_first_day(tmp_path: Path) -> None:
         ("2025-06", 1, 1, 0, 0.5),
         ("2025-07", 1, 1, 0, 0.5),
     ]
-    assert "2025-06  ██████████··········   50% of 2 records" in shown.output
-    assert "jira: before 2025-07-10, when it was first read, from the change history alone" in shown.output
-    assert len([line for line in shown.output.splitlines() if line[:4] in {"2023", "2024", "2025"}]) == 24
+    assert "2025-06  ██████████··········   50% of 2 records" in shown.out
+    assert "jira: before 2025-07-10, when it was first read, from the change history alone" in shown.out
+    assert len([line for line in shown.out.splitlines() if line[:4] in {"2023", "2024", "2025"}]) == 24
 
 
 def test_a_copy_that_is_set_back_has_the_findings_of_then(watched: Watched, tmp_path: Path) -> None:
@@ -186,8 +251,8 @@ def test_a_copy_that_is_set_back_has_the_findings_of_then(watched: Watched, tmp_
 def planned(folder: Path, at: str) -> list[tuple[str, str]]:
     """Return what `plan` says of each ticket as of a London time."""
     done = run(folder, "plan", "--json", "--as-of", local(at).isoformat())
-    assert done.exit_code == 0, done.output
-    return [(row["does"], " ".join(sorted(row["rules"]))) for row in json.loads(done.stdout)["tickets"]]
+    assert done.code == 0, done.err
+    return [(row["does"], " ".join(sorted(row["rules"]))) for row in json.loads(done.out)["tickets"]]
 
 
 def test_plan_and_preview_show_what_would_have_been_written_then(tmp_path: Path) -> None:
@@ -216,7 +281,7 @@ def test_plan_and_preview_show_what_would_have_been_written_then(tmp_path: Path)
         "2025-05-07 12:30": [],
         "2025-05-12 11:00": [("edit", f"{order} {others}")],
     }
-    changed = json.loads(seen.stdout)
+    changed = json.loads(seen.out)
     assert changed["changes"] == [f"{rule}: changed"]
     [ticket] = changed["tickets"]
     assert (ticket["what"], ticket["severity_before"], ticket["severity"]) == ("changed", "high", "low")
