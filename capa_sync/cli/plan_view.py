@@ -120,7 +120,7 @@ def _group(title: str, rows: Sequence[tuple[Mapping[str, Any], str]], limit: int
     shown = rows[:limit] if limit else rows
     for row, message in shown:
         name = f"{row['source']}:{row['ticket']}"
-        yield f"  {name:<22}{row['does']:<13}{message}".rstrip()
+        yield f"  {name:<21} {row['does']:<12} {message}".rstrip()
         if texts and row["removes"] and row["text"]:
             yield "      the text that goes:"
         if texts:

@@ -53,7 +53,7 @@ def _rule_lines(rows: Sequence[Mapping[str, Any]], limit: int) -> Iterator[str]:
         yield f"  {title}{only}: {count_of(len(of_kind), 'ticket')}"
         for row in of_kind[:limit] if limit else of_kind:
             name = f"{row['source']}:{row['ticket']}"
-            yield f"    {name:<22}{_severity(row):<16}{row['reason']}".rstrip()
+            yield f"    {name:<21} {_severity(row):<15} {row['reason']}".rstrip()
         if limit and len(of_kind) > limit:
             yield f"    and {len(of_kind) - limit} more; --limit 0 shows all"
 

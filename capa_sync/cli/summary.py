@@ -81,7 +81,7 @@ def print_cycle(summary: Mapping[str, Any]) -> None:
     findings = summary["findings"]
     say(f"{count_of(len(findings), 'open finding')}:" if findings else _nothing_open(summary))
     for finding in findings:
-        say(f"  {finding['severity']:<7}{finding['ticket_key']:<14}{finding['rule']:<28}{finding['message']}")
+        say(f"  {finding['severity']:<6} {finding['ticket_key']:<13} {finding['rule']:<28} {finding['message']}")
     for line in [*waived_lines(summary["waived"]), *cannot_tell_lines(summary["cannot_tell"])]:
         say(line)
 
