@@ -1,13 +1,14 @@
-"""The verbs of `rules`; none needs a settings file."""
+"""The verbs of `rules` that look at files; none needs a settings file."""
 
 from __future__ import annotations
 
 import json
+import tomllib
 from pathlib import Path
 
 import click
 
-from capa_sync.cli.context import json_option, print_json, say
+from capa_sync.cli.context import DEFAULT_CONFIG, json_option, print_json, say
 from capa_sync.cli.verbs import VerbCommand
 from capa_sync.errors import UserError
 from capa_sync.model.amounts import count_of
@@ -36,10 +37,26 @@ texts_option = click.option(
 
 
 def _chosen(paths: tuple[Path, ...]) -> list[Path]:
-    """Return the paths to check; print a note when none was named, so that nobody takes it for their own rules."""
-    if not paths:
-        click.echo("the shipped pack; name files or folders for your own: `capa-sync rules check rules`", err=True)
-    return list(paths) or [starter_path("rules")]
+    """Return the paths to look at; where none was named, print which these are."""
+    if paths:
+        return list(paths)
+    if own := _configured():
+        click.echo(f"the rules of {DEFAULT_CONFIG}: {', '.join(map(str, own))}", err=True)
+        return own
+    click.echo("the shipped pack; name files or folders for your own: `capa-sync rules check rules`", err=True)
+    return [starter_path("rules")]
+
+
+def _configured() -> list[Path]:
+    """Return the rules that a settings file in this folder names; none where it names none or cannot be read.
+
+    The settings are not checked: a mistake in another key is no reason not to check the rules.
+    """
+    try:
+        named = tomllib.loads(Path(DEFAULT_CONFIG).read_text(encoding="utf-8")).get("rules")
+    except (OSError, ValueError):
+        return []
+    return [Path(path) for path in named if isinstance(path, str)] if isinstance(named, list) else []
 
 
 @click.command(
@@ -56,7 +73,8 @@ def _chosen(paths: tuple[Path, ...]) -> list[Path]:
 def check(paths: tuple[Path, ...], texts: Path | None, as_json: bool) -> int:
     """Print every mistake with file, line and a hint.
 
-    PATHS are files and folders of rules; the shipped pack when none is named. Exit 2 when there is a mistake.
+    PATHS are files and folders of rules; when none is named, those of ./capa-sync.toml, else the shipped pack. Exit 2
+    when there is a mistake.
     """
     chosen = _chosen(paths)
     problems = check_rules(chosen, JudgeOptions())
@@ -76,7 +94,7 @@ def check(paths: tuple[Path, ...], texts: Path | None, as_json: bool) -> int:
     cls=VerbCommand,
     examples=(
         ("capa-sync rules test rules", "the tests inside your own rule files"),
-        ("capa-sync rules test", "those of the shipped pack"),
+        ("capa-sync rules test", "those that ./capa-sync.toml names, else the shipped pack"),
         ("capa-sync rules test rules --mutate", "would your tests notice a wrong word or number?"),
     ),
 )
@@ -88,9 +106,10 @@ def check(paths: tuple[Path, ...], texts: Path | None, as_json: bool) -> int:
 def test(paths: tuple[Path, ...], mutate: bool, as_json: bool) -> int:
     """Run the tests inside the rule files.
 
-    PATHS are files and folders of rules; the shipped pack when none is named. Exit 2 when a test fails; with --mutate
-    exit 1 when every test passes and a change is not noticed. Each such change is printed with a test that would
-    notice it, where one was found. Changes that give every record the same verdict are not printed.
+    PATHS are files and folders of rules; when none is named, those of ./capa-sync.toml, else the shipped pack. Exit 2
+    when a test fails; with --mutate exit 1 when every test passes and a change is not noticed. Each such change is
+    printed with a test that would notice it, where one was found. Changes that give every record the same verdict are
+    not printed.
     """
     report = run_tests(load_rules(_chosen(paths), JudgeOptions()), mutate=mutate)
     if as_json:
@@ -107,7 +126,7 @@ def test(paths: tuple[Path, ...], mutate: bool, as_json: bool) -> int:
     cls=VerbCommand,
     examples=(
         ("capa-sync rules wording rules | less", "read your own rules as people will read them"),
-        ("capa-sync rules wording > wording.md", "the shipped pack, as a page of Markdown"),
+        ("capa-sync rules wording > wording.md", "the rules of ./capa-sync.toml, as a page of Markdown"),
         ("capa-sync rules wording rules --language de --texts texts", "as your German readers will read them"),
     ),
 )
@@ -147,7 +166,8 @@ def language_file(language: str, paths: tuple[Path, ...], texts: Path | None) ->
     """Print the language file of LANGUAGE, to edit sentences or to translate them.
 
     It holds every sentence that can stand on a ticket: those that the language has, and as comments in English those
-    that it has not. PATHS are files and folders of rules; the shipped pack when none is named.
+    that it has not. PATHS are files and folders of rules; when none is named, those of
+    ./capa-sync.toml, else the shipped pack.
     """
     for line in language_file_lines(language, load_rules(_chosen(paths), JudgeOptions()).rules, texts):
         say(line)

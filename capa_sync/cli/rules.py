@@ -44,6 +44,6 @@ SECTIONS = {
 def rules() -> None:
     """Check, test and describe rule files.
 
-    `check`, `test` and `wording` take files and folders, and look at the shipped pack when none is named. They need
-    no settings file; `coverage` and the verbs about what is live do.
+    `check`, `test` and `wording` take files and folders; when none is named, they look at those of ./capa-sync.toml,
+    else at the shipped pack. They need no settings file; `coverage` and the verbs about what is live do.
     """

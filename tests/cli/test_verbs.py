@@ -10,7 +10,10 @@ from typing import Any
 from zipfile import ZipFile
 
 import pytest
+from click.testing import CliRunner
 
+from capa_sync.cli.rule_files import check
+from capa_sync.errors import UserError
 from capa_sync.sandbox.stories.script import AddAction, ChangeStage, Create, Day, Fill
 from tests.daemon.conftest import MakeHarness
 from tests.daemon.harness import FACTS, NOW, Harness
@@ -298,7 +301,22 @@ def test_init_writes_a_starter_that_loads(make_harness: MakeHarness) -> None:
     for verb in ("check", "test"):
         unnamed = harness.run("rules", verb)
         assert unnamed.code == 0
-        assert "the shipped pack; name files or folders for your own" in unnamed.err
+        assert unnamed.err == "the rules of capa-sync.toml: rules\n"
+
+
+def test_without_a_path_the_rules_of_the_settings_here_are_checked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who stands beside their settings means their own rules; a broken one is found."""
+    monkeypatch.chdir(tmp_path)
+    assert "the shipped pack; name files or folders" in CliRunner().invoke(check, []).stderr
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "mine.yaml").write_text("rule: mine\n", encoding="utf-8")
+    (tmp_path / "capa-sync.toml").write_text('rules = ["own"]\n', encoding="utf-8")
+    found = CliRunner().invoke(check, [])
+    assert "the rules of capa-sync.toml: own" in found.stderr
+    assert isinstance(found.exception, UserError)
+    assert "own/mine.yaml" in str(found.exception)
 
 
 def test_a_rule_edited_in_the_starter_is_the_rule_that_is_evaluated(make_harness: MakeHarness) -> None:
