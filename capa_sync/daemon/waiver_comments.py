@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from capa_sync.daemon.inputs import PipelineInputs
 from capa_sync.daemon.waiving import case_of, has_finding, severity_of
 from capa_sync.findings import WaiverCase, standing_of
+from capa_sync.model.comment_texts import ENGLISH
 from capa_sync.model.finding import Finding, Verdict
 from capa_sync.model.near import day_hint, near_or_all
 from capa_sync.model.patterns import APPROVE_REQUEST, WAIVE_REQUEST
@@ -17,8 +18,7 @@ from capa_sync.model.record import CapaRecord
 from capa_sync.model.values import ValueState
 from capa_sync.model.waiver import CommentRequest, RequestAnswer, Waiver, WaiverState, Way
 
-_FORM = "write `capa waive RULE until 2026-03-31 because …` or `capa approve RULE`"
-_WAITS = "it waits for a second person: `capa approve {rule}`"
+_SAY = ENGLISH.sentences
 OLDEST_ANSWERED = timedelta(days=14)
 """Age up to which a request is answered on the ticket: a first read finds those of years."""
 MOST_SHOWN = 3
@@ -91,7 +91,7 @@ class _Decision:
         """Return the rule that a request names, and why it is not granted, "" when it is."""
         form = WAIVE_REQUEST.fullmatch(request.text) or APPROVE_REQUEST.fullmatch(request.text)
         if form is None:
-            return "", f"it cannot be read; {_FORM}"
+            return "", _SAY.refused_form
         rule = form["rule"]
         return rule, self._person(request) or self._rule(rule) or self._act(request, rule, form.groupdict())
 
@@ -99,34 +99,35 @@ class _Decision:
         """Return why nobody may ask by this comment, "" when its author may: by the tracker's word alone."""
         people = self.inputs.source.mapping.people
         if request.by is None or request.by not in people.groups.get(people.waiver_group, ()):
-            return "only members of the waiver group may ask"
+            return _SAY.refused_person
         if request.by in people.gone:
-            return "the people file says that this person has left"
-        return "" if request.editor == request.by else "somebody else edited the comment"
+            return _SAY.refused_left
+        return "" if request.editor == request.by else _SAY.refused_edited
 
     def _rule(self, rule: str) -> str:
         known = [verdict.rule for verdict in self.verdicts]
         hint = near_or_all(rule, known, see="the register names the rules")
-        return "" if rule in known else f"there is no such rule; {hint}"
+        return "" if rule in known else _SAY.refused_rule.format(hint=hint)
 
     def _act(self, request: CommentRequest, rule: str, words: Mapping[str, str]) -> str:
         verdict = next(verdict for verdict in self.verdicts if verdict.rule == rule)
         latest = next((finding for finding in self.previous if finding.rule == rule), None)
         if not has_finding(verdict, latest):
-            return "the rule finds nothing on this ticket"
+            return _SAY.refused_nothing
         if self.record.fields["owner"].state in {ValueState.ERROR, ValueState.UNREADABLE}:
-            return "the owner of the ticket cannot be read"
+            return _SAY.refused_owner_unread
         case = case_of(self.inputs, self.record, rule, severity_of(verdict, latest), self.now)
         return self._waive(request, rule, words, case) if "until" in words else self._approve(request, rule, case)
 
     def _waive(self, request: CommentRequest, rule: str, words: Mapping[str, str], case: WaiverCase) -> str:
         until = _day(words["until"])
         if until is None:
-            return f"'{words['until']}' is no day; {day_hint(words['until'], 'write a day such as 2026-03-31')}"
+            hint = day_hint(words["until"], "write a day such as 2026-03-31")
+            return _SAY.refused_day.format(day=words["until"], hint=hint)
         if until < request.at.astimezone(ZoneInfo(case.timezone)).date():
-            return f"{until} has passed"
+            return _SAY.refused_past.format(day=until)
         if self._has_changed(case, request.at):
-            return "what the rule reads has changed since the comment; ask again"
+            return _SAY.refused_changed
         waiver = Waiver(
             source=self.record.source,
             ticket_id=self.record.ticket_id,
@@ -147,7 +148,7 @@ class _Decision:
         self.asked.waivers.append(waiver)
         if standing.state is WaiverState.ACTIVE:
             self._replace_others(waiver)
-        return "" if standing.state is WaiverState.ACTIVE else _WAITS.format(rule=rule)
+        return "" if standing.state is WaiverState.ACTIVE else _SAY.refused_waits.format(rule=rule)
 
     def _has_changed(self, case: WaiverCase, since: datetime) -> bool:
         """Return whether a field that the rule reads changed after the request, so that nobody saw it then."""
@@ -161,7 +162,7 @@ class _Decision:
         ]
         waiting = max(asked, key=lambda waiver: (waiver.asked_at, waiver.id), default=None)
         if waiting is None:
-            return "no waiver of this rule waits for a second person"
+            return _SAY.refused_nobody_waits
         approved = replace(waiting, approved_by=str(request.by))
         standing = standing_of(approved, case)
         if standing.state is not WaiverState.ACTIVE:

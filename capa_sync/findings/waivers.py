@@ -6,10 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from capa_sync.model.comment_texts import ENGLISH
 from capa_sync.model.finding import Severity
 from capa_sync.model.light import light
 from capa_sync.model.waiver import SHORTEST_REASON, Waiver, WaiverState, end_of
 
+_SAY = ENGLISH.sentences
 MOST_DAYS: Mapping[Severity, int] = {
     Severity.INFO: 365,
     Severity.LOW: 365,
@@ -82,27 +84,26 @@ def _ends_at(waiver: Waiver, case: WaiverCase) -> datetime:
 
 def _over(waiver: Waiver, case: WaiverCase, until: datetime) -> Iterator[str]:
     if case.now >= until:
-        yield f"its last day was {waiver.until}"
+        yield _SAY.refused_over.format(day=waiver.until)
     changed = sorted(name for name, digest in waiver.reads.items() if case.reads.get(name, digest) != digest)
     if changed:
-        yield f"what the rule reads has changed since: {', '.join(changed)}"
+        yield _SAY.refused_read.format(fields=", ".join(changed))
 
 
 def _obstacles(waiver: Waiver, case: WaiverCase) -> Iterator[str]:
     """Yield why a waiver that is not over does not count, each with what to do."""
     if waiver.rule in case.unwaivable:
-        yield f"the rule {waiver.rule} cannot be waived: `[waivers] unwaivable` of the settings names it"
+        yield _SAY.refused_unwaivable.format(rule=waiver.rule)
     if len(waiver.reason) < SHORTEST_REASON:
-        yield f"the reason has {len(waiver.reason)} characters; write at least {SHORTEST_REASON}"
+        yield _SAY.refused_reason.format(count=len(waiver.reason), least=SHORTEST_REASON)
     if case.owner and waiver.asked_by == case.owner:
-        yield f"{waiver.asked_by} owns the ticket: an owner cannot waive a finding on it"
+        yield _SAY.refused_owner.format(person=waiver.asked_by)
     if case.owner and waiver.approved_by == case.owner:
-        yield f"{waiver.approved_by} owns the ticket: an owner cannot approve a waiver on it"
+        yield _SAY.refused_approver.format(person=waiver.approved_by)
     if waiver.approved_by and waiver.approved_by == waiver.asked_by:
-        yield f"{waiver.asked_by} cannot approve the own waiver"
+        yield _SAY.refused_own.format(person=waiver.asked_by)
     if case.severity is Severity.HIGH and not waiver.approved_by:
-        yield "the finding is high: a second person must approve the waiver"
+        yield _SAY.refused_high
     latest = latest_day(asked_on(waiver, case.timezone), case.severity)
     if waiver.until > latest:
-        most = f"a finding of severity {case.severity} is waived for {MOST_DAYS[case.severity]} days at most"
-        yield f"{most}, here until {latest}"
+        yield _SAY.refused_long.format(severity=case.severity, days=MOST_DAYS[case.severity], day=latest)

@@ -11,6 +11,7 @@ from capa_sync.model.finding import Finding
 from capa_sync.model.settings import WriteOptions
 from capa_sync.model.waiver import RequestAnswer, last_day
 from capa_sync.model.write import Paragraph, Span, WarningText
+from capa_sync.writeback.answers import in_language
 from capa_sync.writeback.desired_state import Calm, DesiredState
 from capa_sync.writeback.wording import clean, day, minute, sentence, written
 
@@ -178,7 +179,7 @@ def _answer(answer: RequestAnswer, wording_context: WordingContext) -> Paragraph
     """Return what became of one request, with who asked."""
     say = wording_context.say
     of_rule = say.of_rule.format(rule=clean(answer.rule, _RULE)) if answer.rule else ""
-    what = sentence(answer.answer, _SENTENCE)
+    what = sentence(in_language(answer.answer, wording_context.texts), _SENTENCE)
     return Paragraph((Span(say.answer.format(of_rule=of_rule, name=clean(answer.name, _NAME), answer=what)),))
 
 
