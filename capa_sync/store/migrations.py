@@ -18,6 +18,8 @@ CHECKS = "register_check"
 CHAIN_STEP = "0029_event"
 CHAIN = "event"
 """The hash chain over primary rows; its salts are random, so that equal registers have different chains."""
+JUDGE_AGAIN = "UPDATE milestone SET value = value || ':renewed' WHERE name = 'judged_with'"
+"""All records are evaluated again. What they were judged by stays readable: a first live set is compared with it."""
 PRIMARY: tuple[str, ...] = (
     "meta",
     "source",
@@ -121,7 +123,7 @@ def disagreement(db: Any) -> None:
                 source TEXT, ticket_id TEXT, field TEXT, value TEXT NOT NULL, at_source TEXT NOT NULL,
                 at_key TEXT NOT NULL, other_source TEXT, other_key TEXT, other_value TEXT NOT NULL,
                 PRIMARY KEY (source, ticket_id, field, other_source, other_key))""",
-            "DELETE FROM milestone WHERE name = 'judged_with' AND EXISTS (SELECT 1 FROM joined)",
+            f"{JUDGE_AGAIN} AND EXISTS (SELECT 1 FROM joined)",
         ),
     )
 
@@ -257,6 +259,6 @@ def similar_records(db: Any) -> None:
                 FROM (SELECT source FROM source UNION SELECT {row}.source) s; END"""
                 for event, row in (("INSERT", "NEW"), ("DELETE", "OLD"))
             ),
-            "DELETE FROM milestone WHERE name = 'judged_with'",  # all records are evaluated again, for their keys
+            JUDGE_AGAIN,  # for their keys
         ),
     )
