@@ -12,7 +12,7 @@ from capa_sync.daemon.waiving import case_of, has_finding, severity_of
 from capa_sync.findings import WaiverCase, standing_of
 from capa_sync.model.comment_texts import ENGLISH
 from capa_sync.model.finding import Finding, Verdict
-from capa_sync.model.near import day_hint, near_or_all
+from capa_sync.model.near import day_hint, nearest, one_of
 from capa_sync.model.patterns import APPROVE_REQUEST, WAIVE_REQUEST
 from capa_sync.model.record import CapaRecord
 from capa_sync.model.values import ValueState
@@ -106,8 +106,11 @@ class _Decision:
 
     def _rule(self, rule: str) -> str:
         known = [verdict.rule for verdict in self.verdicts]
-        hint = near_or_all(rule, known, see="the register names the rules")
-        return "" if rule in known else _SAY.refused_rule.format(hint=hint)
+        if rule in known:
+            return ""
+        if like := nearest(rule, known):
+            return _SAY.refused_rule_like.format(rule=like)
+        return _SAY.refused_rule.format(hint=one_of(known, "the register names the rules"))
 
     def _act(self, request: CommentRequest, rule: str, words: Mapping[str, str]) -> str:
         verdict = next(verdict for verdict in self.verdicts if verdict.rule == rule)
