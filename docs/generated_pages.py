@@ -5,11 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from mistakes_page import mistakes_page
+from ruamel.yaml import YAML
 
 from capa_sync.model.view_columns import PUBLIC_VIEWS
 from capa_sync.rules.docs import phrases_table, type_words
 from capa_sync.rules.subjects import Kind
 from capa_sync.starter import starter_path
+
+_EXAMPLES = YAML(typ="safe").load(Path(__file__).with_name("phrase_examples.yaml").read_text(encoding="utf-8"))
 
 
 def write_pages(folder: Path) -> None:
@@ -35,7 +38,7 @@ def _phrases() -> str:
             lines += ["", f"## {family.capitalize()}", ""]
         kinds = ", ".join(sorted(type_words(Kind(kind)) for kind in phrase["said_of"]))
         lines += [f"`{phrase['phrase']}`", f": {phrase['means']}", f"  Said of: {kinds}."]
-        lines += [f"  Example: `{phrase['example']}`", ""]
+        lines += [f"  Example: `{phrase['example']}`", *_lives(phrase["phrase"]), ""]
     lines += ["", "## Fields", "", "| field | type | meaning | words |", "|---|---|---|---|"]
     lines += [
         f"| `{field['field']}` | {type_words(Kind(field['kind']))} | {_cell(field['means'])} "
@@ -45,6 +48,28 @@ def _phrases() -> str:
     lines += ["", "## Placeholders of messages", "", "| placeholder | meaning |", "|---|---|"]
     lines += [f"| `{_cell(known['placeholder'])}` | {_cell(known['means'])} |" for known in table["placeholders"]]
     return "\n".join(lines) + "\n"
+
+
+def _lives(phrase: str) -> list[str]:
+    """Return a life of which a phrase's example is true and one of which it is false; a test evaluates both.
+
+    A phrase of another distribution has none here.
+    """
+    known = _EXAMPLES.get(phrase, {})
+    asked = f" on {known['on']}" if "on" in known else ""
+    words = {"true_of": "true", "false_of": "false"}
+    return [
+        line
+        for key, word in words.items()
+        for line in (
+            "",
+            f"  It is {word}{asked} of:",
+            "",
+            "  ```yaml",
+            *(f"  - {row}" for row in known[key]),
+            "  ```",
+        )
+    ]
 
 
 def _settings() -> str:

@@ -9,11 +9,14 @@ from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
+from ruamel.yaml import YAML
 
 from capa_sync.rules import json_schema, phrases_table, phrases_text
-from capa_sync.rules.phrases.table import vocabulary
+from capa_sync.rules.phrases.phrase import Phrase
+from capa_sync.rules.phrases.table import BUILT_IN, vocabulary
 from capa_sync.rules.subjects import SUBJECTS
 from capa_sync.rules.yaml_lines import Items, Problems, Text, Tree, YamlTable, read_yaml
+from tests.unit.rules.lives import case_of, context_on, truth_of
 
 RULES = Path(__file__).parents[2] / "rules"
 FILES = sorted(RULES.glob("*.yaml"))
@@ -84,3 +87,21 @@ def test_the_table_of_the_vocabulary_is_json() -> None:
     assert [row["phrase"] for row in table["phrases"]] == [phrase.template for phrase in vocabulary().phrases]
     assert all(row["means"] and row["said_of"] for row in table["phrases"])
     assert {row["field"] for row in table["fields"]} == set(SUBJECTS)
+
+
+EXAMPLES = YAML(typ="safe").load((RULES.parent / "docs" / "phrase_examples.yaml").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("phrase", BUILT_IN, ids=lambda phrase: phrase.template)
+def test_each_phrase_has_an_example_and_a_counter_example(phrase: Phrase) -> None:
+    """The page shows a life of which the example line is true and one of which it is false, and both are right."""
+    shown = EXAMPLES[phrase.template]
+    for key, truth in (("true_of", True), ("false_of", False)):
+        case = case_of("\n  - ".join(["case: x\ntimeline:", *shown[key]]))
+        day = str(shown.get("on") or case.rows[-1].when.day)
+        assert truth_of(phrase.example, context_on(case, day)) is truth, key
+
+
+def test_no_example_is_left_of_a_phrase_that_is_gone() -> None:
+    """Every entry of the file belongs to a phrase."""
+    assert set(EXAMPLES) == {phrase.template for phrase in BUILT_IN}
