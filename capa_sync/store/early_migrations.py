@@ -18,7 +18,7 @@ def run_all(db: Any, statements: Iterable[str]) -> None:
         db.execute(statement)
 
 
-def _add_register_columns(db: Any, step: str) -> None:
+def add_register_columns(db: Any, step: str) -> None:
     """Add the register's columns that are declared with this step."""
     run_all(db, [f"ALTER TABLE register_row ADD COLUMN {column}" for column in register_ddl(step)])
 
@@ -46,7 +46,7 @@ def rolling_share(db: Any) -> None:
 @STEPS(name="0003_evidence_missing")
 def evidence_missing(db: Any) -> None:
     """Show beside the evidenced stage the first field that the next stage lacks."""
-    _add_register_columns(db, "0003_evidence_missing")
+    add_register_columns(db, "0003_evidence_missing")
 
 
 @STEPS(name="0004_folded_ledger")
@@ -202,7 +202,7 @@ def scope(db: Any) -> None:
 @STEPS(name="0014_history_gap")
 def history_gap(db: Any) -> None:
     """Store why a part of a record's history is ambiguous, so that nobody takes it for complete."""
-    _add_register_columns(db, "0014_history_gap")
+    add_register_columns(db, "0014_history_gap")
     run_all(db, ("DELETE FROM milestone WHERE name = 'judged_with'",))  # all records are evaluated again
 
 
