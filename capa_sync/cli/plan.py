@@ -127,7 +127,7 @@ def _planned_then(runtime: Runtime, view: PastView, configuration: Configuration
         {"source": name, "as_of": view.at, "problem": why if name in unknown else "", "safety_stop": "", "halt": ""}
         for name in names
     ]
-    summary["as_of"], summary["set"] = view.words, view.judged_by.note
+    summary["as_of"], summary["judged_by"] = view.words, view.judged_by.note
     return _with_plans(runtime, configuration, names, summary)
 
 
@@ -190,7 +190,7 @@ def _print(result: Mapping[str, Any], *, rule: str | None, limit: int, texts: bo
     """Print the plan for a person: tickets by rule, quarantined tickets, sums with the brakes, unknown verdicts."""
     print_trouble(result)
     if "as_of" in result:
-        say(f"as of {result['as_of']}, {result['set']}")
+        say(f"as of {result['as_of']}, {result['judged_by']}")
     for line in (
         *plan_lines(result, rule=rule, limit=limit, texts=texts),
         *quarantine_lines(result["quarantined"]),

@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from capa_sync.daemon.source_inputs import SourceInputs
-from capa_sync.mapping import PastTicket, as_it_was
+from capa_sync.mapping import PastTicket, as_it_was, parent_fields
 from capa_sync.model.ticket import ChildRef, Presence, SourceTicket
 from capa_sync.ports import Parser
 from capa_sync.store import PastVersion, Register, StoredReads
@@ -141,7 +141,17 @@ class PastMirror:
 
     def children_of(self, source: str, ticket_id: str) -> list[str]:
         """Return ids of mirrored tickets that a ticket names as children now, or that ever named it as parent."""
-        return self._register.tickets.children_of(source, ticket_id)
+        inputs, tickets = self._sources[source], self._register.tickets
+        found = set(tickets.children_of(source, ticket_id))
+        if inputs.bound is not None and (fields := parent_fields(inputs.bound, inputs.kind.history)):
+            former = self._tickets.former(source, sorted(fields))
+            for name in (ticket_id, tickets.key(source, ticket_id)):
+                found.update(former.get(name, ()))
+        return sorted(found)
+
+    def once_named(self, source: str, field_id: str, key: str) -> Sequence[str]:
+        """Return ids of the tickets that had a key in a field at some time before now."""
+        return self._tickets.former(source, [field_id]).get(key, ())
 
     def key(self, source: str, ticket_id: str) -> str:
         """Return a ticket's present key."""

@@ -120,8 +120,6 @@ class Pipeline:
             return LeftToPrimary(ticket_id)
         if record.presence in UNSEEN:
             return NotMirrored(ticket_id)
-        if self._inputs.past is not None:
-            return replace(record, earlier=None)  # what the others were then is not computed
         return replace(record, earlier=self._earlier[ticket_id]) if ticket_id in self._earlier else record
 
     def _mapped(self, ticket_id: str, *, learn: bool = False) -> CapaRecord | Unmapped | None:

@@ -7,7 +7,7 @@ from capa_sync.mapping.canonical import last_human_at, map_ticket
 from capa_sync.mapping.coverage import FieldCoverage, coverage, score, unmapped_names
 from capa_sync.mapping.joining import join
 from capa_sync.mapping.loader import load_mapping, mapping_from
-from capa_sync.mapping.past import PastTicket, as_it_was, stage_doubt, with_doubts
+from capa_sync.mapping.past import PastTicket, as_it_was, parent_fields, stage_doubt, with_doubts
 from capa_sync.mapping.people import People, load_people, people_from, persons_of
 from capa_sync.mapping.roles import LinkRules, role_of
 from capa_sync.mapping.schema import MappingFile
@@ -33,6 +33,7 @@ __all__ = [
     "load_waivers",
     "map_ticket",
     "mapping_from",
+    "parent_fields",
     "people_from",
     "persons_of",
     "role_of",

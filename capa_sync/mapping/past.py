@@ -38,7 +38,7 @@ def as_it_was(ticket: SourceTicket, bound: BoundMapping, history: HistoryFields,
     later = ticket.changes[kept:]
     values, doubts = _values_then(ticket, kept, bound)
     comments = tuple([_then(comment, at) for comment in ticket.comments if comment.at <= at])
-    parents = {history.parent, *(entry.entry.reference for entry in bound.actions)} - {""}
+    parents = parent_fields(bound, history)
     moved = next((change for change in later if change.field_id in parents), None)
     retyped = next((change for change in later if history.type and change.field_id == history.type), None)
     attachments = ticket.attachments
@@ -63,6 +63,11 @@ def as_it_was(ticket: SourceTicket, bound: BoundMapping, history: HistoryFields,
         ),
         doubts,
     )
+
+
+def parent_fields(bound: BoundMapping, history: HistoryFields) -> set[str]:
+    """Return the fields that name the ticket of which another one is a part."""
+    return {history.parent, *(entry.entry.reference for entry in bound.actions)} - {""}
 
 
 def _kept(changes: Sequence[RawChange], at: datetime) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -38,9 +38,21 @@ class StoredReads:
         self._steps: dict[tuple[str, str], list[assembly.ReadStep]] = {}
         self._seen: dict[tuple[str, str], list[observed.Observation]] = {}
         self._parsed: dict[tuple[str, str, int], PastVersion | None] = {}
+        self._former: dict[tuple[str, tuple[str, ...]], dict[str, list[str]]] = {}
+
+    def former(self, source: str, field_ids: Sequence[str]) -> Mapping[str, Sequence[str]]:
+        """Return earlier value of any of these fields, as its text or id -> ids of the tickets that had it."""
+        wanted = (source, tuple(sorted(field_ids)))
+        if wanted not in self._former:
+            found = self._former[wanted] = dict[str, list[str]]()
+            sql = """SELECT DISTINCT c.from_value, m.ticket_id FROM change c JOIN mirror m ON m.nr = c.nr
+                WHERE m.source = ? AND c.from_value <> '' AND c.field_id IN (?)"""
+            for value, ticket_id in sorted(self._db.rows_in(sql, (source,), wanted[1])):
+                found.setdefault(value, []).append(ticket_id)
+        return self._former[wanted]
 
     def clear(self) -> None:
-        """Forget all of them, to keep memory small."""
+        """Forget the versions, to keep memory small."""
         self._steps.clear()
         self._seen.clear()
         self._parsed.clear()
@@ -110,6 +122,10 @@ class PastTickets:
             )
             known = self._reads[source] = (optional_instant(ended), optional_instant(before))
         return known
+
+    def former(self, source: str, field_ids: Sequence[str]) -> Mapping[str, Sequence[str]]:
+        """Return earlier value of any of these fields, as its text or id -> ids of the tickets that had it."""
+        return self._stored.former(source, field_ids)
 
     def version(self, source: str, ticket_id: str, parser: Parser) -> PastVersion | None:
         """Return a ticket's version; None when it is not mirrored, or its version makes no ticket."""

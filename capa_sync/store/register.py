@@ -104,7 +104,9 @@ class Register:
 
     def rewind(self, at: datetime) -> None:
         """Set this register, which is a private copy, back to a past instant (see `rewind`)."""
-        rewind(self._db, at)
+        with self._db.transaction():
+            rewind(self._db, at)
+            self.similar.distrust()  # what records match is found again, from what they were
 
     def digests(self, source: str, ticket_ids: Sequence[str]) -> dict[str, bytes]:
         """Return a digest per mirrored ticket of the content that its record depends on."""
