@@ -40,9 +40,9 @@ def _duplicates(inputs: PipelineInputs, own: CapaRecord, mirror: PastMirror) -> 
     if named and own.same_as_key:
         then = {place for place in tickets.find(own.same_as_key) if place[0] == named}
         places, is_whole = places | then, bool(then)
-    for name, other in inputs.sources.items():
-        if joins.named_by(name) == own.source and other.bound is not None and other.bound.same_as_id:
-            once = mirror.once_named(name, other.bound.same_as_id, own.ticket_key)
+    for name, naming in inputs.sources.items():
+        if joins.named_by(name) == own.source and naming.bound is not None and naming.bound.same_as_id:
+            once = mirror.once_named(name, naming.bound.same_as_id, own.ticket_key)
             places |= {(name, ticket_id) for ticket_id in once}
     for source, ticket_id in sorted(places - {(own.source, own.ticket_id)}):
         other = _alone(inputs.of(source), ticket_id, mirror)
