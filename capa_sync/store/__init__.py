@@ -9,10 +9,11 @@ from __future__ import annotations
 from capa_sync.store.backup import back_up, own_files, restore
 from capa_sync.store.judged_rows import JudgedRows, judged_rows, standing_row
 from capa_sync.store.lock import RegisterLock
+from capa_sync.store.opening import copy_register, open_register
 from capa_sync.store.parts import Stored, newest_parts
 from capa_sync.store.past import PastVersion, StoredReads
 from capa_sync.store.place import register_exists
-from capa_sync.store.register import Register, copy_register, open_register
+from capa_sync.store.register import Register
 from capa_sync.store.requests import (
     ACTIVATE,
     DIFFERENT,

@@ -10,8 +10,8 @@ from capa_sync.errors import RegisterUnavailable
 from capa_sync.output_files import whole_file
 from capa_sync.store.database import Copied, Database
 from capa_sync.store.lock import RegisterLock
+from capa_sync.store.opening import copy_register, refuse_newer
 from capa_sync.store.place import COMPANIONS, marked_id, marker_of
-from capa_sync.store.register import copy_register, refuse_newer
 
 
 def back_up(path: Path, target: Path, copied: Copied | None = None) -> None:
