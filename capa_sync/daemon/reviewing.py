@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from capa_sync.daemon.explaining_past import judge_past
@@ -20,6 +20,7 @@ from capa_sync.model.amounts import count_of
 from capa_sync.model.record import Unmapped
 from capa_sync.model.register_check import CheckName, CheckResult, RecordSpan, RegisterCheckState
 from capa_sync.model.review import ReviewPeriod, ReviewRecord
+from capa_sync.model.selection import ExportSelection
 from capa_sync.model.ticket import Presence
 from capa_sync.model.waiver import Waiver
 from capa_sync.register import checks
@@ -36,8 +37,12 @@ Advance = Callable[[str, int, int], None]
 
 @dataclass
 class _Found:
-    """What was found: records, and how many tickets of each source could not be told, by reason."""
+    """What was found: records, and how many tickets of each source could not be told, by reason.
 
+    `hidden` are tickets that are confidential now, whatever they were then.
+    """
+
+    hidden: frozenset[tuple[str, str]]
     records: list[ReviewRecord] = field(default_factory=list)
     gaps: list[str] = field(default_factory=list)
 
@@ -46,7 +51,7 @@ def collect_review(
     runtime: Runtime, period: ReviewPeriod, about: Sequence[str], advance: Advance, *, is_masked: bool
 ) -> ReviewInput:
     """Collect the input of a review; the runtime's mappings are bound to the facts of the end of the period."""
-    found = _Found()
+    found = _Found(hidden=_hidden_now(runtime) if is_masked else frozenset())
     for context in runtime.contexts.values():
         _collect_source(runtime, context, period, found, advance)
     waivers = [_waived(runtime, *row) for row in runtime.register.waivers.between(period.start, period.at)]
@@ -75,9 +80,17 @@ def _collect_source(
             if isinstance(record, str):
                 why[record] += 1
             elif record is not None:
-                found.records.append(record)
+                is_hidden = record.is_confidential or (context.name, ticket_id) in found.hidden
+                found.records.append(replace(record, is_confidential=is_hidden))
         advance(context.name, min(start + _BATCH, len(ids)), len(ids))
     found.gaps += [f"{context.name}: {count_of(count, 'record')} {what}." for what, count in sorted(why.items())]
+
+
+def _hidden_now(runtime: Runtime) -> frozenset[tuple[str, str]]:
+    """Return the tickets whose texts a reader must not see now."""
+    with runtime.register.snapshot(ExportSelection()) as snapshot:
+        rows = snapshot.rows("v_register", ("source", "ticket_id", "confidential"))
+        return frozenset((row[0], row[1]) for row in rows if row[2] != "no")
 
 
 def _mirror(runtime: Runtime, period: ReviewPeriod) -> PastMirror:

@@ -9,6 +9,7 @@ from capa_sync.model.finding import Outcome, Verdict
 from capa_sync.model.record import SIDE_STAGES, CapaRecord, Stage
 from capa_sync.model.review import ReviewRecord
 from capa_sync.register.life import changes_of, end_of, implemented_at, spans, start_of
+from capa_sync.register.rows import confidential_of
 
 _ENDED = frozenset(stage.value for stage in (Stage.CLOSED, *SIDE_STAGES))
 _DECIDED = frozenset({Outcome.OK, Outcome.BREACH, Outcome.HISTORICAL})
@@ -28,7 +29,7 @@ def review_facts(record: CapaRecord, verdicts: Sequence[Verdict], timezone: str)
         grade=_text(record, "grade"),
         origin=_text(record, "source"),
         owner=_person(record, "owner"),
-        is_confidential=_text(record, "confidential") != "no",
+        is_confidential=confidential_of(record.fields["confidential"]) == "yes",
         begun=begun,
         contained=_instant(record, "correction_at", timezone) or _first_filled(record, "correction"),
         caused=_first_filled(record, "root_cause"),

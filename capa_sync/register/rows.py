@@ -135,11 +135,11 @@ def _what(record: CapaRecord, texts: Mapping[str, str]) -> dict[str, Cell]:
         "location": texts["location"],
         "raised_by": _person(record, "raised_by"),
         "owner": _person(record, "owner"),
-        "confidential": _confidential(record.fields["confidential"]),
+        "confidential": confidential_of(record.fields["confidential"]),
     }
 
 
-def _confidential(value: Value) -> str:
+def confidential_of(value: Value) -> str:
     """Return `yes` or `no`; a value that cannot be read counts as `yes`, so that no text is shown by mistake."""
     if value.state in {ValueState.UNREADABLE, ValueState.ERROR}:
         return "yes"

@@ -38,4 +38,6 @@ def test_a_later_edit_and_a_new_ticket_change_nothing_in_the_report_of_an_earlie
     )
     assert (refused.code, len(refused.err.splitlines())) == (2, 1)
     assert not (harness.folder / "x.html").exists()
+    reader = harness.run("register", "report", str(harness.folder / "after.html"), *PERIOD, "--as-role", "reader")
+    assert (reader.code, (harness.folder / "after.html").read_bytes()) == (0, before)  # nothing is confidential here
     assert harness.run("verify").code == 0
