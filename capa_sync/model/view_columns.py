@@ -5,19 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from capa_sync.model.columns import Column, ColumnType
+from capa_sync.model.page_columns import (
+    ACTIVATIONS,
+    CANNOT_TELL,
+    CONFIDENTIAL,
+    DISAGREEMENTS,
+    EPISODES,
+    ID,
+    JOINED,
+    KEY,
+    SOURCE,
+    TODAY,
+)
 from capa_sync.model.register_columns import V_REGISTER
 
 _TEXT, _NUMBER, _FLAG = ColumnType.TEXT, ColumnType.NUMBER, ColumnType.FLAG
 _INSTANT, _TIME = ColumnType.INSTANT, ColumnType.TIME
 _UNREAD = "until the source was read to its end once"
 _UNMIRRORED = "for a ticket that was never mirrored"
-
-_SOURCE = Column("source", _TEXT, "The source's name in the settings.", masked=False)
-_ID = Column("ticket_id", _TEXT, "The tracker's immutable id of the ticket.", masked=False)
-_KEY = Column("ticket_key", _TEXT, "The ticket's present key or number.", masked=False)
-_CONFIDENTIAL = Column(
-    "confidential", _TEXT, "`yes` or `no` as in `v_register`; empty for a ticket without a row there.", masked=False
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +35,9 @@ class PublicView:
 
 
 _FINDINGS = (
-    _SOURCE,
-    _ID,
-    _KEY,
+    SOURCE,
+    ID,
+    KEY,
     Column("rule", _TEXT, "The id of the rule, equal to the name of its file.", masked=False),
     Column("clause", _TEXT, "The clause of the active profile's standard.", masked=False),
     Column("severity", _TEXT, "How much it matters: info, low, medium or high.", masked=False),
@@ -49,13 +54,13 @@ _FINDINGS = (
     Column("number", _NUMBER, "The number of the shipped rule (docs/contract.md 7); 0 for others.", masked=False),
     Column("hidden_by", _TEXT, "The rule whose open finding hides this one; empty for none.", masked=False),
     Column("reason", _TEXT, "Why the rule cannot tell, or does not apply, at present; empty otherwise."),
-    _CONFIDENTIAL,
+    CONFIDENTIAL,
 )
 
 _CHANGES = (
-    _SOURCE,
-    _ID,
-    _KEY,
+    SOURCE,
+    ID,
+    KEY,
     Column("field", _TEXT, "The tracker's name of the field at that time.", masked=False),
     Column("from_value", _TEXT, "The value before; empty for none, and for a value at creation."),
     Column("to_value", _TEXT, "The value after; empty for none."),
@@ -70,13 +75,13 @@ _CHANGES = (
     Column("entry", _TEXT, "The id of the history entry; empty for a value at creation.", masked=False),
     Column("group_no", _NUMBER, "The same number for changes saved together, ascending in time.", masked=False),
     Column("field_id", _TEXT, "The tracker's id of the field.", masked=False),
-    _CONFIDENTIAL,
+    CONFIDENTIAL,
 )
 
 _TICKETS = (
-    _SOURCE,
-    _ID,
-    _KEY,
+    SOURCE,
+    ID,
+    KEY,
     Column("presence", _TEXT, "Whether the ticket exists and is visible, as in `v_register`.", masked=False),
     Column("updated_at", _INSTANT, "The tracker's update time of the mirrored version.", _UNMIRRORED, masked=False),
     Column(
@@ -128,7 +133,7 @@ _TICKETS = (
 )
 
 _ACTIONS = (
-    _SOURCE,
+    SOURCE,
     Column("ticket_key", _TEXT, "The present key or number of the record that the action belongs to.", masked=False),
     Column("action_key", _TEXT, "The key of the action's own ticket; empty for an action in a field.", masked=False),
     Column("origin", _TEXT, "Where it was read: field, subtask, link or child.", masked=False),
@@ -139,12 +144,12 @@ _ACTIONS = (
     Column("done_at", _INSTANT, "When it was done.", "while it is open", masked=False),
     Column("ticket_id", _TEXT, "The immutable id of the record's ticket.", masked=False),
     Column("action_id", _TEXT, "The action's own id, stable within the record.", masked=False),
-    _CONFIDENTIAL,
+    CONFIDENTIAL,
 )
 
 _WRITES = (
-    _SOURCE,
-    _ID,
+    SOURCE,
+    ID,
     Column("ticket_key", _TEXT, "The ticket's key or number when the write was planned.", masked=False),
     Column("kind", _TEXT, "What is written: comment, labels, property, fields or work_note.", masked=False),
     Column("state", _TEXT, "The state: pending, delivered, unknown, failed or withheld.", masked=False),
@@ -160,11 +165,11 @@ _WRITES = (
     Column("not_before", _INSTANT, "Before when it is not sent again.", "without a wait", masked=False),
     Column("marked_at", _INSTANT, "When its state last changed.", "before the first attempt", masked=False),
     Column("text", _TEXT, "The text that it puts on the ticket, as JSON of paragraphs and spans; empty for none."),
-    _CONFIDENTIAL,
+    CONFIDENTIAL,
 )
 
 _SOURCES = (
-    _SOURCE,
+    SOURCE,
     Column("kind", _TEXT, "The kind of tracker, `jira` or `servicenow`.", masked=False),
     Column("cursor", _TEXT, "The stored position of reading, as JSON; `{}` before the first page.", masked=False),
     Column("as_of", _INSTANT, "The instant up to which the source is known to be read.", _UNREAD, masked=False),
@@ -185,9 +190,9 @@ _SOURCES = (
 )
 
 _WAIVERS = (
-    _SOURCE,
-    _ID,
-    _KEY,
+    SOURCE,
+    ID,
+    KEY,
     Column("rule", _TEXT, "The id of the waived rule.", masked=False),
     Column("result", _TEXT, "The rule's verdict at present, as without a waiver; empty for none.", masked=False),
     Column("severity", _TEXT, "The severity of that verdict; empty for none.", masked=False),
@@ -204,107 +209,7 @@ _WAIVERS = (
     Column("ended_at", _INSTANT, "When it was found to be over.", "until then", masked=False),
     Column("id", _NUMBER, "The number of the waiver in the register.", masked=False),
     Column("revision", _TEXT, "The git revision of the waivers file; empty for a command.", masked=False),
-    _CONFIDENTIAL,
-)
-
-_TODAY = (
-    Column(
-        "matter",
-        _TEXT,
-        "Why it needs somebody: `overdue`, `due` (within a week), `review_due` (late, or within a week), `warned` "
-        "(in the last week), `waiver_ends` (within two weeks), `stuck_write` or `quarantined`.",
-        masked=False,
-    ),
-    _SOURCE,
-    _ID,
-    _KEY,
-    Column("register_no", _TEXT, "The register number; empty for a ticket without one.", masked=False),
-    Column("title", _TEXT, "The record's title; empty for a ticket without a row in `v_register`."),
-    Column("owner", _TEXT, "The name of the record's owner; empty for none."),
-    Column("since", _INSTANT, "Since when it is late, open or stuck.", "where nothing tells it", masked=False),
-    Column("due_at", _TIME, "When the record, its review or its waiver is due.", "for other matters", masked=False),
-    Column("rule", _TEXT, "The rule of the finding; empty for other matters.", masked=False),
-    Column("severity", _TEXT, "The severity of the finding; empty for other matters.", masked=False),
-    Column("reason", _TEXT, "The finding's message, the write's error or why it is quarantined; else empty."),
-    Column("fix", _TEXT, "What to do about the finding, as the rule says it; else empty."),
-    _CONFIDENTIAL,
-)
-
-_EPISODES = (
-    _SOURCE,
-    _ID,
-    _KEY,
-    Column("rule", _TEXT, "The id of the rule.", masked=False),
-    Column("episode", _NUMBER, "1, 2, … for each time that the rule opened on the ticket.", masked=False),
-    Column("number", _NUMBER, "The number of the shipped rule (docs/contract.md 7); 0 for others.", masked=False),
-    Column("clause", _TEXT, "The clause of the active profile's standard.", masked=False),
-    Column("severity", _TEXT, "The severity when it was last evaluated.", masked=False),
-    Column("state", _TEXT, "The state: open, historical, waived or cleared.", masked=False),
-    Column("mode", _TEXT, "The rule's mode: `quiet` or `warn`.", masked=False),
-    Column("title", _TEXT, "The title of the rule.", masked=False),
-    Column("message", _TEXT, "The rule's message for this ticket."),
-    Column("fix", _TEXT, "What to do about it, as the rule says it."),
-    Column("opened_at", _INSTANT, "When the episode opened.", masked=False),
-    Column("cleared_at", _INSTANT, "When it was cleared.", "while it is not cleared", masked=False),
-    Column("hidden_by", _TEXT, "The rule whose open finding hides this one; empty for none.", masked=False),
-    Column("waived_until", _INSTANT, "Until when it is waived.", "without a waiver", masked=False),
-    Column("waived_by", _TEXT, "Who waived it; empty for none."),
-    Column("waived_reason", _TEXT, "Why it was waived; empty for none."),
-    Column("rule_set", _TEXT, "The digest of the rule set by which it was last judged.", masked=False),
-    Column("evidence", _TEXT, "The facts behind it, as a JSON list: what, text, at, by, entry, phrase, truth."),
-    _CONFIDENTIAL,
-)
-
-_JOINED = (
-    _SOURCE,
-    _ID,
-    _KEY,
-    Column("other_source", _TEXT, "The source of the other ticket.", masked=False),
-    Column("other_ticket_id", _TEXT, "The tracker's immutable id of the other ticket.", masked=False),
-    Column("other_ticket_key", _TEXT, "The other ticket's present key or number.", masked=False),
-    Column("relation", _TEXT, "Which ticket holds the reference: `names` or `named_by`.", masked=False),
-)
-
-_DISAGREEMENTS = (
-    _SOURCE,
-    _ID,
-    _KEY,
-    Column("field", _TEXT, "The canonical field in which they differ, or `stage`.", masked=False),
-    Column("value", _TEXT, "What the record has: its own ticket's value, else the first joined ticket's."),
-    Column("at_source", _TEXT, "The source of the ticket with that value.", masked=False),
-    Column("at_ticket_key", _TEXT, "The key or number of that ticket.", masked=False),
-    Column("other_source", _TEXT, "The source of the ticket that says otherwise.", masked=False),
-    Column("other_ticket_key", _TEXT, "The key or number of that ticket.", masked=False),
-    Column("other_value", _TEXT, "What that ticket says."),
-    _CONFIDENTIAL,
-)
-
-_CANNOT_TELL = (
-    _SOURCE,
-    Column("reason", _TEXT, "Why rules cannot tell."),
-    Column("tickets", _NUMBER, "On how many present tickets.", masked=False),
-    Column("verdicts", _NUMBER, "How many verdicts of rules.", masked=False),
-    Column("confidential", _TEXT, "`yes` where the row counts confidential tickets, else `no`.", masked=False),
-)
-
-_ACTIVATIONS = (
-    Column("number", _NUMBER, "1, 2, … for each time that a verdict set became live.", masked=False),
-    Column("activated_at", _INSTANT, "From when on it was live.", masked=False),
-    Column(
-        "activated_by", _TEXT, "The operating system's user who made it live, or who ran capa-sync.", masked=False
-    ),
-    Column(
-        "how",
-        _TEXT,
-        "How it became live: `first` (the register had none), `activate`, `rollback`, `on_save` or `new_source` (a "
-        "source got its configured mapping).",
-        masked=False,
-    ),
-    Column("rules_alone", _FLAG, "1 where only rules were to change.", masked=False),
-    Column("is_live", _FLAG, "1 for the set that is live now.", masked=False),
-    Column("rule_set", _TEXT, "The digest of its rules, as `v_findings` names it.", masked=False),
-    Column("set_hash", _TEXT, "The digest of the whole set: rules, mappings, people and settings.", masked=False),
-    Column("revision", _TEXT, "The git revision of the settings' folder; empty without one.", masked=False),
+    CONFIDENTIAL,
 )
 
 PUBLIC_VIEWS: tuple[PublicView, ...] = (
@@ -316,13 +221,13 @@ PUBLIC_VIEWS: tuple[PublicView, ...] = (
     PublicView("v_writes", "One intended write on a ticket.", _WRITES),
     PublicView("v_sources", "A source.", _SOURCES),
     PublicView("v_waivers", "A waiver of a rule's finding on a ticket.", _WAIVERS),
-    PublicView("v_today", "One matter that needs somebody now, at the source's `as_of`.", _TODAY),
-    PublicView("v_episodes", "One episode of a finding, past ones too, with the facts behind it.", _EPISODES),
-    PublicView("v_joined", "Two tickets that are the same nonconformity, seen from one of them.", _JOINED),
+    PublicView("v_today", "One matter that needs somebody now, at the source's `as_of`.", TODAY),
+    PublicView("v_episodes", "One episode of a finding, past ones too, with the facts behind it.", EPISODES),
+    PublicView("v_joined", "Two tickets that are the same nonconformity, seen from one of them.", JOINED),
     PublicView(
-        "v_disagreements", "A field in which two tickets of a joined record hold different values.", _DISAGREEMENTS
+        "v_disagreements", "A field in which two tickets of a joined record hold different values.", DISAGREEMENTS
     ),
-    PublicView("v_cannot_tell", "A reason for which rules cannot tell.", _CANNOT_TELL),
-    PublicView("v_activations", "One time that a verdict set became live.", _ACTIVATIONS),
+    PublicView("v_cannot_tell", "A reason for which rules cannot tell.", CANNOT_TELL),
+    PublicView("v_activations", "One time that a verdict set became live.", ACTIVATIONS),
 )
 """In the order in which the page lists them."""

@@ -1,0 +1,115 @@
+"""Columns of the public views that the page is made of, and those that all views share."""
+
+from __future__ import annotations
+
+from capa_sync.model.columns import Column, ColumnType
+
+_TEXT, _NUMBER, _FLAG = ColumnType.TEXT, ColumnType.NUMBER, ColumnType.FLAG
+_INSTANT, _TIME = ColumnType.INSTANT, ColumnType.TIME
+
+SOURCE = Column("source", _TEXT, "The source's name in the settings.", masked=False)
+ID = Column("ticket_id", _TEXT, "The tracker's immutable id of the ticket.", masked=False)
+KEY = Column("ticket_key", _TEXT, "The ticket's present key or number.", masked=False)
+CONFIDENTIAL = Column(
+    "confidential", _TEXT, "`yes` or `no` as in `v_register`; empty for a ticket without a row there.", masked=False
+)
+
+TODAY = (
+    Column(
+        "matter",
+        _TEXT,
+        "Why it needs somebody: `overdue`, `due` (within a week), `review_due` (late, or within a week), `warned` "
+        "(in the last week), `waiver_ends` (within two weeks), `stuck_write` or `quarantined`.",
+        masked=False,
+    ),
+    SOURCE,
+    ID,
+    KEY,
+    Column("register_no", _TEXT, "The register number; empty for a ticket without one.", masked=False),
+    Column("title", _TEXT, "The record's title; empty for a ticket without a row in `v_register`."),
+    Column("owner", _TEXT, "The name of the record's owner; empty for none."),
+    Column("since", _INSTANT, "Since when it is late, open or stuck.", "where nothing tells it", masked=False),
+    Column("due_at", _TIME, "When the record, its review or its waiver is due.", "for other matters", masked=False),
+    Column("rule", _TEXT, "The rule of the finding; empty for other matters.", masked=False),
+    Column("severity", _TEXT, "The severity of the finding; empty for other matters.", masked=False),
+    Column("reason", _TEXT, "The finding's message, the write's error or why it is quarantined; else empty."),
+    Column("fix", _TEXT, "What to do about the finding, as the rule says it; else empty."),
+    CONFIDENTIAL,
+)
+
+EPISODES = (
+    SOURCE,
+    ID,
+    KEY,
+    Column("rule", _TEXT, "The id of the rule.", masked=False),
+    Column("episode", _NUMBER, "1, 2, … for each time that the rule opened on the ticket.", masked=False),
+    Column("number", _NUMBER, "The number of the shipped rule (docs/contract.md 7); 0 for others.", masked=False),
+    Column("clause", _TEXT, "The clause of the active profile's standard.", masked=False),
+    Column("severity", _TEXT, "The severity when it was last evaluated.", masked=False),
+    Column("state", _TEXT, "The state: open, historical, waived or cleared.", masked=False),
+    Column("mode", _TEXT, "The rule's mode: `quiet` or `warn`.", masked=False),
+    Column("title", _TEXT, "The title of the rule.", masked=False),
+    Column("message", _TEXT, "The rule's message for this ticket."),
+    Column("fix", _TEXT, "What to do about it, as the rule says it."),
+    Column("opened_at", _INSTANT, "When the episode opened.", masked=False),
+    Column("cleared_at", _INSTANT, "When it was cleared.", "while it is not cleared", masked=False),
+    Column("hidden_by", _TEXT, "The rule whose open finding hides this one; empty for none.", masked=False),
+    Column("waived_until", _INSTANT, "Until when it is waived.", "without a waiver", masked=False),
+    Column("waived_by", _TEXT, "Who waived it; empty for none."),
+    Column("waived_reason", _TEXT, "Why it was waived; empty for none."),
+    Column("rule_set", _TEXT, "The digest of the rule set by which it was last judged.", masked=False),
+    Column("evidence", _TEXT, "The facts behind it, as a JSON list: what, text, at, by, entry, phrase, truth."),
+    CONFIDENTIAL,
+)
+
+JOINED = (
+    SOURCE,
+    ID,
+    KEY,
+    Column("other_source", _TEXT, "The source of the other ticket.", masked=False),
+    Column("other_ticket_id", _TEXT, "The tracker's immutable id of the other ticket.", masked=False),
+    Column("other_ticket_key", _TEXT, "The other ticket's present key or number.", masked=False),
+    Column("relation", _TEXT, "Which ticket holds the reference: `names` or `named_by`.", masked=False),
+)
+
+DISAGREEMENTS = (
+    SOURCE,
+    ID,
+    KEY,
+    Column("field", _TEXT, "The canonical field in which they differ, or `stage`.", masked=False),
+    Column("value", _TEXT, "What the record has: its own ticket's value, else the first joined ticket's."),
+    Column("at_source", _TEXT, "The source of the ticket with that value.", masked=False),
+    Column("at_ticket_key", _TEXT, "The key or number of that ticket.", masked=False),
+    Column("other_source", _TEXT, "The source of the ticket that says otherwise.", masked=False),
+    Column("other_ticket_key", _TEXT, "The key or number of that ticket.", masked=False),
+    Column("other_value", _TEXT, "What that ticket says."),
+    CONFIDENTIAL,
+)
+
+CANNOT_TELL = (
+    SOURCE,
+    Column("reason", _TEXT, "Why rules cannot tell."),
+    Column("tickets", _NUMBER, "On how many present tickets.", masked=False),
+    Column("verdicts", _NUMBER, "How many verdicts of rules.", masked=False),
+    Column("confidential", _TEXT, "`yes` where the row counts confidential tickets, else `no`.", masked=False),
+)
+
+ACTIVATIONS = (
+    Column("number", _NUMBER, "1, 2, … for each time that a verdict set became live.", masked=False),
+    Column("activated_at", _INSTANT, "From when on it was live.", masked=False),
+    Column(
+        "activated_by", _TEXT, "The operating system's user who made it live, or who ran capa-sync.", masked=False
+    ),
+    Column(
+        "how",
+        _TEXT,
+        "How it became live: `first` (the register had none), `activate`, `rollback`, `on_save` or `new_source` (a "
+        "source got its configured mapping).",
+        masked=False,
+    ),
+    Column("rules_alone", _FLAG, "1 where only rules were to change.", masked=False),
+    Column("is_live", _FLAG, "1 for the set that is live now.", masked=False),
+    Column("rule_set", _TEXT, "The digest of its rules, as `v_findings` names it.", masked=False),
+    Column("set_hash", _TEXT, "The digest of the whole set: rules, mappings, people and settings.", masked=False),
+    Column("revision", _TEXT, "The git revision of the settings' folder; empty without one.", masked=False),
+)
