@@ -68,8 +68,8 @@ fix: $(VENV)/.development ## format and mend what ruff can mend
 
 check: lint test ## what CI runs
 
-rules: $(VENV)/.runtime ## check and test the shipped rules
-	$(BIN)/python -m capa_sync rules check && $(BIN)/python -m capa_sync rules test
+rules: $(VENV)/.runtime ## check and test the shipped rules, and their mutants
+	$(BIN)/python -m capa_sync rules check && $(BIN)/python -m capa_sync rules test --mutate
 
 bench: $(VENV)/.development ## measure speed and memory beside a floor (BENCH_ARGS=--full takes the sizes of the issue)
 	$(BIN)/python -m benchmarks $(BENCH_ARGS)

@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from capa_sync.model.finding import Outcome, Verdict
-from capa_sync.model.values import Value, ValueState
+from capa_sync.model.values import EMPTY, Value, ValueState
 from capa_sync.rules.calendar import calendar_for
 from capa_sync.rules.case import ActionEdit, TimelineRow, When
 from capa_sync.rules.context import Context
@@ -154,13 +154,13 @@ def _day(when: When) -> str:
 
 
 def _edge_edits(rule: Rule, after: When) -> Iterator[tuple[str, TimelineRow]]:
-    """Yield edits that set each text of the rule to the lengths at which its numbers decide."""
+    """Yield edits that set each text and list of the rule to the lengths at which its numbers decide."""
     day = When(after.day + timedelta(days=1))
-    for line in rule.lines:
-        if line.subject.kind is not Kind.TEXT:
-            continue
-        words = line.sentence.split()
-        for number, unit in pairwise(words):
+    for line in dict.fromkeys(rule.every_line):
+        if line.subject.kind is Kind.LIST and line.phrase.template in {"at least N", "at most N"}:
+            least = int(line.sentence.split()[-1])
+            yield from (_list_of(day, line.subject.name, least + step) for step in (-1, 0, 1))
+        for number, unit in pairwise(line.sentence.split()) if line.subject.kind is Kind.TEXT else ():
             make = {"character": _of_length, "distinct": _of_words, "word": _of_words}.get(unit.removesuffix("s"))
             if number.isdigit() and make is not None:
                 yield from (_edit(day, line.subject.name, make(int(number) + step)) for step in (-1, 0, 1))
@@ -170,6 +170,12 @@ def _edit(day: When, name: str, text: str) -> tuple[str, TimelineRow]:
     return f"{name} of {len(text)} characters", TimelineRow(
         day, _BY, {name: Value(ValueState.FILLED, text, text)} if text else {}
     )
+
+
+def _list_of(day: When, name: str, length: int) -> tuple[str, TimelineRow]:
+    members = tuple(f"CAPA-{number + 1}" for number in range(length))
+    value = Value(ValueState.FILLED, members, ", ".join(members)) if members else EMPTY
+    return f"{name} of {length}", TimelineRow(day, _BY, {name: value})
 
 
 def _of_length(length: int) -> str:
