@@ -15,7 +15,7 @@ def part_content(source: str, ticket_id: str, row: Params, digest: str = "") -> 
 
     `row` has the cells of `part` without the id: nr, kind, version, form, digest, run, read_at, body.
     """
-    return content_of([source, ticket_id, *row[:7], digest or hashlib.sha256(row[7]).hexdigest()])
+    return content_of([source, ticket_id, row[:7], digest or hashlib.sha256(row[7]).hexdigest()])
 
 
 def number_entries(rows: Iterable[Params]) -> Iterator[ChainEntry]:

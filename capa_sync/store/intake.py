@@ -72,11 +72,6 @@ class Intake:
         ids = (first, first + len(self._parts) - 1)
         self._chain.append([ChainEntry(PAGE, self._source, "", ids, self._contents)])
 
-    def _add_part(self, ticket_id: str, row: Params, digest: str = "") -> None:
-        """Add a part to be inserted; `digest` is the SHA-256 of its body, where that is known."""
-        self._parts.append(row)
-        self._contents.append(part_content(self._source, ticket_id, row, digest))
-
     def _known(self, ids: Sequence[str]) -> dict[str, _Known]:
         rows = self._db.rows_in(
             "SELECT nr, ticket_id, presence, scope FROM mirror WHERE source = ? AND ticket_id IN (?)",
@@ -104,7 +99,10 @@ class Intake:
             mirror.append((nr, self._source, ticket.id, *place))
             for part in reading.parts:
                 row = (nr, part.kind, 1, first_form(part.kind), part.digest, self._run, self._now, part.body)
-                self._add_part(ticket.id, row, part.digest if part.is_exact else "")
+                self._parts.append(row)
+                self._contents.append(
+                    part_content(self._source, ticket.id, row, part.digest if part.is_exact else "")
+                )
             self._rows.add(nr, ticket, ticket.changes, (), ticket.old_keys)
         self._db.execute_many(_INSERT_MIRROR, mirror)
 
@@ -162,7 +160,8 @@ class Intake:
                 continue
             new = next_version([stored for stored in before if stored.kind == part.kind], part)
             row = (mirrored.nr, new.kind, new.version, new.form, new.digest, self._run, self._now, new.body)
-            self._add_part(reading.ticket.id, row)
+            self._parts.append(row)
+            self._contents.append(part_content(self._source, reading.ticket.id, row))
 
     def _renew_rows(
         self,
