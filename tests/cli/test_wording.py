@@ -140,6 +140,12 @@ def test_a_comment_rewritten_for_another_reason_takes_the_new_wording(reworded: 
     assert "before a root cause was first written down" in second
 
 
+def _rows(harness: Harness) -> dict[str, list[object]]:
+    """Return the rows of a register that a test edited, so that its chain is not whole."""
+    with harness.register() as register:
+        return register.rows_by_table(derived=True)
+
+
 def test_an_upgrade_alone_writes_nothing(make_harness: MakeHarness) -> None:
     """The trackers hold comments, fields and notes of a version that stored no facts and hashed other things."""
     harness = make_harness(rules=(ORDER, "action-overdue"))
@@ -156,10 +162,10 @@ def test_an_upgrade_alone_writes_nothing(make_harness: MakeHarness) -> None:
     register.close()
     harness.set_clock(NOW + timedelta(hours=1))
     assert harness.run("sync").code == 0
-    tables = harness.tables()
+    tables = _rows(harness)
     assert harness.run("sync").code == 0
     assert len(harness.writes()) == before
-    assert harness.tables() == tables
+    assert _rows(harness) == tables
     reported = harness.run("status").out
     assert [f"{name}: 1 comment has older wording" in reported for name in harness.names] == [True, True, True]
     harness.play_event("jira", "broken", Fill({"root_cause": "No deputy was named, so the reminder reached nobody"}))
