@@ -85,7 +85,7 @@ def settle_matches(runtime: Runtime, context: SourceContext, now: datetime) -> l
     if not similar.is_stale(name):
         return []
     with runtime.register.transaction():
-        changed = similar.settle(name)
+        changed = similar.settle(name, now)
         runtime.register.queue.want_judging(name, changed, now)
     return changed
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from capa_sync.daemon.mapped import map_alone
 from capa_sync.daemon.pipeline import evaluate_alone
@@ -117,7 +117,7 @@ def _shown(runtime: Runtime, context: SourceContext, ticket_id: str, key: str) -
     if ticket is None or not isinstance(record, CapaRecord):
         reasons = record.reasons if isinstance(record, Unmapped) else ("its answer makes no ticket",)
         return ShownTicket(key, ticket.url if ticket is not None else "", None, tuple(reasons))
-    verdicts = evaluate_alone(inputs, record)
+    verdicts = evaluate_alone(inputs, replace(record, earlier=None))
     return ShownTicket(
         record.ticket_key, record.ticket_url, record, (), _fields(context, ticket, record), tuple(verdicts)
     )

@@ -19,7 +19,11 @@ def map_past(inputs: PipelineInputs, ticket_id: str, mirror: PastMirror) -> Capa
     """
     source, joins = inputs.source.name, inputs.joins
     own = _alone(inputs, ticket_id, mirror)
-    if not isinstance(own, CapaRecord) or not joins.may_join(source):
+    if not isinstance(own, CapaRecord):
+        return own
+    if (earlier := mirror.earlier(source, ticket_id)) != own.earlier:
+        own = replace(own, earlier=earlier)
+    if not joins.may_join(source):
         return own
     others, is_whole = _duplicates(inputs, own, mirror)
     if not others and is_whole:

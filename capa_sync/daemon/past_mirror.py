@@ -13,6 +13,7 @@ from datetime import datetime
 
 from capa_sync.daemon.source_inputs import SourceInputs
 from capa_sync.mapping import PastTicket, as_it_was, parent_fields
+from capa_sync.model.similar import EarlierMatch
 from capa_sync.model.ticket import ChildRef, Presence, SourceTicket
 from capa_sync.ports import Parser
 from capa_sync.store import PastVersion, Register, StoredReads
@@ -103,6 +104,18 @@ class PastMirror:
         """Return whether the ticket was created after the read before, so that nothing of it could be missed."""
         before = self._tickets.as_of_before(version.ticket.source)
         return before is not None and version.ticket.created_at >= before
+
+    def earlier(self, source: str, ticket_id: str) -> tuple[EarlierMatch, ...] | None:
+        """Return the earlier records that a record matched; None before it was read for the first time.
+
+        These are the matches of the first judgement at or after the instant.
+        """
+        version, judged_at = self.version(source, ticket_id), self.read_by(source)
+        if version is None or judged_at is None:
+            return None
+        if version.first_read_at > self.at and not self._was_made_between(version):
+            return None
+        return self._register.similar.earlier_at(source, ticket_id, judged_at)
 
     def why_unknown(self, source: str, ticket_id: str) -> str:
         """Return why nothing of a ticket is known at the instant, "" when something is."""

@@ -120,7 +120,11 @@ class Pipeline:
             return LeftToPrimary(ticket_id)
         if record.presence in UNSEEN:
             return NotMirrored(ticket_id)
-        return replace(record, earlier=self._earlier[ticket_id]) if ticket_id in self._earlier else record
+        if self._inputs.past is not None and record.earlier is not None:
+            return record  # what it matched then was recorded
+        if ticket_id in self._earlier or record.earlier is None:
+            return replace(record, earlier=self._earlier.get(ticket_id, ()))
+        return record
 
     def _mapped(self, ticket_id: str, *, learn: bool = False) -> CapaRecord | Unmapped | None:
         if self._inputs.past is not None:
@@ -266,8 +270,8 @@ def explain(inputs: PipelineInputs, ticket_id: str) -> tuple[CapaRecord, list[Ve
 
 
 def evaluate_alone(inputs: PipelineInputs, record: CapaRecord, *, explain: bool = False) -> list[Verdict]:
-    """Evaluate a record of which nothing is stored, at the instant of the inputs; it is compared with no other."""
-    return inputs.rules.evaluate(replace(record, earlier=None), inputs.options, inputs.now, explain=explain)
+    """Evaluate a record of which nothing is stored, at the instant of the inputs."""
+    return inputs.rules.evaluate(record, inputs.options, inputs.now, explain=explain)
 
 
 def diff_of(

@@ -117,6 +117,10 @@ CHAINED: tuple[ChainedTable, ...] = (
         "past_role", "past_role", "earlier role", RowKey(*_OF_MIRROR, *_ID), columns=("nr", "role", "until"),
     ),
     ChainedTable(
+        "past_match", "past_match", "earlier matches of a record", RowKey(*_OWN, *_ID),
+        columns=("source", "ticket_id", "until", "was"),
+    ),
+    ChainedTable(
         "past_site", "past_site", "earlier facts of a site", RowKey(*_OF_SOURCE, *_ID),
         columns=("source", "until", "was"),
     ),

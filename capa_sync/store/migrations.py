@@ -55,6 +55,7 @@ PRIMARY: tuple[str, ...] = (
     "past_site",
     "past_account",
     "past_role",
+    "past_match",
     CHAIN,
 )
 DERIVED: tuple[str, ...] = (
@@ -260,5 +261,19 @@ def similar_records(db: Any) -> None:
                 for event, row in (("INSERT", "NEW"), ("DELETE", "OLD"))
             ),
             JUDGE_AGAIN,  # for their keys
+        ),
+    )
+
+
+@STEPS(name="0032_past_match")
+def past_match(db: Any) -> None:
+    """Store which earlier records a record matched before its matches changed."""
+    run_all(
+        db,
+        (
+            """CREATE TABLE past_match (
+                id INTEGER PRIMARY KEY, source TEXT NOT NULL, ticket_id TEXT NOT NULL, until TEXT NOT NULL,
+                was TEXT NOT NULL)""",
+            "CREATE INDEX past_match_ticket ON past_match (source, ticket_id)",
         ),
     )

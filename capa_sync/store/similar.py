@@ -12,7 +12,7 @@ from datetime import date, datetime
 
 from capa_sync.model.similar import MOST_EARLIER, WITHIN_DAYS, EarlierMatch, RecordLine, SimilarKey
 from capa_sync.store.alike import AlikeText, alike_texts
-from capa_sync.store.columns import instant_text
+from capa_sync.store.columns import instant_text, json_text, json_value
 from capa_sync.store.database import Database, Params, Row
 from capa_sync.store.replacing import replace_rows
 
@@ -60,14 +60,24 @@ class SimilarRecords:
         """Return whether a key changed, in any source, since this source's matches were last settled."""
         return self._db.row("SELECT 1 FROM similar_stale WHERE for_source = ? LIMIT 1", (source,)) is not None
 
-    def settle(self, source: str) -> list[str]:
-        """Bring the matches of a source's records up to date; return the ids of those whose matches changed."""
+    def settle(self, source: str, at: datetime) -> list[str]:
+        """Bring the matches of a source's records up to date; return the ids of those whose matches changed.
+
+        What the matches were until `at` is kept, for judging a past day.
+        """
         with self._db.transaction():
             wanted: dict[str, list[Row]] = {row[1]: [] for row in self._db.rows(_CONCERNED, (source,))}
             for row in self._db.rows(_MATCHES, (source,)):
                 wanted[row[1]].append(row)
             kept = {ticket_id: _last_closed(rows) for ticket_id, rows in wanted.items()}
             changed = replace_rows(self._db, "earlier_match", source, kept)
+            self._db.execute_many(
+                "INSERT INTO past_match (source, ticket_id, until, was) VALUES (?,?,?,?)",
+                [
+                    (source, ticket_id, instant_text(at), json_text([row[2:] for row in before]))
+                    for ticket_id, before in sorted(changed.items())
+                ],
+            )
             self._db.execute("DELETE FROM similar_stale WHERE for_source = ?", (source,))
         return sorted(changed)
 
@@ -91,9 +101,16 @@ class SimilarRecords:
             ORDER BY closed_on DESC, other_source, other_ticket_id"""
         found: dict[str, tuple[EarlierMatch, ...]] = {}
         for row in self._db.rows_in(sql, (source,), ids):
-            match = EarlierMatch(row[2], row[3], row[4], date.fromisoformat(row[5]), bool(row[6]))
-            found[row[1]] = (*found.get(row[1], ()), match)
+            found[row[1]] = (*found.get(row[1], ()), _match(row[2:]))
         return found
+
+    def earlier_at(self, source: str, ticket_id: str, at: datetime) -> tuple[EarlierMatch, ...]:
+        """Return the earlier records that a record matched at a past instant."""
+        sql = "SELECT was FROM past_match WHERE source = ? AND ticket_id = ? AND until > ? ORDER BY id LIMIT 1"
+        was = self._db.value(sql, (source, ticket_id, instant_text(at)))
+        if was is None:
+            return self.earlier(source, [ticket_id]).get(ticket_id, ())
+        return tuple(map(_match, _last_first(json_value(was))))
 
     def mark_different(self, one: tuple[str, str], other: tuple[str, str], by: str, at: datetime) -> None:
         """Record that two records (source, id) are different; their matches are found again by the next `settle`."""
@@ -151,6 +168,17 @@ def similar_key_rows(source: str, ticket_id: str, keys: Iterable[SimilarKey]) ->
         )
         for found in keys
     ]
+
+
+def _match(cells: Row) -> EarlierMatch:
+    """Return a match from its cells: source, ticket id and key of the earlier one, its closure, whether effective."""
+    source, ticket_id, key, closed_on, is_effective = cells
+    return EarlierMatch(source, ticket_id, key, date.fromisoformat(closed_on), bool(is_effective))
+
+
+def _last_first(matches: Iterable[Row]) -> list[Row]:
+    """Return the cells of matches in their order: the last closed first."""
+    return sorted(sorted(matches, key=lambda cells: cells[:2]), key=lambda cells: str(cells[3]), reverse=True)
 
 
 def _last_closed(rows: Sequence[Row]) -> list[Row]:

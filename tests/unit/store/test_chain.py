@@ -17,6 +17,7 @@ import pytest
 from capa_sync.model.chain import ChainHead, ChainReport
 from capa_sync.model.finding import Finding, FindingState, Mode, Severity
 from capa_sync.model.halt import Halt, HaltKind
+from capa_sync.model.similar import SimilarKey
 from capa_sync.model.site import Account, SiteFacts
 from capa_sync.model.ticket import Presence, Role
 from capa_sync.model.verdict_set import How, PartKind, SetPart, VerdictSet
@@ -24,6 +25,7 @@ from capa_sync.model.waiver import RequestAnswer, Waiver, Way
 from capa_sync.model.write import WriteKind, WriteState
 from capa_sync.store import Register, open_register
 from capa_sync.store.chained import CHAINED
+from capa_sync.store.similar import similar_key_rows
 from capa_sync.store.verifying import verify
 from tests.daemon.fork_server import ROOT
 from tests.unit.store.fake_parser import DAY, MINUTE, PARSER, SOURCE, T0, FakeTicket, page
@@ -48,6 +50,7 @@ ADDED = {
     "past_presence": "id = 99",
     "past_role": "id = 99",
     "past_site": "id = 99",
+    "past_match": "id = 99",
     "past_account": "id = 99",
     "observed": "id = 99",
     "write_out": "seq = 99, id = 'w9'",
@@ -91,6 +94,10 @@ def fill(register: Register) -> None:
     waiver = Waiver(SOURCE, "1", "owner-active", date(2026, 5, 1), "The owner is on leave", "ann", T0, Way.COMMAND)
     register.waivers.end({register.waivers.add(waiver, T0): "it expired"}, T0 + DAY)
     register.waivers.save_answers(SOURCE, "1", [(RequestAnswer("c1", "grade-set", "Ann", "too short"), T0)])
+    for ticket_id, day in (("1", None), ("2", T0.date() - DAY)):
+        keys = [SimilarKey("a.5.18 / design", "KEY", T0.date(), day, is_effective=True)]
+        register.similar.replace_keys(SOURCE, {ticket_id: similar_key_rows(SOURCE, ticket_id, keys)})
+    register.similar.settle(SOURCE, T0)
     register.similar.mark_different((SOURCE, "1"), (SOURCE, "2"), "ann", T0)
     register.verdict_sets.keep(_SET)
     register.verdict_sets.activate(_SET.hash, rule_set="rules-1", at=T0, by="ann", how=How.FIRST)

@@ -12,7 +12,7 @@ import pytest
 from capa_sync.model.similar import MOST_EARLIER, WITHIN_DAYS, EarlierMatch, SimilarKey
 from capa_sync.store import Register, open_register
 from capa_sync.store.similar import similar_key_rows
-from tests.unit.store.fake_parser import SOURCE, T0
+from tests.unit.store.fake_parser import MINUTE, SOURCE, T0
 
 OTHER = "servicenow"
 FOUND = date(2026, 3, 2)
@@ -31,7 +31,7 @@ def register(tmp_path: Path) -> Iterator[Register]:
 
 def settle(register: Register) -> list[tuple[str, str]]:
     """Settle the matches of both sources; return the records whose matches changed."""
-    return [(source, ticket_id) for source in (OTHER, SOURCE) for ticket_id in register.similar.settle(source)]
+    return [(source, ticket_id) for source in (OTHER, SOURCE) for ticket_id in register.similar.settle(source, T0)]
 
 
 def give(register: Register, ticket: tuple[str, str], *keys: SimilarKey) -> None:
@@ -82,6 +82,20 @@ def test_a_pair_that_is_marked_as_different_matches_no_more_whatever_changes_lat
     assert settle(register) == []
     assert register.similar.different_from(SOURCE, "late") == [(OTHER, "early")]
     assert register.similar.different_from(OTHER, "early") == [(SOURCE, "late")]
+
+
+def test_what_a_record_matched_before_a_change_is_kept(register: Register) -> None:
+    """Until the instant of a change the former matches held, then the next ones."""
+    give(register, (SOURCE, "late"), closed("a", None, found=FOUND))
+    known: list[tuple[EarlierMatch, ...]] = []
+    for minute, day in enumerate((3, 2, None)):
+        give(register, (OTHER, "early"), closed("a", FOUND - day * DAY if day else None))
+        known.append(register.similar.earlier(SOURCE, ["late"]).get("late", ()))
+        register.similar.settle(SOURCE, T0 + minute * MINUTE)
+    before = [register.similar.earlier_at(SOURCE, "late", T0 + n * MINUTE - MINUTE / 2) for n in range(3)]
+    assert before == known
+    assert [len(matches) for matches in before] == [0, 1, 1]
+    assert register.similar.earlier_at(SOURCE, "late", T0 + 2 * MINUTE) == ()
 
 
 def _expected(keys: Keys, ticket: tuple[str, str]) -> tuple[EarlierMatch, ...]:
