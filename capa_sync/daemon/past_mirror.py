@@ -43,6 +43,7 @@ class PastMirror:
         self._tickets = register.past(at, reads)
         self._records: dict[str, Sequence[str]] = {}
         self._unread: dict[str, Mapping[str, str]] = {}
+        self._earlier: dict[tuple[str, str], tuple[EarlierMatch, ...]] = {}
         self._known: dict[tuple[str, str], PastTicket | None] = {}
 
     def read_by(self, source: str) -> datetime | None:
@@ -115,7 +116,10 @@ class PastMirror:
             return None
         if version.first_read_at > self.at and not self._was_made_between(version):
             return None
-        return self._register.similar.earlier_at(source, ticket_id, judged_at)
+        own = (source, ticket_id)
+        if own not in self._earlier:  # asked once: a copy that is judged as of then finds matches of its own
+            self._earlier[own] = self._register.similar.earlier_at(*own, judged_at)
+        return self._earlier[own]
 
     def why_unknown(self, source: str, ticket_id: str) -> str:
         """Return why nothing of a ticket is known at the instant, "" when something is."""
