@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from capa_sync.model.site import Account
 from capa_sync.model.ticket import Cursor, Role
 from capa_sync.sandbox.messages import Request
 from tests.absent_data import SPECS, needs
@@ -412,6 +413,31 @@ def test_every_request_is_one_that_the_vendors_document_allows(face: str) -> Non
         list(it.source.read_tickets([str(it.tracker.state.find(keys[1]).id)]))
         problems = [line for entry in it.server.requests for line in check(entry.request, None, face)]
         assert problems == []
+
+
+@both_faces
+def test_accounts_are_asked_about_in_bulk_where_jira_has_that(face: str) -> None:
+    """Cloud answers for a hundred in a request, also over several pages; one that nobody has is left out."""
+    with harness(face) as it:
+        names = [f"user{number:03}" for number in range(120 if face == "cloud" else 3)]
+        it.tracker.load(
+            [
+                {"kind": "user", "accountId": f"acc-{name}", "displayName": name, "active": name != "user002"}
+                if face == "cloud"
+                else {"kind": "user", "name": name, "key": name, "displayName": name, "active": name != "user002"}
+                for name in names
+            ]
+        )
+        it.source.identify()
+        ids = [person(face, name) for name in [*names, "nobody"]]
+        found: list[Account] = []
+        exchanges = it.exchanges(lambda: found.extend(it.source.read_accounts(ids)))
+        assert [(account.id, account.active) for account in found] == [
+            (person(face, name), name != "user002") for name in names
+        ]
+        assert len(exchanges) == (2 if face == "cloud" else len(ids))
+        assert it.source.new_accounts()
+        assert not it.source.new_accounts()
 
 
 def test_the_parser_makes_the_same_ticket_from_the_parts() -> None:

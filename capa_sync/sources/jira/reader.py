@@ -125,6 +125,7 @@ class JiraSource:
     @fenced
     def read_accounts(self, ids: Sequence[str]) -> Sequence[Account]:
         """Ask about these accounts; see `ports.Source`."""
+        self._ready()
         users = read_users(self._client, ids)
         for user in users:
             self._people.meet(user)
