@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import argparse
 import statistics
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from benchmarks.hostile_texts import hostile_texts
 from benchmarks.jira_large import long_edits
 from benchmarks.page_times import page_times
 from benchmarks.resume import broken_backfill
+from benchmarks.rule_speed import rule_speed
 from benchmarks.running import Result, TableLine, check_whole, measure
 from benchmarks.starting import starts
 from benchmarks.trackers import tracker
@@ -139,33 +140,41 @@ def _large(sizes: Sizes) -> Iterator[TableLine]:
         yield TableLine(what, f"{peak:.0f} MiB", "< 250 MiB", peak < 250)
 
 
-def run(sizes: Sizes, parts: list[str]) -> Iterator[TableLine]:
-    """Run the given parts and yield the lines of the table."""
-    if "start" in parts:
-        yield from starts(STARTS)
-    if "jira" in parts:
-        yield from _against_floor("jira", "Jira Cloud", 1.7, sizes)
-    if "servicenow" in parts:
-        yield from _against_floor("servicenow", "ServiceNow", 2.0, sizes)
-    if "poll" in parts:
-        yield from _polls("jira", "Jira Cloud", 1, sizes)
-        # two tables are mirrored: records and actions
-        yield from _polls("servicenow", "ServiceNow", 4, sizes)
-    if "latency" in parts:
-        yield from _distant(sizes)
-    if "resume" in parts:
-        with tracker("jira", sizes.tickets) as url:
-            yield broken_backfill(url, sizes.tickets)
-    if "memory" in parts:
-        yield from _endless(sizes)
-        yield from _large(sizes)
-    if "page" in parts:
-        yield from page_times()
-    if "patterns" in parts:
-        yield from hostile_texts()
+def _memory(sizes: Sizes) -> Iterator[TableLine]:
+    yield from _endless(sizes)
+    yield from _large(sizes)
 
 
-PARTS = ("start", "jira", "servicenow", "poll", "latency", "resume", "memory", "page", "patterns")
+def _resume(sizes: Sizes) -> Iterator[TableLine]:
+    with tracker("jira", sizes.tickets) as url:
+        yield broken_backfill(url, sizes.tickets)
+
+
+def _all_polls(sizes: Sizes) -> Iterator[TableLine]:
+    yield from _polls("jira", "Jira Cloud", 1, sizes)
+    # two tables are mirrored: records and actions
+    yield from _polls("servicenow", "ServiceNow", 4, sizes)
+
+
+PARTS: Mapping[str, Callable[[Sizes], Iterator[TableLine]]] = {
+    "start": lambda _: starts(STARTS),
+    "jira": lambda sizes: _against_floor("jira", "Jira Cloud", 1.7, sizes),
+    "servicenow": lambda sizes: _against_floor("servicenow", "ServiceNow", 2.0, sizes),
+    "poll": _all_polls,
+    "latency": _distant,
+    "resume": _resume,
+    "memory": _memory,
+    "rules": lambda _: rule_speed(),
+    "page": lambda _: page_times(),
+    "patterns": lambda _: hostile_texts(),
+}
+
+
+def run(sizes: Sizes, parts: Sequence[str]) -> Iterator[TableLine]:
+    """Run the given parts, in the order of the table, and yield its lines."""
+    for name, part in PARTS.items():
+        if name in parts:
+            yield from part(sizes)
 
 
 def main() -> None:

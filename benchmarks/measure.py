@@ -75,11 +75,11 @@ def backfill(kind: str, url: str, folder: Path, budget: str) -> Result:
         context = runtime.contexts["main"]
         requests_since(url)
         outcome: Result = {}
-        result = _timed(lambda: outcome.update(read=_read(runtime, context)))
+        result = _timed(lambda: outcome.update(read=read_all(runtime, context)))
         return result | outcome | _counts(runtime) | {"requests": requests_since(url)}
 
 
-def _read(runtime: Runtime, context: SourceContext) -> int:
+def read_all(runtime: Runtime, context: SourceContext) -> int:
     """Run a backfill, or continue one that was killed; return how many tickets were read."""
     now = runtime.clock.now()
     run = runtime.register.runs.start(context.name, FULL, now)

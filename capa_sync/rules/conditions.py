@@ -44,7 +44,7 @@ class Line:
         return f"{self.subject.name}: {self.sentence}"
 
     def judge(self, context: Context) -> Judged:
-        """Return the truth of the line, and when time alone changes it."""
+        """Return the truth of the line, and when time alone changes it (not when it changes only what is missing)."""
         test = self.test
         found = context.judged.get(test)
         if found is None:
@@ -52,6 +52,11 @@ class Line:
             found = (test.holds(context), None) if clocked is None else clocked.at(context.now)
             context.judged[test] = found
         return found
+
+    def turn_of_facts(self, context: Context) -> datetime | None:
+        """Return when time alone changes its truth, or what `{missing}` says of it."""
+        clocked = self._clocked(context)
+        return None if clocked is None else clocked.next_flip(context.now)
 
     @property
     def is_clocked(self) -> bool:

@@ -17,8 +17,8 @@ from capa_sync.rules.translating import words_on_ticket
 def judge(rule: Rule, context: Context, *, scope: Block | None = None, explain: bool = False) -> Verdict:
     """Return the verdict of a rule on a record at the context's instant.
 
-    Evidence is gathered for breach, historical and cannot_tell, and for the others when `explain`. `scope` is what
-    is left to ask of the rule's scope, where the rest is known to be true.
+    Evidence is gathered for breach and historical, and for the others when `explain`: nothing stores theirs. `scope`
+    is what is left to ask of the rule's scope, where the rest is known to be true.
     """
     if context.record.unread_join or context.terms.profile.off:
         off = _out_of_reach(rule, context)
@@ -66,8 +66,7 @@ def _without(
     """Return a verdict that is not applicable or cannot tell, with its reason."""
     if unknown:
         reason = "; ".join(dict.fromkeys(unknown_reasons(condition, context)))
-        turn = earliest(turn, *_turns(rule.lines, context))
-        return _plain(rule, context, Outcome.CANNOT_TELL, turn, reason, True)
+        return _plain(rule, context, Outcome.CANNOT_TELL, turn, reason, explain)
     reason = _why_not(condition, context) if explain else ""
     return _plain(rule, context, Outcome.NOT_APPLICABLE, turn, reason, explain)
 
@@ -120,7 +119,7 @@ def bare(rule: Rule, context: Context, outcome: Outcome) -> Verdict:
 
 def _broken(rule: Rule, context: Context, turn: datetime | None, explain: bool) -> Verdict:
     broken = broken_lines(rule.require, context)
-    turn = earliest(turn, *_turns(rule.require.lines, context))
+    turn = earliest(turn, *(line.turn_of_facts(context) for line in rule.require.lines if line.is_clocked))
     if _all_before(rule, context, broken):
         return _plain(rule, context, Outcome.OK, turn, f"broken only before {rule.since}", explain)
     outcome, repair_turn = _repaired(rule, context, broken)
@@ -205,7 +204,7 @@ def _hidden(rule: Rule, context: Context) -> tuple[tuple[str, ...], datetime | N
 
 
 def _turns(lines: Iterable[Line], context: Context) -> Iterator[datetime | None]:
-    """Yield when time alone may turn lines, also those that do not decide: evidence and `{missing}` name them."""
+    """Yield when time alone may turn lines, also those that do not decide: the evidence has their truth."""
     return (line.judge(context)[1] for line in lines if line.is_clocked)
 
 

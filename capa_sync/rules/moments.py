@@ -58,15 +58,15 @@ class Clocked(NamedTuple):
     after: Truth = None
 
     def at(self, now: datetime) -> tuple[Truth, datetime | None]:
-        """Return the truth at an instant, and when the truth or its facts change next."""
+        """Return the truth at an instant, and when it changes."""
         flips = self.flips
         if not flips:
             return self.before, None
-        if flips[-1] <= now:
-            return self.after, None
-        if flips[0] > now:
-            return self.before, flips[0]
-        return self.after, next(flip for flip in flips if flip > now)
+        return (self.before, flips[0]) if flips[0] > now else (self.after, None)
+
+    def next_flip(self, now: datetime) -> datetime | None:
+        """Return when the truth or its facts change next."""
+        return next((flip for flip in self.flips if flip > now), None)
 
 
 def in_order(first: FirstTime, second: FirstTime) -> Truth:

@@ -57,7 +57,7 @@ class RuleSet:
     ) -> list[Verdict]:
         """Return one verdict at `now` for each rule that is not a draft.
 
-        `explain` adds evidence and reasons to verdicts that are ok or not applicable; this takes several times as
+        `explain` adds evidence to verdicts that are ok, not applicable or cannot tell; this takes several times as
         long.
         """
         ready = self._ready_for(options)

@@ -90,7 +90,9 @@ def _compare_at(
     context = open_record(found.record, now, terms)
     for line in lines:
         test, tally = tests[line], tallies[line]
-        truth, due = (test.holds(context), None) if test.clock is None else test.clock(context).at(now)
+        clock = None if test.clock is None else test.clock(context)
+        truth = test.holds(context) if clock is None else clock.at(now)[0]
+        due = None if clock is None else clock.next_flip(now)
         expected = LINES[line](found.record, now)
         if truth is not expected:
             tally.differs(f"ticket {found.seed} at {now}: the phrase says {truth}, the reference {expected}")

@@ -167,13 +167,14 @@ def test_a_breach_is_due_again_when_any_of_its_parts_changes(rule: Rule, when: s
 
 
 def test_a_verdict_that_is_not_explained_has_no_evidence_and_no_reason(rule: Rule) -> None:
-    """Such verdicts are shared by all records; only cannot tell gives its reason and facts unasked."""
+    """Such verdicts are shared by all records; only cannot tell gives its reason unasked."""
     for life in (IN_ORDER, IDENTIFIED, PARKED):
         found = verdict_on(rule, life, "2025-01-04")
         assert (found.evidence, found.reason) == ((), "")
         assert verdict_on(rule, life, "2025-01-04", explain=True).evidence != ()
     unknown = verdict_on(rule, UNREADABLE, "2025-01-04")
-    assert unknown.evidence != ()
+    assert unknown.evidence == ()
+    assert verdict_on(rule, UNREADABLE, "2025-01-04", explain=True).evidence != ()
     assert unknown.reason
     assert unknown.reason.count(";") == 0
 
@@ -345,14 +346,15 @@ def test_moments_of_one_ticket_are_compared_by_edit_and_others_by_instant() -> N
 
 
 def test_a_truth_over_time_changes_at_the_instant_of_its_flip() -> None:
-    """Before the first flip, from it on, and after the last; further flips change only the facts."""
+    """The first flip changes the truth; further flips change only the facts."""
     clock = Clocked(True, (EARLY.at, LATE.at, LATER.at), False)
     second = (LATE.at - EARLY.at) / 86_400
     assert clock.at(EARLY.at - second) == (True, EARLY.at)
-    assert clock.at(EARLY.at) == (False, LATE.at)
-    assert clock.at(LATE.at) == (False, LATER.at)
-    assert clock.at(LATER.at - second) == (False, LATER.at)
-    assert clock.at(LATER.at) == (False, None)
+    assert clock.at(EARLY.at) == (False, None)
+    assert clock.next_flip(EARLY.at - second) == EARLY.at
+    assert clock.next_flip(EARLY.at) == LATE.at
+    assert clock.next_flip(LATER.at - second) == LATER.at
+    assert clock.next_flip(LATER.at) is None
     assert Clocked(True).at(EARLY.at) == (True, None)
 
 
