@@ -10,7 +10,7 @@ import click
 
 from capa_sync.cli.context import DEFAULT_CONFIG, json_option, print_json, say
 from capa_sync.cli.verbs import VerbCommand
-from capa_sync.errors import UserError
+from capa_sync.errors import Problem, UserError
 from capa_sync.model.amounts import count_of
 from capa_sync.model.settings import JudgeOptions
 from capa_sync.rules import (
@@ -31,9 +31,16 @@ from capa_sync.writeback import sample_texts
 paths_argument = click.argument("paths", nargs=-1, type=click.Path(path_type=Path, exists=True))
 texts_option = click.option(
     "--texts",
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    type=click.Path(path_type=Path),
     help="The folder of your own language files, as [write_back] texts names it.",
 )
+
+
+def _folder(texts: Path | None) -> Path | None:
+    """Return the folder of language files. Raises UserError when there is none of that name."""
+    if texts is not None and not texts.is_dir():
+        raise UserError([Problem("", 0, f"there is no folder '{texts}'", "it holds files such as de.yaml")])
+    return texts
 
 
 def _chosen(paths: tuple[Path, ...]) -> list[Path]:
@@ -78,8 +85,8 @@ def check(paths: tuple[Path, ...], texts: Path | None, as_json: bool) -> int:
     """
     chosen = _chosen(paths)
     problems = check_rules(chosen, JudgeOptions())
-    if texts is not None:
-        problems += check_language_files(texts, [] if problems else load_rules(chosen, JudgeOptions()).rules)
+    if (folder := _folder(texts)) is not None:
+        problems += check_language_files(folder, [] if problems else load_rules(chosen, JudgeOptions()).rules)
     if as_json:
         print_json({"problems": [str(problem) for problem in problems]})
         return 2 if problems else 0
@@ -140,7 +147,7 @@ def wording(paths: tuple[Path, ...], language: str, texts: Path | None, as_json:
     The states are the histories of the rule's own tests, each with one more edit of everything that the rule reads;
     equal texts are printed once. The texts around the points come first. Exit 2 when a text appears in no state.
     """
-    words = load_comment_texts(language, texts, str(texts or ""))
+    words = load_comment_texts(language, _folder(texts), str(texts or ""))
     rules = wording_of(load_rules(_chosen(paths), JudgeOptions()).rules, words)
     around = [{"state": state, "text": text.plain()} for state, text in sample_texts(words)]
     if as_json:
@@ -169,7 +176,7 @@ def language_file(language: str, paths: tuple[Path, ...], texts: Path | None) ->
     that it has not. PATHS are files and folders of rules; when none is named, those of
     ./capa-sync.toml, else the shipped pack.
     """
-    for line in language_file_lines(language, load_rules(_chosen(paths), JudgeOptions()).rules, texts):
+    for line in language_file_lines(language, load_rules(_chosen(paths), JudgeOptions()).rules, _folder(texts)):
         say(line)
 
 
