@@ -63,7 +63,9 @@ def test_a_page_that_is_killed_is_one_line_and_the_daemon_polls_on(make_harness:
     harness = make_harness("jira")
     with harness.daemon(**ENV) as daemon:
         address(daemon)
-        os.kill(page_pid(daemon), signal.SIGKILL)
+        with os.fdopen(os.pidfd_open(page_pid(daemon))) as page:
+            page_pid(daemon)  # the open process is the page, and no other can take its place
+            signal.pidfd_send_signal(page.fileno(), signal.SIGKILL)
         daemon.wait_for("page_ended")
         daemon.wait_for_cycles(2, ["jira"])
         assert daemon.stop().code == 0
