@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import capa_sync
-from capa_sync.cli.context import clock_from, read_settings, register_path
+from capa_sync.cli.context import clock_from, read_settings, register_path, say
 from capa_sync.daemon.log import LogAction, configure_logs, log
 from capa_sync.errors import CapaSyncError, UserError
 
@@ -130,9 +130,8 @@ def main() -> None:
         page = serve_register(register_path(config, settings), settings.web.listen, options)
     except CapaSyncError as error:
         problems = error.problems if isinstance(error, UserError) else [error]
-        sys.stdout.write(f"{'; '.join(map(str, problems))}\n")
+        say("; ".join(map(str, problems)))
         sys.exit(2)
-    sys.stdout.write(f"{page.url}\n")
-    sys.stdout.flush()
+    say(page.url)
     sys.stdin.read()
     page.stop()

@@ -165,7 +165,11 @@ class Findings:
     def next_instants(self, limit: int = 20) -> list[tuple[datetime, str, str]]:
         """Return the next due evaluations as (instant, source, ticket id), for `status`."""
         rows = self._db.rows(
-            "SELECT due_at, source, ticket_id FROM due ORDER BY due_at, source, ticket_id LIMIT ?", (limit,)
+            """SELECT d.due_at, d.source, d.ticket_id FROM source s JOIN due d ON d.source = s.source
+            AND d.due_at <= COALESCE((SELECT n.due_at FROM due n WHERE n.source = s.source
+                ORDER BY n.due_at LIMIT 1 OFFSET ?1), '9999')
+            ORDER BY 1, 2, 3 LIMIT ?1""",
+            (limit,),
         )
         return [(instant(row[0]), row[1], row[2]) for row in rows]
 

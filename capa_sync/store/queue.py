@@ -38,7 +38,7 @@ class EvaluationQueue:
 
     def due_judging(self, source: str, now: datetime) -> list[str]:
         """Return ids of tickets that are due for evaluation, in id order."""
-        sql = "SELECT ticket_id FROM due WHERE source = ? AND due_at <= ? ORDER BY ticket_id"
+        sql = "SELECT ticket_id FROM due INDEXED BY due_of_source WHERE source = ? AND due_at <= ? ORDER BY ticket_id"
         return self._db.column(sql, (source, instant_text(now)))
 
     def has_due_judging(self, source: str, now: datetime) -> bool:
@@ -49,7 +49,8 @@ class EvaluationQueue:
     def due_actions(self, source: str, now: datetime) -> list[str]:
         """Return ids of due tickets that are mirrored only as a record's action."""
         rows = self._db.rows(
-            """SELECT d.ticket_id FROM due d CROSS JOIN mirror m ON m.source = d.source AND m.ticket_id = d.ticket_id
+            """SELECT d.ticket_id FROM due d INDEXED BY due_of_source
+            CROSS JOIN mirror m ON m.source = d.source AND m.ticket_id = d.ticket_id
             WHERE d.source = ? AND d.due_at <= ? AND m.role = 'action' ORDER BY d.ticket_id""",
             (source, instant_text(now)),
         )

@@ -68,7 +68,7 @@ MISTAKES = {
     "records from a table of actions": (
         'table = "sn_grc_issue"',
         'table = "sn_grc_task"',
-        "servicenow-grc-issue.yaml:149: the records come from the table 'sn_grc_task' too",
+        "servicenow-grc-issue.yaml:150: the records come from the table 'sn_grc_task' too",
     ),
     "a way of signing in of another tracker": (
         'method = "basic", user = "capa_sync", password_env',

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from datetime import UTC, datetime, timedelta
 
@@ -223,6 +224,7 @@ def test_the_first_failed_request_of_an_outage_is_one_line_with_what_happens_nex
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """Sessions of one source share it, and only a request that succeeds ends it."""
+    caplog.set_level(logging.WARNING)
     outage = Outage()
     for _session in range(2):
         with pytest.raises(Retryable):
