@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from capa_sync.daemon.collector import calm_collector
 from capa_sync.daemon.judging import accounts_judged_with
+from capa_sync.daemon.plan_cache import PlanCache
 from capa_sync.daemon.runtime import Runtime, SourceContext
 from capa_sync.daemon.waiver_file import WaiverFile
 from capa_sync.errors import Problem, UserError
@@ -103,6 +104,7 @@ def _source_context(
         max_clock_skew=source.max_clock_skew,
         site=source.url.rstrip("/").lower(),
         url=source.url,
+        plans=PlanCache(folder=register.path.parent),
         scope=f"table {source.table} and query “{source.query}”" if source.table else f"query “{source.query}”",
     )
 

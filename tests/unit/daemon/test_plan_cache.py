@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from capa_sync.daemon.plan_cache import PickledPlan, PlanCache
@@ -87,3 +89,18 @@ def test_clearing_keeps_none_and_gives_all_room_back() -> None:
     assert plans.take("1") is None
     plans.keep("2", plan)
     assert plans.take("2") == LOUD
+
+
+def test_a_folder_that_cannot_be_written_keeps_no_plan(tmp_path: Path) -> None:
+    """The plan is made again: a full or read-only disk ends no cycle."""
+    plans = PlanCache(folder=tmp_path / "not there")
+    plans.keep("1", PickledPlan.of(LOUD))
+    assert plans.take("1") is None
+
+
+def test_plans_leave_no_file_behind(tmp_path: Path) -> None:
+    """Their file has no name, in the folder of the register."""
+    plans = PlanCache(folder=tmp_path)
+    plans.keep("1", PickledPlan.of(LOUD))
+    assert list(tmp_path.iterdir()) == []
+    assert plans.take("1") == LOUD
