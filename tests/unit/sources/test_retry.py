@@ -224,7 +224,7 @@ def test_the_first_failed_request_of_an_outage_is_one_line_with_what_happens_nex
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """Sessions of one source share it, and only a request that succeeds ends it."""
-    caplog.set_level(logging.WARNING)
+    caplog.set_level(logging.WARNING, logger="capa_sync.sources")  # a test before may have made it quiet
     outage = Outage()
     for _session in range(2):
         with pytest.raises(Retryable):
