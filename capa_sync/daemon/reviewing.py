@@ -37,7 +37,7 @@ Advance = Callable[[str, int, int], None]
 
 @dataclass
 class _Found:
-    """What was found: records, and how many tickets of each source could not be told, by reason.
+    """What was found: records, and how many tickets of each source could not be judged, by reason.
 
     `hidden` are tickets that are confidential now, whatever they were then.
     """

@@ -119,7 +119,7 @@ def _row(source: str, account: Account, before: Row | None, at: datetime) -> tup
 
 
 def _is_stale(account: Account, before: Row | None, at: datetime) -> bool:
-    """Return whether the row says for too long that the tracker last told this; unchanged accounts alone."""
+    """Return whether the row says for too long that the tracker last showed this; unchanged accounts alone."""
     if before is None or account.active is None or _is_news(account, before):
         return False
     return before[4] is None or at - instant(before[4]) > _FRESH

@@ -53,9 +53,9 @@ def test_a_changed_row_ends_with_5_and_is_named(register_file: Path, capsys: pyt
     assert lines[1].startswith("  waiver 1 of paper 1: is not as it was chained (event ")
     assert lines[-1] == "1 break: the register was changed outside of capa-sync, or is damaged"
     code, lines = verify(capsys, str(register_file), "--json")
-    told = json.loads("\n".join(lines))
-    assert (code, told["whole"], told["broken"]) == (5, False, 1)
-    assert told["breaks"][0]["row"] == "waiver 1 of paper 1"
+    report = json.loads("\n".join(lines))
+    assert (code, report["whole"], report["broken"]) == (5, False, 1)
+    assert report["breaks"][0]["row"] == "waiver 1 of paper 1"
 
 
 def test_what_is_no_head_is_the_users_mistake(register_file: Path, tmp_path: Path) -> None:

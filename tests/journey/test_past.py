@@ -186,10 +186,10 @@ def traceless_changes(harness: Harness) -> Iterator[None]:
     harness.play("2025-06-03 10:00", Fill({"due_at": "2025-07-31"}))
     yield
     harness.play("2025-06-04 10:00", Say("Moved, because the shared mailbox comes in July."))
-    spoken = tracker.state.find(key)
+    issue = tracker.state.find(key)
     yield
-    assert spoken is not None
-    anna.delete_comment(key, str(spoken.comments[-1].id))
+    assert issue is not None
+    anna.delete_comment(key, str(issue.comments[-1].id))
     yield
     tracker.admin.set_user(account, {"active": False})
     yield

@@ -1,8 +1,8 @@
 """Phrases of other distributions: an entry point of the group `capa_sync.phrases` adds them to the vocabulary.
 
-Their code is not ours. What cannot be loaded is a mistake of who installed it, told in one line. A phrase that raises
-an error while a record is evaluated cannot tell, and the reason names the error's class and place: no other rule
-suffers, and no ticket text gets into a message.
+Their code is not ours. What cannot be loaded is a mistake of who installed it, reported in one line. A phrase that
+raises an error while a record is evaluated cannot tell, and the reason names the class and place of the error: no
+other rule suffers, and no ticket text gets into a message.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from capa_sync.sources.jira.history import chunks
 from capa_sync.sources.jira.values import account_of, clean
 
 _PAGE = 100
-"""Accounts named in one request; Jira Cloud returns ten of them unless it is told how many."""
+"""Accounts named in one request; Jira Cloud returns ten of them unless the request says how many."""
 MOST_IN_BULK = 1000
 MOST_ONE_BY_ONE = 25
 """Accounts asked about in one cycle: ten requests on Cloud, one for each account on Data Center (docs/jira.md)."""

@@ -323,5 +323,5 @@ default_policy = 1.2.3.4
 
 def test_the_page_names_every_kind_of_event(spoilt: sqlite3.Connection) -> None:
     """As its table says them, and no other."""
-    told = re.findall(r"`(\w+)`", " ".join(re.findall(r"^\| (`.*?`) \|", PAGE, re.MULTILINE)))
-    assert set(told) == {row[0] for row in spoilt.execute("SELECT kind FROM event")}
+    named = re.findall(r"`(\w+)`", " ".join(re.findall(r"^\| (`.*?`) \|", PAGE, re.MULTILINE)))
+    assert set(named) == {row[0] for row in spoilt.execute("SELECT kind FROM event")}
