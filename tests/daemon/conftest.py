@@ -56,7 +56,7 @@ def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def started(monkeypatch: pytest.MonkeyPatch) -> list[subprocess.Popen[bytes]]:
-    """Every process that the test started, in order."""
+    """Every process that the test started, in order; a worker has as long as it needs to end by itself."""
     processes: list[subprocess.Popen[bytes]] = []
     original = subprocess.Popen
 
@@ -65,4 +65,5 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[subprocess.Popen[bytes]]:
         return processes[-1]
 
     monkeypatch.setattr(subprocess, "Popen", popen)
+    monkeypatch.setattr("capa_sync.daemon.workers.process.END", 300.0)
     return processes
