@@ -99,7 +99,10 @@ def _bind(host: str, port: int, listen: str) -> socket.socket:
     except OSError as error:
         bound.close()
         problem = Problem(
-            "", 0, f"cannot listen on {listen}: {error.strerror}", "choose another port in [web] listen"
+            "",
+            0,
+            f"cannot listen on {listen}: {error.strerror}",
+            "choose another port in [web] listen; for the demo with --listen",
         )
         raise SettingsError([problem]) from error
     return bound
