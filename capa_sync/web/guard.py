@@ -12,8 +12,10 @@ from urllib.parse import parse_qsl
 
 from capa_sync.errors import CapaSyncError
 from capa_sync.model.visible import inert_markup, one_line
+from capa_sync.model.visitor import Visitor
 from capa_sync.web.inert import inert_csv
 from capa_sync.web.masking import HARMLESS, REGISTER
+from capa_sync.web.visitors import refusal_of_form
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -52,7 +54,7 @@ def _headers_of(path: str) -> list[tuple[bytes, bytes]]:
 
 
 class ViewGuard:
-    """Allows GET requests for the public views with an accepted Host header, and makes answers harmless.
+    """Allows GET requests for pages and views, and forms, with an accepted Host header; makes answers harmless.
 
     Args:
         app: the page behind it. hosts: accepted Host headers; another one may come from DNS rebinding by a web page.
@@ -73,6 +75,7 @@ class ViewGuard:
             return
         if scope["type"] != "http":
             return
+        scope = {**scope, "visitor": Visitor()}
         refusal = self._refusal(scope)
         if refusal is not None:
             await _refuse(send, scope["path"], *refusal)
@@ -95,13 +98,14 @@ class ViewGuard:
 
     def _refusal(self, scope: Scope) -> tuple[int, str] | None:
         """Return status and reason if a request is not allowed, None if it is."""
-        if scope["method"] not in ("GET", "HEAD"):
-            return 405, "this page is read-only"
         hosts = [value.decode("latin-1").lower() for name, value in scope["headers"] if name == b"host"]
         if len(hosts) != 1 or hosts[0] not in self._hosts:
             return 421, "this page is served on loopback, and through a proxy for the host of public_url, only"
         raw: bytes = scope.get("raw_path") or scope["path"].encode()
-        if not _PATHS.fullmatch(raw.decode("latin-1")) or scope["path"].encode() != raw:
+        is_form = scope["method"] not in ("GET", "HEAD")
+        if is_form and (refusal := refusal_of_form(scope, dict(scope["headers"]))) is not None:
+            return refusal
+        if not (is_form or _PATHS.fullmatch(raw.decode("latin-1"))) or scope["path"].encode() != raw:
             return 404, "there is no such page"
         for name, _ in parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True):
             if name == "sql" or (name.startswith("_") and not _OPTIONS.fullmatch(name)):

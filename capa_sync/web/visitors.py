@@ -1,0 +1,43 @@
+"""Who asks for a page, and which forms they may send."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from capa_sync.model.visitor import AccessRole, Visitor
+
+FORMS: Mapping[str, AccessRole] = MappingProxyType({})
+"""Path that takes a form (POST) -> the role that it needs. Every form has the field `csrftoken`, which Datasette
+compares with a signed cookie; `{{ csrftoken() }}` in a template gives its value."""
+LONGEST_FORM = 1_048_576
+"""Bytes of a form."""
+
+
+def visitor_of(scope: Mapping[str, Any]) -> Visitor:
+    """Return who sent a request, from its ASGI scope (`request.scope` in a view of Datasette)."""
+    visitor: Visitor = scope["visitor"]
+    return visitor
+
+
+def refusal_of_form(scope: Mapping[str, Any], headers: Mapping[bytes, bytes]) -> tuple[int, str] | None:
+    """Return status and reason if a form may not be sent, None if it may.
+
+    A browser says where a form comes from (`Sec-Fetch-Site`, https://www.w3.org/TR/fetch-metadata/, or `Origin`,
+    which is `null` where no referrer is sent). Datasette asks for its token only where a cookie is sent, so one has
+    to be.
+    """
+    needed = FORMS.get(scope["path"])
+    if needed is None or scope["method"] != "POST":
+        return 405, "this page is read-only"
+    if not visitor_of(scope).role.may_act_as(needed):
+        return 403, f"this needs the role {needed}: sign in as somebody who has it"
+    site, origin = headers.get(b"sec-fetch-site", b"same-origin"), headers.get(b"origin", b"null")
+    is_ours = origin == b"null" or origin.partition(b"://")[2] == headers.get(b"host")
+    if site != b"same-origin" or not is_ours or b"cookie" not in headers:
+        return 403, "this form comes from another page: open the page anew and send it again"
+    size = headers.get(b"content-length", b"")
+    if not size.isdigit() or int(size) > LONGEST_FORM:
+        return 413, f"a form has at most {LONGEST_FORM:,} bytes, and says how many"
+    return None
