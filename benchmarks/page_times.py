@@ -39,6 +39,7 @@ def _lines(url: str, folder: Path, tickets: int) -> Iterator[TableLine]:
         "Record": f"record?source={first['source']}&ticket={first['ticket_id']}",
         "Register": "records",
         "Register, searched": "records?q=review",
+        "Register, new warnings": "records?warning=new",
         "Rules": "rules",
         "Trends": "trends",
         "Sync": "sync",

@@ -80,22 +80,25 @@ def _shown(asked: PageQuery, row: Row) -> Row:
 def _choices(asked: PageQuery) -> dict[str, dict[str, str]]:
     """Return for each filter the values that the register has, with their words."""
     stages = {stage: f"{stage}: {meaning}" for stage, meaning in STAGES.items()}
+    owners, grades = _values(asked, "v_register", "owner", "grade")
+    rules, clauses = _values(asked, "v_findings", "rule", "clause")
     return {
         "stage": stages,
         "evidenced": dict(list(stages.items())[:7]) | {"none": "none: no stage is proven"},
-        "owner": _values(asked, "owner", "v_register"),
-        "source": _values(asked, "source", "v_sources"),
-        "grade": _values(asked, "grade", "v_register"),
-        "rule": _values(asked, "rule", "v_findings"),
-        "clause": _values(asked, "clause", "v_findings"),
+        "owner": owners,
+        "source": _values(asked, "v_sources", "source")[0],
+        "grade": grades,
+        "rule": rules,
+        "clause": clauses,
         "warning": _WARNINGS,
         "due": _DUES,
     }
 
 
-def _values(asked: PageQuery, column: str, view: str) -> dict[str, str]:
-    """Return the values of a column, `none` for the empty one if it occurs."""
-    found = asked.rows(f"SELECT DISTINCT COALESCE({column}, '') AS value FROM {view} ORDER BY 1")  # noqa: S608
-    values = [str(row["value"]) for row in found]
+def _values(asked: PageQuery, view: str, *columns: str) -> list[dict[str, str]]:
+    """Return the values of each column, `none` for the empty one if it occurs; the view is read once for all."""
+    names = ", ".join(f"COALESCE({column}, '') AS {column}" for column in columns)
+    found = asked.rows(f"SELECT DISTINCT {names} FROM {view}")  # noqa: S608 - names of ours
     words = {"": "none", RESTRICTED: "confidential"}
-    return {value or "none": words.get(value, value) for value in values}
+    values = [sorted({str(row[column]) for row in found}) for column in columns]
+    return [{value or "none": words.get(value, value) for value in known} for known in values]
