@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -14,19 +17,22 @@ from capa_sync.cli.context import (
     open_for_reading,
     print_json,
     read_settings,
+    read_setup,
     register_path,
     say,
 )
+from capa_sync.cli.past import as_of_option
 from capa_sync.cli.progress import progress_listener
 from capa_sync.cli.taken import note_taken
 from capa_sync.cli.verbs import VerbCommand
 from capa_sync.errors import Problem, UserError
 from capa_sync.exports import FORMATS, SHEETS, Export, export_register, format_of
 from capa_sync.model.amounts import count_of
+from capa_sync.model.clock import Clock
 from capa_sync.model.record import Stage
 from capa_sync.model.selection import ExportSelection
 from capa_sync.settings import Settings
-from capa_sync.store import own_files
+from capa_sync.store import Register, own_files
 from capa_sync.wiring import conceal_available
 
 ROLES = ("auditor", "reader")
@@ -38,6 +44,7 @@ ROLES = ("auditor", "reader")
         ("capa-sync register export register.xlsx", "six sheets, with filters and links"),
         ("capa-sync register export open.html --open --grade major", "one page of what is open"),
         ("capa-sync register export changes.csv --table changes", "one table for programs"),
+        ("capa-sync register export q1.xlsx --as-of 2026-03-31", "as it was at the end of that day"),
     ),
 )
 @click.argument("file", type=click.Path(path_type=Path))
@@ -67,6 +74,7 @@ ROLES = ("auditor", "reader")
     show_default=True,
     help="A reader's export hides the texts of confidential tickets.",
 )
+@as_of_option
 @click.option("--bom", is_flag=True, help="Begin CSV with a byte order mark, for spreadsheets.")
 @config_option
 @json_option
@@ -80,6 +88,7 @@ def export(
     stages: tuple[str, ...],
     only_open: bool,
     as_role: str,
+    as_of: str | None,
     bom: bool,
     config: Path,
     test_clock: str | None,
@@ -90,32 +99,59 @@ def export(
     FILE is complete under its name, or not there. The same register and options give the same bytes. CSV, JSON lines
     and Parquet hold one table. Filters, versions, as-of times and coverage are inside of the file, or beside it in
     FILE.meta.json. XLSX needs the extra `capa-sync[export]`, Parquet `capa-sync[parquet]`.
+
+    With --as-of every table shows what it was then, worked out on a private copy: the tickets as they were, judged by
+    the set that was live.
     """
     settings, clock = read_settings(config), clock_from(test_clock)
     conceal_available(settings, config, os.environ)
     path = register_path(config, settings)
     refuse_register_file(file, path)
     _check_sources(sources, settings)
+    form = format_of(file, wanted)
     selection = ExportSelection(sources, grades, stages, tracks, only_open, is_masked=as_role == "reader")
-    asked = Export(file, format_of(file, wanted), table, selection, settings.timezone, bom)
     with (
-        open_for_reading(path, clock) as register,
+        _opened(config, settings, clock, as_of, selection) as (register, past),
         register.snapshot(selection) as snapshot,
         progress_listener() as listener,
     ):
+        asked = Export(file, form, table, selection, settings.timezone, bom, past)
         result = export_register(snapshot, asked, lambda name, done: listener(file.name, name, done, None))
-    noted = {"format": asked.format, "filters": result["filters"], "rows": result["rows"], "role": as_role}
+    noted = {"format": form, "filters": result["filters"], "rows": result["rows"], "role": as_role}
+    if as_of is not None:
+        noted["as_of"] = result["as_of"]
     note_taken(path, clock, "export", file, **noted)
     if as_json:
         print_json(result)
         return
     rows = ", ".join(f"{name} {count}" for name, count in result["rows"].items())
     say(f"{file}: rows of {rows}")
+    if as_of is not None:
+        say(f"  as of {result['as_of']}, {result['judged_by']}")
+        for gap in result["gaps"]:
+            say(f"  {gap}")
     for source in result["sources"]:
         say(
             f"  {source['source']}: {count_of(source['records'], 'record')}, {source['checked']} checked, as of "
             f"{source['as_of'] or 'never'}"
         )
+
+
+@contextmanager
+def _opened(
+    config: Path, settings: Settings, clock: Clock, as_of: str | None, selection: ExportSelection
+) -> Iterator[tuple[Register, dict[str, Any]]]:
+    """Yield the register, or with `as_of` a copy of it as it was, and what that copy says of itself."""
+    if as_of is None:
+        with open_for_reading(register_path(config, settings), clock) as register:
+            yield register, {}
+        return
+    from capa_sync.cli.past_register import register_as_of
+
+    setup = read_setup(config, with_secrets=False)
+    names = selection.sources or tuple(settings.sources)
+    with register_as_of(setup, clock, as_of, names, is_masked=selection.is_masked) as (register, about):
+        yield register, about
 
 
 def refuse_register_file(file: Path, register: Path) -> None:

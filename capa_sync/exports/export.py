@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -45,6 +45,7 @@ class Export:
     Attributes:
         file: where to. format: one of FORMATS' values. table: of the flat formats, a name of SHEETS.
         selection: which records. timezone: of the times in XLSX. bom: CSV begins with a byte order mark.
+        past: what an export of a past instant says of itself, by name; empty for the register as it is.
     """
 
     file: Path
@@ -53,6 +54,7 @@ class Export:
     selection: ExportSelection
     timezone: str
     bom: bool = False
+    past: Mapping[str, Any] = field(default_factory=dict)
 
 
 def format_of(file: Path, asked: str | None) -> str:
@@ -106,6 +108,7 @@ def _about(extract: Extract, export: Export) -> dict[str, Any]:
         "format": export.format,
         "filters": {name: _words(value) for name, value in export.selection.filters().items()},
         **extract.facts(),
+        **export.past,
         "times": f"of the zone {export.timezone}" if export.format == "xlsx" else "UTC",
         "sources": extract.sources(),
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Self
 
 from capa_sync.model.chain import ChainHead, ChainReport
 from capa_sync.model.selection import ExportSelection
+from capa_sync.model.ticket import Presence
 from capa_sync.ports import Parser
 from capa_sync.store.accounts import TrackerAccounts
 from capa_sync.store.ahead import take_back_future
@@ -31,7 +32,7 @@ from capa_sync.store.records import Records
 from capa_sync.store.register_checks import RegisterChecks
 from capa_sync.store.reports import Reports
 from capa_sync.store.requests import Requests
-from capa_sync.store.rewind import rewind
+from capa_sync.store.rewind import rewind, show_as_of
 from capa_sync.store.roles import Roles
 from capa_sync.store.runs import Runs
 from capa_sync.store.similar import SimilarRecords
@@ -102,6 +103,16 @@ class Register:
         with self._db.transaction():
             rewind(self._db, at)
             self.similar.distrust()  # what records match is found again, from what they were
+
+    def show_as_of(
+        self,
+        at: datetime,
+        presences: Mapping[tuple[str, str], Presence],
+        reads: Mapping[str, tuple[datetime, Collection[str]]],
+        hidden: Collection[tuple[str, str]],
+    ) -> None:
+        """Let the views of this copy, which was set back and judged again, show the instant (see `show_as_of`)."""
+        show_as_of(self._db, at, presences, reads, hidden)
 
     def digests(self, source: str, ticket_ids: Sequence[str]) -> dict[str, bytes]:
         """Return a digest per mirrored ticket of the content that its record depends on."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
-from capa_sync.store.columns import instant_text
+from capa_sync.model.ticket import Presence
+from capa_sync.store.columns import instant_text, json_text
 from capa_sync.store.database import Database
 
 _LATER: tuple[tuple[str, str], ...] = (
@@ -32,6 +34,8 @@ _JUDGED = (
     "verdict_own", "verdict_ticket", "register_row", "action", "birth", "waiver_standing", "due", "plan_due",
 )  # fmt: skip
 """Derived tables that evaluation fills again."""
+_OF_TICKET = ("part", "observed", "past_presence", "past_role", "mirror")
+"""Tables with rows of a mirrored ticket, the last one being the ticket itself."""
 
 
 def rewind(db: Database, at: datetime) -> None:
@@ -55,3 +59,49 @@ def rewind(db: Database, at: datetime) -> None:
         for table in _JUDGED:
             db.execute(f"DELETE FROM {table}")
         db.execute("DELETE FROM quarantine WHERE unread = 0")
+
+
+def show_as_of(
+    db: Database,
+    at: datetime,
+    presences: Mapping[tuple[str, str], Presence],
+    reads: Mapping[str, tuple[datetime, Collection[str]]],
+    hidden: Collection[tuple[str, str]],
+) -> None:
+    """Let the views of a copy that was set back, and judged again, show the instant.
+
+    Args:
+        db: the copy.
+        at: the instant, which becomes the `as_of` of each source in `reads`.
+        presences: (source, ticket id) -> presence then, of the tickets that have another one now.
+        reads: source -> when the read ended that shows the instant, and ids of the tickets unreadable then.
+        hidden: (source, ticket id) of records that are confidential whatever they were then.
+    """
+    text = instant_text(at)
+    with db.transaction():
+        db.execute("DELETE FROM change WHERE changed_at > ?", (text,))
+        for table in _OF_TICKET:
+            db.execute(f"DELETE FROM {table} WHERE nr IN (SELECT nr FROM ticket WHERE created_at > ?)", (text,))
+        for own, presence in presences.items():
+            sql = "UPDATE mirror SET presence = ? WHERE source = ? AND ticket_id = ?"
+            db.execute(sql, (str(presence), *own))
+        db.execute(
+            """UPDATE ticket SET ticket_key = r.ticket_key FROM register_row r
+            WHERE r.source = ticket.source AND r.ticket_id = ticket.ticket_id"""
+        )
+        sql = (
+            "UPDATE register_row SET confidential = 'yes' WHERE confidential = 'no' AND source = ? AND ticket_id = ?"
+        )
+        for own in hidden:
+            db.execute(sql, own)
+        db.execute("DELETE FROM run WHERE started_at > ?", (text,))
+        for source, (ended, unread) in reads.items():
+            db.execute(
+                "INSERT INTO run (source, kind, started_at, finished_at, ok, as_of) VALUES (?, 'past', ?, ?, 1, ?)",
+                (source, text, instant_text(ended), text),
+            )
+            db.execute(
+                """DELETE FROM quarantine WHERE source = ? AND unread = 1
+                AND ticket_id NOT IN (SELECT value FROM json_each(?))""",
+                (source, json_text(sorted(unread))),
+            )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from datetime import datetime, timedelta
 from io import StringIO
@@ -16,6 +16,8 @@ from unittest.mock import patch
 import pytest
 
 from capa_sync.cli.app import _guarded, cli
+from capa_sync.cli.context import read_setup
+from capa_sync.cli.past_register import register_as_of
 from capa_sync.daemon.past import map_past
 from capa_sync.daemon.past_mirror import PastMirror
 from capa_sync.daemon.past_work import look_from
@@ -31,8 +33,18 @@ from capa_sync.settings import load_settings
 from capa_sync.starter import starter_path
 from capa_sync.store import copy_register, open_register
 from capa_sync.wiring import build_runtime, configure
-from tests.journey.harness import SECRETS, Harness, local, open_harness
-from tests.journey.watched import Said, Watched, episodes, said_at, said_by_cycle, watch_stories
+from tests.journey.harness import SECRETS, SOURCES, Harness, local, open_harness
+from tests.journey.watched import (
+    START,
+    Said,
+    Tables,
+    Watched,
+    episodes,
+    said_at,
+    said_by_cycle,
+    taken_tables,
+    watch_stories,
+)
 
 CYCLES = 5
 COMPARING = "recurrence"
@@ -97,6 +109,60 @@ def test_explain_shows_a_past_day_the_same_twice(watched: Watched) -> None:
         assert run(folder, "explain", "jira:CAPA-3", "--as-of", day).out == shown.out
         future = run(folder, "explain", "jira:CAPA-3", "--as-of", "2026-04-02")
         assert (future.code, "jira was read until 2026-03-31 07:00:00Z" in future.out) == (2, True)
+
+
+def test_an_export_as_of_a_past_instant_has_the_rows_of_then(watched: Watched, tmp_path: Path) -> None:
+    """Each value of each table equals what the register showed at that cycle, but for when it was read."""
+    at = sorted(watched.tables)[-2]
+    then = tables_as_of(watched.runtime.register.path.parent, at, SOURCES)
+    assert then == _unread(watched.tables[at])
+    now = taken_tables(watched.runtime.register)
+    assert len(then["register"]) < len(now["register"])
+    assert len(then["changes"]) < len(now["changes"])
+
+
+def tables_as_of(folder: Path, at: datetime, sources: Sequence[str]) -> Tables:
+    """Return the rows of each table as of an instant, without when they were read."""
+    setup = read_setup(folder / "capa-sync.toml", with_secrets=False)
+    with register_as_of(setup, StoppedClock(START), at.isoformat(), sources, is_masked=False) as past:
+        return _unread(taken_tables(past.register))
+
+
+def _unread(tables: Tables) -> Tables:
+    return {name: [row | {"synced_at": "", "as_of": ""} for row in rows] for name, rows in tables.items()}
+
+
+def _make_live(harness: Harness) -> None:
+    """Store the set that the harness judges by, as `sync` does it."""
+    file = harness.runtime.register.path.with_name("capa-sync.toml")
+    configuration = configure(load_settings(file, SECRETS), file, SECRETS)
+    settle(configuration, harness.runtime.register, harness.clock.now(), "a test", stores=True)
+
+
+UNKNOWN = "nothing is known of jira at the end of 2026-04-02 in Europe/London: it was read until 2026-03-31 07:00:00Z"
+
+
+def test_the_verb_exports_a_past_day_twice_the_same_and_names_it(watched: Watched, tmp_path: Path) -> None:
+    """The bytes are equal, `.meta.json` has instant, set and head of then; an instant not read yet is refused."""
+    folder = watched.runtime.register.path.parent
+    day = f"{sorted(watched.tables)[-2]:%Y-%m-%d}"
+    for name in ("a.csv", "b.csv"):
+        done = run(folder, "register", "export", str(tmp_path / name), "--as-of", day, "--source", "jira", "--open")
+        assert done.code == 0, done.err
+    assert (tmp_path / "a.csv").read_bytes() == (tmp_path / "b.csv").read_bytes()
+    assert f"as of {day}T" in done.out
+    meta = json.loads((tmp_path / "a.csv.meta.json").read_text("utf-8"))
+    assert (meta["as_of"], meta["filters"]) == (meta["sources"][0]["as_of"], {"sources": "jira", "only_open": "yes"})
+    head = watched.runtime.register.chain.head_at(datetime.fromisoformat(meta["as_of"]))
+    assert (meta["chain_head"], meta["judged_by"][:14]) == (str(head), "judged by set ")
+    refused = run(folder, "register", "export", str(tmp_path / "c.csv"), "--as-of", "2026-04-02")
+    assert (refused.code, refused.err.splitlines()) == (
+        2,
+        [f"{UNKNOWN}; choose an earlier day, or other sources with --source"],
+    )
+    assert sorted(place.name for place in tmp_path.iterdir()) == [
+        "a.csv", "a.csv.meta.json", "b.csv", "b.csv.meta.json"
+    ]  # fmt: skip
 
 
 def test_another_set_judges_by_hash_day_or_path(watched: Watched, tmp_path: Path) -> None:
@@ -215,12 +281,21 @@ def test_what_leaves_no_trace_is_known_from_the_versions(tmp_path: Path) -> None
     with open_harness("jira", tmp_path, "2025-06-02 09:00") as harness:
         harness.play("2025-06-02 09:00", Create(ORDERLY))
         recorded: dict[datetime, Said] = {}
+        tables: dict[datetime, Tables] = {}
         for day, _done in enumerate(traceless_changes(harness), 2):
             harness.clock.set(local(f"2025-06-{day:02} 12:00"))
             recorded[harness.clock.now()] = said_by_cycle(harness.runtime)
+            tables[harness.clock.now()] = taken_tables(harness.runtime.register)
             harness.clock.advance(timedelta(hours=1))
         for at, said in recorded.items():
             assert said_at(harness.runtime, at) == said
+        _make_live(harness)
+        gone, moved, *_ = sorted(tables, reverse=True)
+        for at in (gone, moved, min(tables)):
+            assert tables_as_of(tmp_path, at, ["jira"]) == _unread(tables[at])
+    presences = [[row["presence"] for row in tables[at]["register"]] for at in (gone, moved)]
+    assert "deleted_or_hidden" in presences[0]
+    assert presences[0] != presences[1]
 
 
 FACTS = {

@@ -13,7 +13,9 @@ from capa_sync.daemon.explaining_past import bind_as_known_at, judge_past
 from capa_sync.daemon.past import map_past
 from capa_sync.daemon.past_mirror import PastMirror
 from capa_sync.daemon.runtime import Runtime
+from capa_sync.exports import SHEETS
 from capa_sync.model.record import CapaRecord
+from capa_sync.model.selection import ExportSelection
 from capa_sync.sandbox.clock import SandboxClock
 from capa_sync.sandbox.http import SandboxServer
 from capa_sync.sandbox.jira import JiraTracker
@@ -28,6 +30,8 @@ from tests.journey.harness import SOURCES, stories_runtime
 START = datetime(2026, 3, 31, 7, tzinfo=UTC)
 Said = dict[tuple[str, str, str], tuple[str, str, str]]
 """(source, ticket id, rule) -> (outcome, severity, reason)."""
+Tables = dict[str, list[dict[str, object]]]
+"""Name of a table that people take away -> its rows."""
 
 
 @dataclass
@@ -36,12 +40,14 @@ class Watched:
 
     Attributes:
         recorded: the instant of each cycle -> every verdict that the register then held. episodes: the findings.
+        tables: the rows of each table that people take away.
     """
 
     runtime: Runtime
     late: Runtime
     recorded: dict[datetime, Said]
     episodes: dict[datetime, list[tuple[object, ...]]]
+    tables: dict[datetime, Tables]
 
 
 @contextmanager
@@ -66,6 +72,7 @@ def watch_stories(folder: Path, cycles: int) -> Iterator[Watched]:
         stack.callback(runtime.register.close)
         recorded: dict[datetime, Said] = {}
         found: dict[datetime, list[tuple[object, ...]]] = {}
+        tables: dict[datetime, Tables] = {}
         every = len(scenes) // cycles
         for number, (player, scene) in enumerate(scenes, 1):
             clock.set(days.at(scene.ago, scene.minute))
@@ -74,12 +81,13 @@ def watch_stories(folder: Path, cycles: int) -> Iterator[Watched]:
                 clock.advance(timedelta(minutes=1))
                 recorded[clock.now()] = said_by_cycle(runtime)
                 found[clock.now()] = episodes(runtime.register)
+                tables[clock.now()] = taken_tables(runtime.register)
         clock.set(START)
         recorded[START] = said_by_cycle(runtime)
         late = stories_runtime(folder / "late", urls, clock)
         stack.callback(late.register.close)
         said_by_cycle(late)
-        yield Watched(runtime, late, recorded, found)
+        yield Watched(runtime, late, recorded, found, tables)
 
 
 def said_by_cycle(runtime: Runtime) -> Said:
@@ -99,6 +107,15 @@ def episodes(register: Register) -> list[tuple[object, ...]]:
     """Return the latest episode of each finding."""
     names = ("source", "ticket_id", "rule", "state", "severity", "message", "opened_at", "cleared_at", "hidden_by")
     return sorted((tuple(row[name] for name in names) for row in register.view("v_findings")), key=repr)
+
+
+def taken_tables(register: Register) -> Tables:
+    """Return the rows of each table of an export."""
+    with register.snapshot(ExportSelection()) as snapshot:
+        return {
+            name: [dict(zip(sheet.names, row, strict=True)) for row in snapshot.rows(sheet.view, sheet.names)]
+            for name, sheet in SHEETS.items()
+        }
 
 
 def said_at(runtime: Runtime, at: datetime) -> Said:

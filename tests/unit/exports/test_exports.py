@@ -350,6 +350,17 @@ def test_a_snapshot_does_not_see_what_is_written_later(register_file: Path, tmp_
         assert [row[0] for row in snapshot.rows("v_register", ("ticket_key",))] == ["CAPA-1", "CAPA-2", "CAPA-3"]
 
 
+def test_what_became_confidential_later_is_hidden_in_a_past_export_too(register_file: Path, tmp_path: Path) -> None:
+    """A register that was set back shows a reader no text that a reader must not see now."""
+    path = tmp_path / "register.db"
+    shutil.copy(register_file, path)
+    with open_register(path, clock_now=T0) as register:
+        register.show_as_of(T0, {}, {}, [(SOURCE, "1")])
+        with register.snapshot(ExportSelection(is_masked=True)) as snapshot:
+            titles = dict(snapshot.rows("v_register", ("ticket_key", "title")))
+    assert titles["CAPA-1"] == "restricted"
+
+
 SETTINGS = """
 [sources.fake]
 kind = "jira"

@@ -1,0 +1,66 @@
+"""Makes the derived tables of a private copy of a register as they were at a past instant: `export --as-of`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import datetime
+
+from capa_sync.daemon.accounts import note_persons
+from capa_sync.daemon.past_mirror import PastMirror
+from capa_sync.daemon.past_work import look_from
+from capa_sync.daemon.rebuilding import judge_from_mirror
+from capa_sync.daemon.runtime import Runtime
+from capa_sync.model.amounts import count_of
+from capa_sync.model.selection import ExportSelection
+from capa_sync.model.ticket import Presence
+
+_UNSEEN = frozenset({Presence.UNOBSERVED, Presence.ACCESS_LOST})
+
+
+def set_views_back(runtime: Runtime, at: datetime, *, is_masked: bool) -> list[str]:
+    """Set the register, a private copy, back to an instant, judge it there, and let its views show what was.
+
+    The clock of the runtime stands at the instant. `is_masked`: what is confidential now counts as confidential then.
+    Returns in sentences which records of then are not shown, and why.
+    """
+    register = runtime.register
+    hidden = _confidential(runtime) if is_masked else []
+    register.rewind(at)
+    look_from(runtime, at)
+    for context in runtime.contexts.values():
+        note_persons(register, context)
+    judge_from_mirror(runtime, at)
+    assert runtime.past is not None  # noqa: S101 - set by `look_from`
+    presences, gaps = _presences(runtime, runtime.past)
+    reads = {
+        name: (ended, list(runtime.past.unread(name)))
+        for name in runtime.contexts
+        if (ended := runtime.past.read_by(name)) is not None
+    }
+    register.show_as_of(at, presences, reads, hidden)
+    return gaps
+
+
+def _confidential(runtime: Runtime) -> list[tuple[str, str]]:
+    """Return the records whose texts a reader must not see now."""
+    with runtime.register.snapshot(ExportSelection()) as snapshot:
+        rows = snapshot.rows("v_register", ("source", "ticket_id", "confidential"))
+        return [(row[0], row[1]) for row in rows if row[2] != "no"]
+
+
+def _presences(runtime: Runtime, mirror: PastMirror) -> tuple[dict[tuple[str, str], Presence], list[str]]:
+    """Return the presences that differ from those of now, and in sentences which records were not visible."""
+    found, gaps = dict[tuple[str, str], Presence](), list[str]()
+    for name in runtime.contexts:
+        records, unseen = set(mirror.record_ids(name)), Counter[Presence]()
+        for ticket_id, (now, _) in runtime.register.tickets.presences(name).items():
+            then = mirror.presence(name, ticket_id)
+            if then is not now:
+                found[name, ticket_id] = then
+            if then in _UNSEEN and ticket_id in records:
+                unseen[then] += 1
+        gaps += [
+            f"{name}: {count_of(count, 'record')} not shown, of which the presence was {presence}"
+            for presence, count in sorted(unseen.items())
+        ]
+    return found, gaps
