@@ -54,6 +54,7 @@ SECTIONS = {
             "capa_sync.cli.register:register", "Take away the register: export, pack, report, backup, restore."
         ),
         "serve": Verb("capa_sync.cli.serve:serve", "Serve the register's page alone."),
+        "token": Verb("capa_sync.cli.token:token", "Make a token with which somebody signs in to the page."),
         "preview": Verb(
             "capa_sync.cli.preview:preview", "Show what the changed set would do; nothing changes anywhere."
         ),

@@ -169,7 +169,7 @@ def _print_result(summary: dict[str, Any], trackers: Trackers, *, as_json: bool)
 
 def _stay(daemon: Daemon, configuration: Configuration, trackers: Trackers, listen: str) -> None:
     """Serve the register and run the daemon until stopped."""
-    options = page_options(configuration.settings, configuration.folder)
+    options = page_options(configuration.settings, configuration.file)
     page = serve_register(configuration.register_path, listen, options)
     urls = {name: server.url for name, server in trackers.servers.items()}
     click.echo(f"\nThe register:  {page.url}")

@@ -6,20 +6,25 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from capa_sync.cli.context import open_for_reading
+from capa_sync.cli.page_access import page_access
 from capa_sync.model.clock import Clock, SystemClock
 from capa_sync.model.page import PageOptions, RuleWords
 from capa_sync.settings import Settings
 
 
-def page_options(settings: Settings, folder: Path, clock: Clock | None = None) -> PageOptions:
-    """Return what the page needs; it reads no mapping and no secret, and rules when it shows them."""
-    clock = clock or SystemClock()
+def page_options(settings: Settings, config: Path, clock: Clock | None = None) -> PageOptions:
+    """Return what the page needs; it reads no mapping and no secret of a tracker, and rules when it shows them.
+
+    Raises UserError for a secret or a file of tokens that cannot be used.
+    """
+    clock, folder = clock or SystemClock(), config.resolve().parent
     return PageOptions(
         timezone=settings.timezone,
         clock=clock,
         poll_every={name: source.poll_every for name, source in settings.sources.items()},
         rules=LiveRules(settings, folder, clock),
         public_url=settings.public_url,
+        access=page_access(settings, config, clock),
     )
 
 

@@ -126,7 +126,7 @@ def main() -> None:
     configure_logs()
     try:
         settings = read_settings(config)
-        options = page_options(settings, config.parent, clock)
+        options = page_options(settings, config, clock)
         page = serve_register(register_path(config, settings), settings.web.listen, options)
     except CapaSyncError as error:
         problems = error.problems if isinstance(error, UserError) else [error]

@@ -22,16 +22,17 @@ from capa_sync.web import serve_register
     ),
 )
 @config_option
-@click.option("--listen", help="ADDRESS:PORT on loopback; the settings' [web] listen by default.")
+@click.option("--listen", help="ADDRESS:PORT; the settings' [web] listen by default.")
 def serve(config: Path, test_clock: str | None, listen: str | None) -> None:
     """Serve the register's page alone.
 
-    It answers on loopback until stopped, and has no sign-in; deploy/README.md shows a proxy for others.
+    It answers until stopped. On loopback everybody is a reader, to whom confidential texts are not shown; people sign
+    in by `[web.auth]` of the settings, without which any other address is refused.
     """
     settings = read_settings(config)
     stop = threading.Event()
     stop_on_signals(stop)
-    options = page_options(settings, config.resolve().parent, clock_from(test_clock))
+    options = page_options(settings, config, clock_from(test_clock))
     page = serve_register(register_path(config, settings), listen or settings.web.listen, options)
     click.echo(f"the register is at {page.url}")
     stop.wait()

@@ -12,6 +12,7 @@ from capa_sync.model.verdict_set import How
 from capa_sync.store import (
     ACTIVATE,
     DIFFERENT,
+    NOTE,
     PAUSE,
     REFRESH,
     RELEASE,
@@ -96,6 +97,10 @@ def _carry_out(runtime: Runtime, request: VerbRequest) -> list[str]:
         runtime.register.similar.mark_different(tuple(one), tuple(other), by, runtime.clock.now())
     elif request.verb == ACTIVATE:
         _activate(runtime.register, request, runtime.clock.now())
+    elif request.verb == NOTE:
+        at = request.at.isoformat().replace("+00:00", "Z")
+        runtime.register.note_visit(request.args["kind"], {**request.args["what"], "at": at})
+        return []
     elif request.verb == RETRY:
         ticket = request.args.get("ticket", "")
         runtime.register.outbox.retry((named, ticket) if ticket else None)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from capa_sync.model.clock import Clock, SystemClock
+from capa_sync.model.page_access import PageAccess
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,7 @@ class PageOptions:
         poll_every: source -> how often it is read; a source that is read much later than that is stale.
         rules: reads the rules of the live set in words; raises UserError when it cannot be loaded.
         public_url: where a proxy shows the page: its host is accepted too, and links use its scheme; "" for none.
+        access: who may sign in.
     """
 
     timezone: str = "UTC"
@@ -52,3 +54,4 @@ class PageOptions:
     poll_every: Mapping[str, timedelta] = field(default_factory=dict)
     rules: Callable[[], Sequence[RuleWords]] = no_rules
     public_url: str = ""
+    access: PageAccess = field(default_factory=PageAccess)

@@ -18,8 +18,9 @@ from pydantic import (
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from capa_sync.model.settings import DEFAULT_DEADLINES, UNWAIVABLE, Days
-from capa_sync.settings.source_schema import Duration, SourceSettings, Strict, WriteBackSettings
+from capa_sync.settings.source_schema import Duration, SourceSettings, Strict, VariableName, WriteBackSettings
 from capa_sync.settings.units import (
+    header_name,
     listen_address,
     listen_or_off,
     parse_days,
@@ -31,6 +32,7 @@ DayCount = Annotated[Days, BeforeValidator(parse_days)]
 Grade = Literal["major", "minor", "observation"]
 SourceName = Annotated[str, AfterValidator(source_name)]
 Listen = Annotated[str, AfterValidator(listen_address)]
+HeaderName = Annotated[str, AfterValidator(header_name)]
 Origin = Literal[
     "security_incident",
     "internal_audit",
@@ -52,11 +54,36 @@ Origin = Literal[
 DeadlineName = Literal["contain", "root-cause", "plan", "implement", "effectiveness-earliest", "effectiveness"]
 
 
+class PageProxySettings(Strict):
+    """A proxy that signs people in; it is trusted once the settings name the secret that proves it."""
+
+    user_header: HeaderName = "X-Forwarded-User"
+    secret_header: HeaderName = "X-Capa-Sync-Proxy"  # noqa: S105 - the name of a header
+    secret_env: VariableName = ""
+    secret_file: str = ""
+    admins: tuple[str, ...] = Field(default=(), max_length=10_000)
+    auditors: tuple[str, ...] = Field(default=(), max_length=10_000)
+
+    @property
+    def is_on(self) -> bool:
+        """Whether a secret is named."""
+        return bool(self.secret_env or self.secret_file)
+
+
+class PageAuthSettings(Strict):
+    """How people sign in to the page; without `tokens` and a proxy nobody can."""
+
+    tokens: str = ""
+    session: Duration = Field(default=timedelta(hours=12), ge=timedelta(minutes=1), le=timedelta(days=30))
+    proxy: PageProxySettings = PageProxySettings()
+
+
 class WebSettings(Strict):
-    """The register's page, and whether `run` serves it too."""
+    """The register's page, who may see it, and whether `run` serves it too."""
 
     listen: Listen = "127.0.0.1:8765"
     with_run: bool = False
+    auth: PageAuthSettings = PageAuthSettings()
 
 
 class WaiversSettings(Strict):

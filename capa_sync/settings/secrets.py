@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import re
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from capa_sync.errors import Problem, SettingsError
 from capa_sync.settings.lines import key_line
+from capa_sync.settings.schema import PageAuthSettings, PageProxySettings
 from capa_sync.settings.source_schema import AuthSettings, SourceSettings
 
-SHORTEST_HINT_SECRET = 16
-"""Smallest length of a hint secret, since strangers may try to guess it over the network."""
+SHORTEST_GUESSED = 16
+"""Smallest length of a secret that strangers may try to guess over the network: of hints, of the page's proxy."""
 
 
 _VARIABLE_NAME = re.compile(
@@ -36,25 +37,42 @@ def secret_of(file: Path, name: str, auth: AuthSettings | None, folder: Path, en
 def hint_secret_of(file: Path, name: str, source: SourceSettings, folder: Path, environ: Mapping[str, str]) -> str:
     """Fetch the secret with which a source's tracker signs hints. Raises SettingsError."""
     variable, kept = source.hint_secret_env, source.hint_secret_file
-    place = _Secret(file, ("sources", name), "hint_secret", variable, kept, folder)
-    secret = place.fetch(environ)
-    if len(secret) < SHORTEST_HINT_SECRET:
-        what = f"it has fewer than {SHORTEST_HINT_SECRET} characters and could be guessed"
-        raise place.wrong(what, "make a long one: openssl rand -hex 32")
-    return secret
+    return _Secret(file, ("sources", name), "hint_secret", variable, kept, folder).fetch_long(environ)
+
+
+def proxy_secret_of(file: Path, proxy: PageProxySettings, folder: Path, environ: Mapping[str, str]) -> str:
+    """Fetch the secret with which a proxy proves to the page that a request is from it. Raises SettingsError."""
+    place = ("web", "auth", "proxy")
+    return _Secret(file, place, "secret", proxy.secret_env, proxy.secret_file, folder).fetch_long(environ)
 
 
 def exposed_files(file: Path, sources: Mapping[str, SourceSettings], folder: Path) -> list[Problem]:
     """Return a problem for each secret file that every account of this machine may read."""
-    found = []
+    places: list[tuple[tuple[str, ...], str]] = []
     for name, source in sources.items():
         for place, table in ((("sources", name, "auth"), source.auth), (("sources", name), source)):
-            for key in (key for key in type(table).model_fields if key.endswith("_file")) if table else ():
-                path = folder / getattr(table, key)
-                if getattr(table, key) and _is_open(path):
-                    what = f"{'.'.join((*place, key))}: every account of this machine may read {path}"
-                    found.append(Problem(str(file), key_line(file, (*place, key)), what, f"chmod 600 {path}"))
-    return found
+            keys = [key for key in type(table).model_fields if key.endswith("_file")] if table else []
+            places += [((*place, key), getattr(table, key)) for key in keys]
+    return _exposed(file, places, folder)
+
+
+def exposed_page_files(file: Path, auth: PageAuthSettings, folder: Path) -> list[Problem]:
+    """Return a problem for each file of the page's sign-in that every account of this machine may read."""
+    places = {("web", "auth", "tokens"): auth.tokens, ("web", "auth", "proxy", "secret_file"): auth.proxy.secret_file}
+    return _exposed(file, places.items(), folder)
+
+
+def _exposed(file: Path, places: Iterable[tuple[tuple[str, ...], str]], folder: Path) -> list[Problem]:
+    return [
+        Problem(
+            str(file),
+            key_line(file, place),
+            f"{'.'.join(place)}: every account of this machine may read {folder / named}",
+            f"chmod 600 {folder / named}",
+        )
+        for place, named in places
+        if named and _is_open(folder / named)
+    ]
 
 
 def _is_open(path: Path) -> bool:
@@ -87,6 +105,14 @@ class _Secret:
             )
             raise self.wrong(f"{named} is not set", "it must hold the secret, nothing else")
         return self._read(self.folder / self.kept)
+
+    def fetch_long(self, environ: Mapping[str, str]) -> str:
+        """Return a secret that strangers may try to guess over the network. Raises SettingsError for a short one."""
+        secret = self.fetch(environ)
+        if len(secret) < SHORTEST_GUESSED:
+            what = f"it has fewer than {SHORTEST_GUESSED} characters and could be guessed"
+            raise self.wrong(what, "make a long one: openssl rand -hex 32")
+        return secret
 
     def _read(self, path: Path) -> str:
         """Read the file; a path that does not exist is not shown, because it may be the secret itself."""

@@ -18,6 +18,7 @@ _RATE = re.compile(r"(\d{1,6})\s*/\s*(s|min|h)")
 _SIZE = re.compile(r"(\d{1,4})\s*MB")
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}")
 _LISTEN = re.compile(r"[^\s:]+:\d{1,5}")
+_HEADER = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,79}")
 _HOLIDAY_YEARS = range(2000, 2051)
 
 
@@ -66,6 +67,13 @@ def listen_address(text: str) -> str:
 def listen_or_off(text: str) -> str:
     """Check `ADDRESS:PORT`, or "" for no listener. Raises ValueError with an example."""
     return listen_address(text) if text else ""
+
+
+def header_name(text: str) -> str:
+    """Check the name of an HTTP header. Raises ValueError with an example."""
+    if _HEADER.fullmatch(text) is None:
+        raise ValueError("write the name of a header, as in X-Forwarded-User")
+    return text
 
 
 def parse_rate(text: Any) -> str:

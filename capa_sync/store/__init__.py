@@ -17,6 +17,7 @@ from capa_sync.store.register import Register
 from capa_sync.store.requests import (
     ACTIVATE,
     DIFFERENT,
+    NOTE,
     PAUSE,
     REFRESH,
     RELEASE,
@@ -37,6 +38,7 @@ __all__ = [
     "CENSUS",
     "DIFFERENT",
     "FULL",
+    "NOTE",
     "PAUSE",
     "POLL",
     "REFRESH",

@@ -16,7 +16,7 @@ from capa_sync.ports import Parser
 from capa_sync.store.accounts import TrackerAccounts
 from capa_sync.store.ahead import take_back_future
 from capa_sync.store.batch import TicketBatch
-from capa_sync.store.chain import EXPORT, Chain
+from capa_sync.store.chain import EXPORT, VISITS, Chain
 from capa_sync.store.chained import watch
 from capa_sync.store.columns import json_text
 from capa_sync.store.database import Database, Row
@@ -188,6 +188,12 @@ class Register:
     def note_taken(self, what: Mapping[str, object]) -> None:
         """Append to the chain what a person took away; any process may do it."""
         self.chain.note(EXPORT, json_text(dict(what)))
+
+    def note_visit(self, kind: str, what: Mapping[str, object]) -> None:
+        """Append to the chain what a visitor of the page did. Raises ValueError for a kind that is no visit."""
+        if kind not in VISITS:
+            raise ValueError(f"{kind} is no kind of visit")
+        self.chain.note(kind, json_text(dict(what)))
 
     def verify(self, heads: Sequence[ChainHead] = ()) -> ChainReport:
         """Verify the hash chain and the rows that it covers, at one moment; `heads` are events that it must have."""

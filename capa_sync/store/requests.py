@@ -18,6 +18,8 @@ DIFFERENT = "different"
 """The verb of a request to mark two records as different."""
 ACTIVATE = "activate"
 """The verb of a request to make another verdict set live."""
+NOTE = "note"
+"""The verb of a request to append to the chain what a visitor of the page did: `kind` and `what`."""
 
 
 @dataclass(frozen=True, slots=True)

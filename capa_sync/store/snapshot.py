@@ -11,7 +11,7 @@ from capa_sync.model.chain import ChainHead
 from capa_sync.model.columns import RESTRICTED
 from capa_sync.model.selection import ExportSelection
 from capa_sync.model.view_columns import PUBLIC_VIEWS
-from capa_sync.store.chain import EXPORT
+from capa_sync.store.chain import VISITS
 from capa_sync.store.database import Row, in_words
 from capa_sync.store.parts import Stored
 
@@ -26,7 +26,7 @@ _ORDER = {
     "v_tickets": "",
 }
 _MASKED = {view.name: {column.name for column in view.columns if column.masked} for view in PUBLIC_VIEWS}
-_HEAD = "SELECT number, hash FROM event WHERE kind <> ? ORDER BY number DESC LIMIT 1"
+_HEAD = "SELECT number, hash FROM event WHERE kind NOT IN (?, ?) ORDER BY number DESC LIMIT 1"
 _ENDED = "('closed', 'rejected', 'cancelled', 'duplicate')"
 
 
@@ -73,9 +73,9 @@ class RegisterSnapshot:
         }
 
     def _chain(self) -> dict[str, str]:
-        """Return since when the chain counts, and its newest event but exports: these depend on no other export."""
+        """Return since when the chain counts, and its newest event but visits: it depends on no other export."""
         since = next(self._query("SELECT at FROM event WHERE number = 1"), ("",))
-        head = next(self._query(_HEAD, (EXPORT,)), None)
+        head = next(self._query(_HEAD, VISITS), None)
         return {
             "chain_since": since[0],
             "chain_head": str(ChainHead(head[0], head[1].hex())) if head is not None else "",

@@ -12,7 +12,7 @@ from functools import partial
 import orjson
 
 from capa_sync.model.chain import ChainBreak, ChainHead, ChainReport
-from capa_sync.store.chain import DIGEST, EXPORT, GONE, NUMBERS, PAGE, SALT, START, content_of, linked, salted
+from capa_sync.store.chain import DIGEST, GONE, NUMBERS, PAGE, SALT, START, VISITS, content_of, linked, salted
 from capa_sync.store.chain_start import PARTS, SERIALS
 from capa_sync.store.chained import CHAINED, ChainedTable
 from capa_sync.store.chained_ranges import part_content
@@ -92,7 +92,7 @@ class _Verification:
             rows = orjson.loads(names)
             count = len(digests) // DIGEST
             self._expected.covered += count
-            if kind in (START, EXPORT):
+            if kind in (START, *VISITS):
                 return self._note_text(number, at, kind, text, digests, salts)
             if kind in (PAGE, NUMBERS):
                 first = tuple(map(int, rows[:-1]))
@@ -108,7 +108,7 @@ class _Verification:
     def _note_text(self, number: int, at: str, kind: str, text: str, digests: bytes, salts: bytes) -> bool:
         if kind == START and number == 1:
             self._expected.start, self._expected.since = text, instant(at)
-        return salted(salts, text.encode()) == digests and (kind == EXPORT or number == 1)
+        return salted(salts, text.encode()) == digests and (kind in VISITS or number == 1)
 
     def compare_heads(self, heads: Sequence[ChainHead]) -> None:
         """Compare heads that were noted elsewhere."""

@@ -1,6 +1,7 @@
-"""Stage 8, the register's page: Datasette over the public views alone, read-only, on loopback.
+"""Stage 8, the register's page: Datasette over the public views alone, read-only, for visitors by role.
 
-In every format it shows no text of a confidential ticket and no raw payload, and it runs no SQL of a visitor.
+In every format it shows a reader no text of a confidential ticket, and nobody a raw payload; it runs no SQL of a
+visitor.
 """
 
 from __future__ import annotations

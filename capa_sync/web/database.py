@@ -1,4 +1,4 @@
-"""The only database of the page: masked views over the register file, opened read-only, with SQLite's authorizer."""
+"""The only database of the page: views by role over the register file, opened read-only, with SQLite's authorizer."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from datasette.app import Datasette
 from datasette.database import Database
 
 from capa_sync.errors import RegisterUnavailable
-from capa_sync.web.masking import HARMLESS, masked_view
+from capa_sync.model.visitor import AccessRole
+from capa_sync.web.masking import HARMLESS, view_for
 
 _READS = frozenset({sqlite3.SQLITE_SELECT, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE})
 _PRAGMAS = frozenset(
@@ -25,18 +26,18 @@ _TABLE_FUNCTIONS = frozenset({"json_each", "json_tree"})
 
 
 class PageDatabase(Database):  # type: ignore[misc]  # datasette is untyped
-    """Datasette's view of the register.
+    """Datasette's view of the register, as one role may see it.
 
-    Its connections have an empty main database, the file attached read-only under a random name, and masked
-    temporary views over the public views. Every other table or view of the file is shadowed by a temporary view of
-    the same name that cannot be read. So no statement can name what is in the file, and the authorizer allows reading
-    the masked views only. The authorizer alone is not enough: SQLite reports a view and
+    Its connections have an empty main database, the file attached read-only under a random name, and temporary views
+    over the public views, masked for a reader. Every other table or view of the file is shadowed by a temporary view
+    of the same name that cannot be read. So no statement can name what is in the file, and the authorizer allows
+    reading these views only. The authorizer alone is not enough: SQLite reports a view and
     `WITH v_register AS (SELECT … FROM part)` to it in the same way.
     """
 
-    def __init__(self, site: Datasette, file: Path) -> None:
+    def __init__(self, site: Datasette, file: Path, role: AccessRole) -> None:
         super().__init__(site, is_memory=True)
-        self.file = file
+        self.file, self.role = file, role
 
     def connect(self, write: bool = False) -> sqlite3.Connection:
         """Open a connection. Raises RegisterUnavailable when the file is no register of this version."""
@@ -62,7 +63,7 @@ class PageDatabase(Database):  # type: ignore[misc]  # datasette is untyped
             columns = [row[1] for row in connection.execute(f"PRAGMA {schema}.table_info({view})")]
             if not columns:
                 raise RegisterUnavailable(f"{self.file}: cannot be served: {_OLDER}")
-            connection.execute(masked_view(view, columns, schema))
+            connection.execute(view_for(self.role, view, columns, schema))
         master = f"SELECT name FROM {schema}.sqlite_master WHERE type IN (?, ?)"  # noqa: S608 - a name of ours
         for (name,) in connection.execute(master, _KINDS).fetchall():
             if name.casefold() not in HARMLESS and not name.startswith("sqlite_"):
@@ -85,7 +86,9 @@ class PageDatabase(Database):  # type: ignore[misc]  # datasette is untyped
 
     async def get_view_definition(self, view: str) -> str | None:
         """Return the description of a public view, None for anything else."""
-        return f"-- the public view {view}, texts of confidential tickets masked" if view in HARMLESS else None
+        return (
+            f"-- the public view {view}, as a visitor with the role {self.role} sees it" if view in HARMLESS else None
+        )
 
 
 def _quoted(name: str) -> str:
@@ -116,7 +119,7 @@ class _Reads:
     def authorize(
         self, action: int, first: str | None, second: str | None, database: str | None, source: str | None
     ) -> int:
-        """Decide on one access of a statement: it may read a masked view, or the file from inside a view (`source`).
+        """Decide on one access of a statement: it may read our views, or the file from inside a view (`source`).
 
         A read of a table without any column only counts rows: SQLite does this when it rewrites a view's count.
         """

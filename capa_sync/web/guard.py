@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import codecs
 import logging
 import re
 import sqlite3
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode
 
 from capa_sync.errors import CapaSyncError
+from capa_sync.model.page import PageOptions
 from capa_sync.model.visible import inert_markup, one_line
 from capa_sync.model.visitor import Visitor
+from capa_sync.web.downloads import Downloads
 from capa_sync.web.inert import inert_csv
 from capa_sync.web.masking import HARMLESS, REGISTER
+from capa_sync.web.sign_ins import SignIns
 from capa_sync.web.visitors import refusal_of_form
 
 Scope = MutableMapping[str, Any]
@@ -24,9 +28,10 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _PATHS = re.compile(
-    rf"/|/records?|/rules|/trends|/sync|/page/[a-z]+\.css|/favicon\.ico|/{REGISTER}(\.json)?|/{REGISTER}/({'|'.join(HARMLESS)})(\.json|\.csv)?"
+    rf"/|/records?|/rules|/trends|/sync|/sign-in|/page/[a-z]+\.css|/favicon\.ico|/{REGISTER}(\.json)?|/{REGISTER}/({'|'.join(HARMLESS)})(\.json|\.csv)?"
     r"|/-/static/[\w-][\w.-]*\.(css|js|svg|png)"
 )
+_WITHOUT_SIGN_IN = frozenset({"/sign-in", "/page/style.css", "/favicon.ico"})
 _OPTIONS = re.compile(
     r"_(sort|sort_desc|sort_by_desc|facet|facet_date|facet_array|facet_size|size|next|shape|nl|stream|dl|header|col"
     r"|nocol|json|json_infinity|labels|nofacet|nosuggest|nocount|search|filter_(column|op|value)(_\d+)?)"
@@ -57,34 +62,31 @@ class ViewGuard:
     """Allows GET requests for pages and views, and forms, with an accepted Host header; makes answers harmless.
 
     Args:
-        app: the page behind it. hosts: accepted Host headers; another one may come from DNS rebinding by a web page.
-        public_url: where a proxy shows the page. Its host is accepted too, and links between pages use its scheme,
-            which the proxy does not pass on.
+        sites: whether texts of confidential tickets are masked -> the page behind it.
+        hosts: accepted Host headers; another one may come from DNS rebinding by a web page.
+        options: of the page. The host of `public_url` is accepted too, and links between pages use its scheme, which
+            the proxy does not pass on.
+        sign_ins: decides who sends a request.
     """
 
-    def __init__(self, app: App, hosts: frozenset[str], public_url: str = "") -> None:
-        self._app = app
-        self._scheme, _, rest = public_url.partition("://")
+    def __init__(
+        self, sites: Mapping[bool, App], hosts: frozenset[str], options: PageOptions, sign_ins: SignIns
+    ) -> None:
+        self._sites, self._sign_ins, self._downloads = sites, sign_ins, Downloads(options)
+        self._scheme, _, rest = options.public_url.partition("://")
         self._public = rest.partition("/")[0].lower()
         self._hosts = hosts | ({self._public} - {""})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; lifespan events go to the page unchanged."""
         if scope["type"] == "lifespan":
-            await self._app(scope, receive, send)
+            await self._sites[True](scope, receive, send)
             return
         if scope["type"] != "http":
             return
-        scope = {**scope, "visitor": Visitor()}
-        refusal = self._refusal(scope)
-        if refusal is not None:
-            await _refuse(send, scope["path"], *refusal)
-            return
-        if _host_of(scope) == self._public:
-            scope = {**scope, "scheme": self._scheme}
-        outgoing = _Outgoing(send, scope["path"])
+        outgoing = _Outgoing(send, scope["path"], is_secure=self._is_public(scope) and self._scheme == "https")
         try:
-            await self._app(scope, receive, outgoing)
+            await self._answer(scope, receive, outgoing)
         except Exception as error:  # noqa: BLE001 - the outermost handler: the log gets the error, made safe
             _log_error(scope["path"], _safe_message(error))
             if 0 < outgoing.status < 500:
@@ -96,21 +98,66 @@ class ViewGuard:
         if outgoing.status >= 500:
             await _refuse(send, scope["path"], 500, "the register cannot be shown now; capa-sync's log says why")
 
-    def _refusal(self, scope: Scope) -> tuple[int, str] | None:
-        """Return status and reason if a request is not allowed, None if it is."""
+    async def _answer(self, scope: Scope, receive: Receive, outgoing: _Outgoing) -> None:
+        """Answer a request from an accepted host by who sends it."""
+        refusal = self._refused_host(scope)
+        visitor = None
+        if refusal is None:
+            visitor = await asyncio.to_thread(self._sign_ins.visitor, scope) if self._sign_ins.is_on else Visitor()
+            scope = {**scope, "visitor": visitor or Visitor()}
+            refusal = _refusal(scope)
+        if refusal is not None:
+            await _refuse(outgoing, scope["path"], *refusal)
+            return
+        if visitor is None and scope["path"] not in _WITHOUT_SIGN_IN:
+            await _ask_to_sign_in(outgoing, scope)
+            return
+        if self._downloads.is_one(scope):
+            await asyncio.to_thread(self._downloads.record, scope)
+        if self._is_public(scope):
+            scope = {**scope, "scheme": self._scheme}
+        await self._sites[scope["visitor"].role.is_masked](scope, receive, outgoing)
+
+    def _is_public(self, scope: Scope) -> bool:
+        return _host_of(scope) == self._public
+
+    def _refused_host(self, scope: Scope) -> tuple[int, str] | None:
+        """Return status and reason for a Host header that is not the page's own, None for one that is."""
         hosts = [value.decode("latin-1").lower() for name, value in scope["headers"] if name == b"host"]
         if len(hosts) != 1 or hosts[0] not in self._hosts:
-            return 421, "this page is served on loopback, and through a proxy for the host of public_url, only"
-        raw: bytes = scope.get("raw_path") or scope["path"].encode()
-        is_form = scope["method"] not in ("GET", "HEAD")
-        if is_form and (refusal := refusal_of_form(scope, dict(scope["headers"]))) is not None:
-            return refusal
-        if not (is_form or _PATHS.fullmatch(raw.decode("latin-1"))) or scope["path"].encode() != raw:
-            return 404, "there is no such page"
-        for name, _ in parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True):
-            if name == "sql" or (name.startswith("_") and not _OPTIONS.fullmatch(name)):
-                return 400, "this parameter is not allowed here"
+            return 421, "this page is served under its own address, and for the host of public_url, only"
         return None
+
+
+def is_page(path: str) -> bool:
+    """Return whether there is a page at a path."""
+    return _PATHS.fullmatch(path) is not None
+
+
+def _refusal(scope: Scope) -> tuple[int, str] | None:
+    """Return status and reason if a request is not allowed to its visitor, None if it is."""
+    raw: bytes = scope.get("raw_path") or scope["path"].encode()
+    is_form = scope["method"] not in ("GET", "HEAD")
+    if is_form and (refusal := refusal_of_form(scope, dict(scope["headers"]))) is not None:
+        return refusal
+    if not (is_form or is_page(raw.decode("latin-1"))) or scope["path"].encode() != raw:
+        return 404, "there is no such page"
+    for name, _ in parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True):
+        if name == "sql" or (name.startswith("_") and not _OPTIONS.fullmatch(name)):
+            return 400, "this parameter is not allowed here"
+    return None
+
+
+async def _ask_to_sign_in(send: Send, scope: Scope) -> None:
+    """Lead a browser to the form, and from there to what it asked for; refuse anything else in one line."""
+    if scope["method"] not in ("GET", "HEAD") or scope["path"].endswith((".csv", ".json")):
+        await _refuse(send, scope["path"], 401, "sign in first, at /sign-in")
+        return
+    wanted = scope["path"] + (f"?{scope['query_string'].decode('latin-1')}" if scope["query_string"] else "")
+    place = f"/sign-in?{urlencode({'next': wanted})}" if wanted != "/" else "/sign-in"
+    headers = [(b"location", place.encode("latin-1")), *_headers_of(scope["path"])]
+    await send({"type": "http.response.start", "status": 303, "headers": headers})
+    await send({"type": "http.response.body", "body": b""})
 
 
 def _host_of(scope: Scope) -> str:
@@ -120,13 +167,16 @@ def _host_of(scope: Scope) -> str:
 class _Outgoing:
     """Adds our headers to an answer, makes cells inert, and withholds Datasette's error pages.
 
+    Args:
+        is_secure: a browser sends the answer's cookies over TLS alone.
+
     Attributes:
         status: status of the answer, 0 before it begins.
     """
 
-    def __init__(self, send: Send, path: str) -> None:
+    def __init__(self, send: Send, path: str, *, is_secure: bool) -> None:
         self.status = 0
-        self._send = send
+        self._send, self._is_secure = send, is_secure
         self._ours = _headers_of(path)
         self._is_csv = path.endswith(".csv")
         self._is_html = False
@@ -153,6 +203,8 @@ class _Outgoing:
         self._is_csv = self._is_csv and self.status == 200
         if self._is_csv or self._is_html:
             kept = [(name, value) for name, value in kept if name.lower() != b"content-length"]
+        if self._is_secure:
+            kept = [(name, value + b"; Secure" * (name.lower() == b"set-cookie")) for name, value in kept]
         return [*kept, *self._ours]
 
     def _inert(self, body: bytes, more: bool) -> bytes:

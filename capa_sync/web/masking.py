@@ -1,4 +1,4 @@
-"""Which columns of the public views show text of a ticket, and the SQL that masks them for confidential tickets.
+"""Which columns of the public views show text of a ticket, and the SQL that masks them by role in confidential ones.
 
 Every column that is not declared harmless is masked: a column of a later version stays hidden until it is.
 """
@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from capa_sync.model.columns import RESTRICTED
 from capa_sync.model.view_columns import PUBLIC_VIEWS
+from capa_sync.model.visitor import AccessRole
 
 REGISTER = "register"
 """The name of the one database that the page shows."""
@@ -37,14 +38,17 @@ _IS_CLEAR: Mapping[str, str] = {
 }
 
 
-def masked_view(view: str, columns: Sequence[str], schema: str) -> str:
-    """Return the statement that creates a masked temporary view over the public view of the same name in `schema`."""
-    shown = ", ".join(_shown(view, column) for column in columns).replace(_SCHEMA, schema)
+def view_for(role: AccessRole, view: str, columns: Sequence[str], schema: str) -> str:
+    """Return the statement that creates a temporary view over the public view of the same name in `schema`.
+
+    It shows what a role may see: whoever shows rows to somebody reads them through such views.
+    """
+    shown = ", ".join(_shown(view, column, role) for column in columns).replace(_SCHEMA, schema)
     return f"CREATE TEMP VIEW {view} AS SELECT {shown} FROM {schema}.{view} x"  # noqa: S608 - names of ours
 
 
-def _shown(view: str, column: str) -> str:
+def _shown(view: str, column: str, role: AccessRole) -> str:
     name = '"' + column.replace('"', '""') + '"'
-    if column in HARMLESS[view]:
+    if column in HARMLESS[view] or not role.is_masked:
         return f"x.{name}"
     return f"CASE WHEN {_IS_CLEAR[view]} THEN x.{name} ELSE '{RESTRICTED}' END AS {name}"

@@ -17,6 +17,7 @@ from capa_sync.web.sync import sync
 from capa_sync.web.times import PageTimes
 from capa_sync.web.today import today
 from capa_sync.web.trends import trends
+from capa_sync.web.visitors import visitor_of
 from capa_sync.web.words import coded
 
 Content = Callable[[PageQuery], dict[str, Any] | None]
@@ -56,6 +57,7 @@ def _view(path: str) -> Callable[..., Awaitable[Response]]:
         if found is None:
             return Response.text("the register knows no such ticket\n", status=404)
         given = {"times": times, "path": path, "navigation": NAVIGATION, "coded": coded}
+        given |= {"visitor": visitor_of(request.scope), "can_sign_in": datasette.sign_ins.is_on}
         return Response.html(await datasette.render_template(template, {**given, **found}, request=request))
 
     return view

@@ -1,4 +1,4 @@
-"""Datasette with one database, one kind of reader and our own pages."""
+"""Datasette with one database and our own pages, for visitors of one role."""
 
 from __future__ import annotations
 
@@ -12,15 +12,17 @@ from datasette.plugins import pm
 
 from capa_sync.model.page import PageOptions
 from capa_sync.model.view_columns import PUBLIC_VIEWS
-from capa_sync.web import faults, pages
+from capa_sync.model.visitor import AccessRole
+from capa_sync.web import faults, pages, sign_in
 from capa_sync.web.database import PageDatabase
 from capa_sync.web.masking import HARMLESS, REGISTER
+from capa_sync.web.sign_ins import SignIns
 
 # With rich installed, Datasette prints every error with all local variables: the log would contain ticket texts.
 datasette.handle_exception.rich = None
 
 
-for plugin in (faults, pages):
+for plugin in (faults, pages, sign_in):
     if not pm.has_plugin(plugin.__name__):
         pm.register(plugin, name=plugin.__name__)
 
@@ -60,14 +62,21 @@ _PERMISSIONS: Mapping[str, frozenset[Any]] = {
 
 
 class RegisterSite(Datasette):  # type: ignore[misc]  # datasette is untyped
-    """Datasette over one register file.
+    """Datasette over one register file, for visitors of one role: no cache of it can hold what another may see.
 
     Attributes:
-        page: the only database. options: what our pages need besides the register.
+        page: the only database. options: what our pages need besides the register. sign_ins: who is signed in.
     """
 
-    def __init__(self, file: Path, options: PageOptions | None = None) -> None:
+    def __init__(
+        self,
+        file: Path,
+        options: PageOptions | None = None,
+        role: AccessRole = AccessRole.READER,
+        sign_ins: SignIns | None = None,
+    ) -> None:
         self.options = options or PageOptions()
+        self.sign_ins = sign_ins or SignIns(self.options)
         here = Path(__file__).parent
         super().__init__(
             [],
@@ -76,13 +85,14 @@ class RegisterSite(Datasette):  # type: ignore[misc]  # datasette is untyped
             metadata=_METADATA,
             template_dir=str(here / "templates"),
             static_mounts=[("page", str(here / "static"))],
+            secret=self.sign_ins.secret,  # a form that was opened before the sign-in may be sent after it
         )
-        self.page = PageDatabase(self, file)
+        self.page = PageDatabase(self, file, role)
         self.add_database(self.page, name=REGISTER)
 
     async def permission_allowed(
         self,
-        actor: Mapping[str, Any] | None,  # noqa: ARG002 - all visitors have the same rights
+        actor: Mapping[str, Any] | None,  # noqa: ARG002 - all visitors of a site have the same rights
         action: str,
         resource: Any = None,
         default: bool = False,  # noqa: ARG002 - nothing is allowed by default

@@ -8,7 +8,9 @@ from typing import Any
 
 from capa_sync.model.visitor import AccessRole, Visitor
 
-FORMS: Mapping[str, AccessRole] = MappingProxyType({})
+FORMS: Mapping[str, AccessRole] = MappingProxyType(
+    {"/sign-in": AccessRole.READER, "/sign-out": AccessRole.READER},
+)
 """Path that takes a form (POST) -> the role that it needs. Every form has the field `csrftoken`, which Datasette
 compares with a signed cookie; `{{ csrftoken() }}` in a template gives its value."""
 LONGEST_FORM = 1_048_576

@@ -62,7 +62,7 @@ def names_in_code() -> Names:
         | {f"a people file: {key}" for key in people._KEYS},
         SANDBOX: set(_sandbox_keys()),
         "Columns of the views": {f"{view.name}.{column.name}" for view in PUBLIC_VIEWS for column in view.columns},
-        "Log actions": {action.value for action in LogAction} | {"page_error", "request_failed"},
+        "Log actions": {action.value for action in LogAction} | {"page_error", "request_failed", "sign_in_refused"},
     }
 
 

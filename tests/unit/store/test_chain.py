@@ -101,7 +101,8 @@ def fill(register: Register) -> None:
     register.similar.mark_different((SOURCE, "1"), (SOURCE, "2"), "ann", T0)
     register.verdict_sets.keep(_SET)
     register.verdict_sets.activate(_SET.hash, rule_set="rules-1", at=T0, by="ann", how=How.FIRST)
-    register.chain.note("export", '{"verb": "export"}')
+    register.note_visit("sign_in", {"by": "mara.roy"})
+    register.note_taken({"verb": "export"})
 
 
 def _write(register: Register) -> None:
@@ -161,7 +162,7 @@ def test_what_capa_sync_wrote_itself_is_whole(filled: Path, spoilt: sqlite3.Conn
     report = verified(filled)
     assert (report.breaks, report.since, report.adopted) == ((), T0, 0)
     kinds = {row[0] for row in spoilt.execute("SELECT kind FROM event")}
-    assert kinds == {*(table.kind for table in CHAINED), "start", "page", "numbers", "export"}
+    assert kinds == {*(table.kind for table in CHAINED), "start", "page", "numbers", "export", "sign_in"}
     assert all(spoilt.execute(f"SELECT 1 FROM {table.table}").fetchone() for table in CHAINED)
 
 
