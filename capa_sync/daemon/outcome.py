@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from capa_sync.daemon.plan_cache import PickledPlan
 from capa_sync.findings import What
+from capa_sync.model.light import light
 from capa_sync.store import JudgedRows
 
 
@@ -31,7 +32,7 @@ class LeftToPrimary:
     ticket_id: str
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class Evaluated:
     """What to store of a judged record, and what happened to its findings: (what, rule).
 

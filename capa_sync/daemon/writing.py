@@ -6,7 +6,6 @@ Plans come from the plan cache; those that are not there are made by `pipeline`,
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 
 from capa_sync.daemon.log import LogAction, log
@@ -257,14 +256,10 @@ def _hold_back(
     runtime: Runtime, context: SourceContext, plans: Mapping[str, TicketPlan], stopped: Stopped, now: datetime
 ) -> None:
     """Put the writes into the outbox as withheld, and keep only the sums of the plans in memory."""
-    withheld = [
-        replace(write, state=WriteState.WITHHELD, error=stopped.cause.value)
-        for plan in plans.values()
-        for write in plan.writes
-    ]
+    writes = [write for plan in plans.values() for write in plan.writes]
     with runtime.register.transaction():
         _withdraw(runtime, plans.values(), now)
-        runtime.register.outbox.put(withheld)
+        runtime.register.outbox.put(writes, withheld=stopped.cause.value)
         _plan_next(runtime, context, plans, plans)
     context.withheld_plans.keep(plans, stopped.cause.value)
 

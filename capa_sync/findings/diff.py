@@ -15,7 +15,6 @@ from capa_sync.model.waiver import Granted
 
 RULE_GONE = "cleared because the rule is no longer in the active rule set"
 _LIVE = frozenset({FindingState.OPEN, FindingState.WAIVED})
-_FINE = frozenset({Outcome.OK, Outcome.NOT_APPLICABLE})
 
 
 class What(StrEnum):
@@ -87,19 +86,21 @@ def diff_findings(
     """
     known = {finding.rule: finding for finding in previous}
     evaluation = _Evaluation(source, ticket_id, now, rule_set, why_gone, granted)
-    steps: list[tuple[What | None, Finding | None]] = []
-    for verdict in verdicts:
-        old = known.get(verdict.rule)
-        if old is not None or verdict.outcome not in _FINE:  # most rules never find anything: no step
-            steps.append(evaluation.step(old, verdict))
-    if not steps and not known:
+    # most rules never find anything: no step
+    found = [verdict for verdict in verdicts if not _is_fine(verdict) or verdict.rule in known]
+    if not found and not known:
         return _NOTHING
+    steps = [evaluation.step(known.get(verdict.rule), verdict) for verdict in found]
     if known:
         judged = {verdict.rule for verdict in verdicts}
         staying = judged | set(rules or ())
         steps += [evaluation.leave(old, gone=old.rule not in staying) for old in previous if old.rule not in judged]
     rows = _with_hiding([row for _, row in steps if row], verdicts)
     return _result(known, {row.rule: what for what, row in steps if row}, rows)
+
+
+def _is_fine(verdict: Verdict) -> bool:
+    return verdict.outcome is Outcome.OK or verdict.outcome is Outcome.NOT_APPLICABLE
 
 
 @light

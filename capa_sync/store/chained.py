@@ -1,8 +1,9 @@
 """Which rows the hash chain covers, and how their changes get into it.
 
 Triggers note which rows a transaction changed, and before its commit they are appended to the chain: no code can
-change such a row and forget the event. Three tables fill by thousands of rows at once and are appended where they are
-written, from what is in memory then: parts (`Intake`), findings (`Findings`) and register numbers (`Records`).
+change such a row and forget the event. What fills by thousands of rows at once is appended where it is written,
+from what is in memory then: parts (`Intake`), findings (`Findings`), register numbers (`Records`), and new writes
+(`SqlOutbox`).
 
 Columns that are chained stay the same for ever, since the digests of earlier events cover just these: a column that a
 later migration adds is chained in a table of its own, or not. A migration must not change chained cells.
@@ -41,7 +42,8 @@ class ChainedTable:
     Attributes:
         kind: of the events. table: its name. says: what a row is, for messages. key: what tells it from the others.
         columns: those that are chained. further: SQL of content that other tables hold.
-        is_noted: by triggers. is_plain: SQL condition that a row needs no event, being as its page made it.
+        is_noted: by triggers; `is_noted_when_new`: also its insertion.
+        is_plain: SQL condition that a row needs no event, being as its page made it.
     """
 
     kind: str
@@ -51,6 +53,7 @@ class ChainedTable:
     columns: tuple[str, ...]
     further: str = ""
     is_noted: bool = True
+    is_noted_when_new: bool = True
     is_plain: str = "0"
 
     @cached_property
@@ -78,7 +81,7 @@ class ChainedTable:
     def triggers(self) -> Iterator[str]:
         """Yield the statements that make the triggers."""
         for event, row in (("INSERT", "NEW"), (f"UPDATE OF {', '.join(self.columns)}", "NEW"), ("DELETE", "OLD")):
-            if event == "INSERT" and self.is_plain != "0":
+            if event == "INSERT" and not (self.is_noted_when_new and self.is_plain == "0"):
                 continue
             yield f"""CREATE TEMP TRIGGER chain_{self.kind}_{event[:6]} AFTER {event} ON main.{self.table}
                 BEGIN INSERT INTO noted_row VALUES ('{self.kind}', {self._place(row)}); END"""
@@ -141,6 +144,7 @@ CHAINED: tuple[ChainedTable, ...] = (
             "labels_remove", "fields", "points", "notifies", "marker", "state", "attempts", "error", "remote_id",
             "delivered_at", "marked_at",
         ),
+        is_noted_when_new=False,
     ),
     ChainedTable(
         "deletion", "deletion", "deleted comment",

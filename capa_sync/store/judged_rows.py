@@ -144,7 +144,12 @@ def register_row_of(source: str, ticket_id: str, columns: Mapping[str, Cell]) ->
         message = f"no columns of the register: {sorted(columns.keys() - _COLUMNS)}"
         raise ValueError(message)
     get = columns.get
-    row: list[str | int | None] = [source, ticket_id, *[_cell(get(name)) for name in STORED]]
+    cells = [get(name) for name in STORED]
+    row: list[str | int | None] = [
+        source,
+        ticket_id,
+        *[cell if cell is None or cell.__class__ is str else _cell(cell) for cell in cells],
+    ]
     if "row_hash" not in columns:
         row[_HASH_AT] = _hash_of(row[2:_HASH_AT])
     return tuple(row)

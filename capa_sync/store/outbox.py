@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from capa_sync.model.write import Wording, Write, WriteKind, WriteState
 from capa_sync.store.brakes import Brakes
+from capa_sync.store.chain import Chain
+from capa_sync.store.chained import entries_of
 from capa_sync.store.columns import instant_text, optional_text
-from capa_sync.store.database import Params
-from capa_sync.store.write_rows import FIELDS, facts_text, row_of, write_from
+from capa_sync.store.database import Database, Params
+from capa_sync.store.write_rows import FIELDS, chained_cells, facts_text, row_of, write_from
 
 REPLACED = "replaced"
+_AT_ONCE = 600
+"""New writes inserted together; their texts take memory twice until they are in the chain."""
 _UNDER_WAY = timedelta(minutes=2)  # longer than any request may take; an older write with an unknown result is stuck
 
 _SELECT = f"SELECT {', '.join(FIELDS)} FROM write_out AS w"
@@ -26,9 +31,15 @@ _OLDER = """w.wording > 0 AND w.state = 'delivered' AND NOT EXISTS (SELECT 1 FRO
 class SqlOutbox(Brakes):
     """Outbox over SQLite."""
 
+    def __init__(self, db: Database, chain: Chain) -> None:
+        super().__init__(db)
+        self._chain = chain
+
     # --- putting ---------------------------------------------------------------------------------------------------
-    def put(self, writes: Iterable[Write]) -> None:
-        """Add writes that do not exist yet (by id); `state` may be PENDING or WITHHELD.
+    def put(self, writes: Iterable[Write], withheld: str = "") -> None:
+        """Add writes that do not exist yet (by id); `state` may be PENDING or WITHHELD, which `withheld` makes it.
+
+        `withheld` is the reason why none of these writes may be sent now.
 
         An older pending or failed write of the same ticket and kind becomes withheld with the reason "replaced". A
         write without an answer stays unknown, because its result must be known before the next one is sent. A
@@ -40,14 +51,22 @@ class SqlOutbox(Brakes):
             known = self._known(planned)
             fresh: list[Params] = []  # consecutive writes, each the first of its kind on its ticket
             for write in planned:
-                if (place := (write.source, write.ticket_id, write.kind.value)) not in known:
-                    fresh.append(row_of(write))
+                place = (write.source, write.ticket_id, write.kind.value)
+                is_first = place not in known
+                if is_first:
+                    fresh.append(row_of(write, withheld))
                     known.add(place)
-                    continue
-                self._db.execute_many(_INSERT, fresh)
-                fresh = []
-                self._put(write)
-            self._db.execute_many(_INSERT, fresh)
+                if not is_first or len(fresh) >= _AT_ONCE:
+                    self._add(fresh)
+                    fresh = []
+                if not is_first:
+                    self._put(replace(write, state=WriteState.WITHHELD, error=withheld) if withheld else write)
+            self._add(fresh)
+
+    def _add(self, rows: Sequence[Params]) -> None:
+        """Insert new writes, and append them to the chain from what is in memory."""
+        self._db.execute_many(_INSERT, rows)
+        self._chain.append(list(entries_of("write", map(chained_cells, rows))))
 
     def _known(self, writes: Iterable[Write]) -> set[tuple[str, str, str]]:
         """Return (source, ticket id, kind) of all writes ever stored for the tickets of these writes."""
@@ -61,13 +80,13 @@ class SqlOutbox(Brakes):
         stored = self._db.row("SELECT state, error FROM write_out WHERE id = ?", (write.id,))
         if stored is None:
             self._replace_older(write)
-            self._db.execute(_INSERT, row_of(write))
+            self._add([row_of(write)])
         elif stored[0] in (WriteState.PENDING, WriteState.WITHHELD) and stored != (write.state, write.error):
             if stored[0] == WriteState.PENDING and write.state is WriteState.PENDING:
                 return  # it is pending already, perhaps with the error of an attempt
             self._replace_older(write)
             self._db.execute("DELETE FROM write_out WHERE id = ?", (write.id,))
-            self._db.execute(_INSERT, row_of(write))
+            self._add([row_of(write)])
 
     def _replace_older(self, write: Write) -> None:
         self._db.execute(

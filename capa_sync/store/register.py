@@ -67,7 +67,7 @@ class Register:
         self.facts = Facts(db)
         self.accounts = TrackerAccounts(db)
         self.findings = Findings(db, self.chain)
-        self.outbox = SqlOutbox(db)
+        self.outbox = SqlOutbox(db, self.chain)
         self.requests = Requests(db)
         self.halts = Halts(db)
         self.records = Records(db, self.chain)

@@ -17,12 +17,11 @@ from capa_sync.store.columns import json_text, optional_text
 from capa_sync.store.database import Database, Params, Row
 from capa_sync.store.replacing import replace_rows
 
-_SHARED = frozenset({Outcome.OK, Outcome.NOT_APPLICABLE})
-"""Outcomes that may be shared. The others are what people look for: each has a row, which an index finds."""
-
 
 class SharedVerdicts(NamedTuple):
-    """Verdicts that say an outcome and nothing else.
+    """Verdicts that say that all is well, or not applicable, and nothing else.
+
+    The others are what people look for: each has a row, which an index finds.
 
     Attributes:
         digest: of the rows. rows: rule, outcome, severity, title, clause, mode and number of each.
@@ -44,19 +43,21 @@ def stored_verdicts(source: str, ticket_id: str, verdicts: Iterable[Verdict]) ->
     own: list[Params] = []
     shared: list[Row] = []
     for verdict in verdicts:
+        outcome = verdict.outcome
         says = (
             verdict.rule,
-            verdict.outcome.value,
-            verdict.severity.value,
+            outcome._value_,  # `value` is a property in Python, read here a hundred times for each ticket
+            verdict.severity._value_,
             verdict.title,
             verdict.clause,
-            verdict.mode.value,
+            verdict.mode._value_,
             verdict.number,
         )
-        if verdict.reason or verdict.next_due is not None or verdict.outcome not in _SHARED:
-            own.append((source, ticket_id, *says, verdict.reason, optional_text(verdict.next_due)))
-        else:
+        is_plain = outcome is Outcome.OK or outcome is Outcome.NOT_APPLICABLE
+        if is_plain and not verdict.reason and verdict.next_due is None:
             shared.append(says)
+        else:
+            own.append((source, ticket_id, *says, verdict.reason, optional_text(verdict.next_due)))
     return StoredVerdicts(own, _shared(tuple(shared))) if own or shared else None
 
 

@@ -14,10 +14,12 @@ FIELDS: tuple[str, ...] = (
     "fields", "points", "notifies", "marker", "state", "attempts", "error", "remote_id", "not_before", "delivered_at",
     "facts", "wording", "seq",
 )  # fmt: skip
+_DELIVERY = FIELDS.index("not_before")
+"""The chain holds the columns before this one, `delivered_at`, and `marked_at`, which a new write does not have."""
 
 
-def row_of(write: Write) -> Params:
-    """Return a new write's row; the table assigns `seq`."""
+def row_of(write: Write, withheld: str = "") -> Params:
+    """Return a new write's row; the table assigns `seq`. `withheld`: why it may not be sent now, if so."""
     return (
         write.id,
         write.source,
@@ -33,9 +35,9 @@ def row_of(write: Write) -> Params:
         json_text(dict(write.points)),
         int(write.notifies),
         write.marker,
-        write.state.value,
+        WriteState.WITHHELD.value if withheld else write.state.value,
         write.attempts,
-        write.error,
+        withheld or write.error,
         write.remote_id,
         optional_text(write.not_before),
         optional_text(write.delivered_at),
@@ -43,6 +45,11 @@ def row_of(write: Write) -> Params:
         int(write.wording),
         None,
     )
+
+
+def chained_cells(row: Params) -> Row:
+    """Return what `entries_of` needs of a new write's row: its place, that it is there, and its chained columns."""
+    return (row[1], row[2], row[0], 0, *row[:_DELIVERY], row[_DELIVERY + 1], None)
 
 
 def facts_text(facts: Mapping[str, str] | None) -> str | None:

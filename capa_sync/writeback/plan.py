@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import assert_never
+from typing import Any, assert_never
 
 from capa_sync.model.finding import Finding, Outcome
 from capa_sync.model.note import NoteMark
@@ -23,6 +23,7 @@ NOTIFICATION_EVERY = timedelta(hours=24)
 SETTLING = "a person edited the ticket a moment ago"
 NOTIFIED = "people were notified within the last day"
 IN_DOUBT = "whether the last notification arrived is not known yet"
+_NO_FIELDS: Mapping[str, str] = {}
 LEFT_IN_PEACE = 2
 """After so many deletions of our comment by a person nothing more is written on the ticket (docs/contract.md 8)."""
 
@@ -190,22 +191,26 @@ class _Planner:
         have = self.reported.labels(self.target.labels, self.target.read_at)
         wanted = self.desired_state.labels
         if wanted != have:
-            labels = self._make(WriteKind.LABELS, fingerprint(sorted(wanted)))
-            yield replace(labels, labels_add=tuple(sorted(wanted - have)), labels_remove=tuple(sorted(have - wanted)))
+            yield self._make(
+                WriteKind.LABELS,
+                fingerprint(sorted(wanted)),
+                labels_add=tuple(sorted(wanted - have)),
+                labels_remove=tuple(sorted(have - wanted)),
+            )
 
     def _property(self) -> Iterable[Write]:
         """Yield the property, from which the tracker's own queries know our state."""
         rules = " ".join(finding.rule for finding in self.desired_state.shown)
         fields = {"state": self.desired_state.state, "rules": rules}
-        yield replace(self._write(WriteKind.PROPERTY, fields), fields=fields)
+        yield self._write(WriteKind.PROPERTY, fields, fields=fields)
 
     def _fields(self) -> Iterable[Write]:
         """Yield the text and state fields if configured."""
         if self.options.text_field or self.options.state_field:
             is_doubtful = not self.desired_state.shown and not self.desired_state.is_all_clear
             state = {self.options.state_field: self.desired_state.state} if self.options.state_field else {}
-            fields = self._write(WriteKind.FIELDS, self._facts(), text=self._text())
-            yield replace(fields, fields={} if is_doubtful else state)
+            fields = {} if is_doubtful else state
+            yield self._write(WriteKind.FIELDS, self._facts(), text=self._text(), fields=fields)
 
     def _work_note(self) -> Iterable[Write]:
         """Yield a work note if it is configured and there is something new for people."""
@@ -260,13 +265,14 @@ class _Planner:
         *,
         text: WarningText | None = None,
         notifies: bool = False,
+        fields: Mapping[str, str] = _NO_FIELDS,
     ) -> Write:
         """Make a write with these facts."""
-        write = self._make(kind, self.reported.content(kind, facts))
         points = self.desired_state.points if text else {}
-        return replace(write, facts=facts, text=text, points=points, notifies=notifies)
+        digest = self.reported.content(kind, facts)
+        return self._make(kind, digest, facts=facts, text=text, points=points, notifies=notifies, fields=fields)
 
-    def _make(self, kind: WriteKind, digest: str) -> Write:
+    def _make(self, kind: WriteKind, digest: str, **content: Any) -> Write:
         """Make a write; when the same intention is planned again it has the same id."""
         target = self.target
         base = self.reported.intention(kind, digest)
@@ -280,6 +286,7 @@ class _Planner:
             hash=digest,
             created_at=self.now,
             marker=f"{target.register} {target.ticket_id}",
+            **content,
         )
 
 

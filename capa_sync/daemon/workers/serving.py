@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from multiprocessing.connection import Connection
 
 from capa_sync.daemon.accounts import use_known_accounts
 from capa_sync.daemon.outcome import Outcome
 from capa_sync.daemon.pipeline import Pipeline
 from capa_sync.daemon.runtime import Runtime
-from capa_sync.daemon.workers.speculation import SpeculativeResults
+from capa_sync.daemon.workers.speculation import PickledOutcome, SpeculativeResults
 from capa_sync.daemon.workers.task import Task, basis_of
 
 
@@ -33,7 +34,9 @@ def serve(runtime: Runtime, line: Connection) -> None:
             return
 
 
-def evaluate_for(runtime: Runtime, task: Task, speculation: SpeculativeResults) -> list[Outcome] | None:
+def evaluate_for(
+    runtime: Runtime, task: Task, speculation: SpeculativeResults
+) -> Sequence[Outcome | PickledOutcome] | None:
     """Evaluate a batch for another process, with its options; None when this one has other rules or another mapping.
 
     The outcomes of a speculative batch are kept here, and the answer is an empty list; None when there is no room.
@@ -46,7 +49,7 @@ def evaluate_for(runtime: Runtime, task: Task, speculation: SpeculativeResults) 
     inputs = inputs.with_settings(basis.options, basis.write, basis.clock_skew)
     if task.is_ahead:
         return [] if speculation.evaluate_speculatively(inputs, task.ids, basis) else None
-    known = speculation.recall(inputs, task.ids, basis)
+    known: dict[str, Outcome | PickledOutcome] = {**speculation.recall(inputs, task.ids, basis)}
     rest = [ticket_id for ticket_id in task.ids if ticket_id not in known]
     if rest:
         known.update(zip(rest, Pipeline(inputs, rest).evaluate(rest), strict=True))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import pickle
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import IO, Any, NamedTuple
@@ -37,6 +37,21 @@ class _SpeculativeResult(NamedTuple):
     accounts: tuple[int, int] | None
     at: datetime
     until: datetime | None
+
+
+class PickledOutcome:
+    """An outcome as stored. Pickled once more it becomes the outcome itself, which the daemon alone unpickles."""
+
+    def __init__(self, pickled: bytes) -> None:
+        self._pickled = pickled
+
+    def __reduce__(self) -> tuple[Callable[[bytes], Any], tuple[bytes]]:
+        return pickle.loads, (self._pickled,)
+
+    def outcome(self) -> Outcome:
+        """Return the outcome."""
+        outcome: Outcome = pickle.loads(self._pickled)  # noqa: S301 - our own, and private
+        return outcome
 
 
 class SpeculativeResults:
@@ -81,7 +96,7 @@ class SpeculativeResults:
         )
         self._end += len(packed)
 
-    def recall(self, inputs: PipelineInputs, ids: Sequence[str], basis: object) -> dict[str, Outcome]:
+    def recall(self, inputs: PipelineInputs, ids: Sequence[str], basis: object) -> dict[str, PickledOutcome]:
         """Return by id the outcomes of these tickets that are valid now, and forget them."""
         if (
             basis,
@@ -103,9 +118,9 @@ class SpeculativeResults:
         ]
         return {ticket_id: self._read(known[ticket_id]) for ticket_id in valid}
 
-    def _read(self, seen: _SpeculativeResult) -> Any:
+    def _read(self, seen: _SpeculativeResult) -> PickledOutcome:
         assert self._file is not None  # noqa: S101 - an outcome was stored
-        return pickle.loads(os.pread(self._file.fileno(), seen.length, seen.start))  # noqa: S301 - our own, and private
+        return PickledOutcome(os.pread(self._file.fileno(), seen.length, seen.start))
 
 
 def _cannot_tell(outcome: Evaluated) -> bool:

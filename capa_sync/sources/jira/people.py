@@ -41,8 +41,8 @@ class JiraAccounts:
     def meet_in(self, fields: Mapping[str, Any]) -> None:
         """Note every user object among a ticket's values."""
         for value in fields.values():
-            first = value[0] if isinstance(value, list) and value else value
-            if isinstance(first, dict) and ("accountId" in first or "displayName" in first):
+            first = value[0] if value.__class__ is list and value else value
+            if first.__class__ is dict and ("accountId" in first or "displayName" in first):
                 self.meet(value)
 
     def all(self) -> tuple[Account, ...]:

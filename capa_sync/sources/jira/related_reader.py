@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import replace
 from typing import Any
 
 from capa_sync.model.ticket import Reading, Role, Skip
@@ -53,7 +52,10 @@ class RelatedTicketReader:
 
         actions = {draft.id for draft in drafts if role_of(draft) is Role.ACTION}
         readings, skipped = self._site.assembler.assemble(drafts, role_of, self._named_children(drafts, actions))
-        return [replace(reading, in_query=in_query(reading.ticket.id)) for reading in readings], skipped
+        known_places = [
+            Reading(reading.ticket, reading.parts, reading.role, in_query(reading.ticket.id)) for reading in readings
+        ]
+        return known_places, skipped
 
     def read_with_related(self, drafts: Sequence[Draft], in_query: InQuery) -> tuple[list[Reading], list[Skip]]:
         """Make readings of changed drafts, and of the actions and parents that their change concerns."""

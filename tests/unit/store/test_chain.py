@@ -210,6 +210,19 @@ def test_the_first_broken_row_is_named(spoilt: sqlite3.Connection, statement: st
     assert broken(spoilt, statement)[0].startswith(says)
 
 
+def test_withheld_writes_of_a_whole_source_are_chained(tmp_path: Path) -> None:
+    """Two thousand in one call, each with an event of its own, and as the reason says."""
+    path = tmp_path / "register.db"
+    with open_register(path, clock_now=T0) as register:
+        register.outbox.put(
+            (write(f"w{place}", str(place), source=SOURCE) for place in range(2_000)), withheld="brake"
+        )
+        assert {stored.error for stored in register.outbox.writes_of(SOURCE, ["0", "1999"])["1999"]} == {"brake"}
+    report = verified(path)
+    assert report.breaks == ()
+    assert report.events >= 2_000
+
+
 def test_removing_the_last_events_is_found_by_the_rows_that_stay(spoilt: sqlite3.Connection) -> None:
     """Where rows and events go together, only a head that was noted elsewhere tells of it."""
     (last,) = spoilt.execute("SELECT MAX(number) FROM event").fetchone()
