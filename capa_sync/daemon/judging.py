@@ -8,8 +8,9 @@ from datetime import datetime
 
 from capa_sync.daemon.accounts import version_of_accounts
 from capa_sync.daemon.log import LogAction, log
+from capa_sync.daemon.mapped import learn_duplicates
 from capa_sync.daemon.outcome import Outcome
-from capa_sync.daemon.pipeline import Pipeline, learn_duplicates
+from capa_sync.daemon.pipeline import Pipeline
 from capa_sync.daemon.roles import records_with, settle_all_roles
 from capa_sync.daemon.runtime import Runtime, SourceContext
 from capa_sync.daemon.storing import ResultWriter, retract_actions

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from capa_sync.daemon.inputs import PipelineInputs
 from capa_sync.daemon.source_inputs import SourceInputs
+from capa_sync.errors import CapaSyncError
 from capa_sync.mapping import join, map_ticket
 from capa_sync.model.record import CapaRecord, Unmapped
 from capa_sync.model.ticket import ChildRef, Presence, SourceTicket
@@ -100,3 +101,17 @@ def _naming(source: SourceInputs, ticket: SourceTicket, found: Iterable[str], mi
     relation = source.kind.children.parent_relation.value
     refs = tuple(ChildRef(child_id, mirror.key(source.name, child_id), relation) for child_id in unnamed)
     return replace(ticket, children=(*ticket.children, *refs)) if refs else ticket
+
+
+def learn_duplicates(inputs: PipelineInputs, ids: Iterable[str]) -> None:
+    """Store which duplicates the tickets name, where doing so during judging would be too late."""
+    tickets, as_of = inputs.register.tickets, inputs.register.runs.as_of(inputs.source.name)
+    for ticket_id in ids:
+        try:
+            own = map_alone(inputs, ticket_id, tickets, as_of)
+        except CapaSyncError:
+            raise
+        except Exception:  # noqa: BLE001 - it is quarantined with its reason when it is judged
+            own = None
+        if isinstance(own, CapaRecord):
+            inputs.joins.remember(own, inputs.now)

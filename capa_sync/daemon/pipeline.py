@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
 
+from capa_sync.daemon.comparing import diff_of, events_of, latest_episodes
 from capa_sync.daemon.inputs import PipelineInputs
-from capa_sync.daemon.mapped import map_alone, map_mirrored
+from capa_sync.daemon.instants import judged_at, next_due_at
+from capa_sync.daemon.mapped import map_mirrored
 from capa_sync.daemon.outcome import Evaluated, LeftToPrimary, NotMirrored, Outcome, Quarantined
 from capa_sync.daemon.past import map_past
 from capa_sync.daemon.plan_cache import PickledPlan
@@ -21,12 +22,10 @@ from capa_sync.daemon.targets import target_of, target_of_action, target_of_with
 from capa_sync.daemon.waiver_comments import NOTHING_NEW, AskedOnTicket, asked_on, shown_answers
 from capa_sync.daemon.waiving import TicketWaivers, waivers_on
 from capa_sync.errors import CapaSyncError, own_error
-from capa_sync.findings import RULE_GONE, DiffResult, What, diff_findings
 from capa_sync.model.finding import Finding, Mode, Verdict
 from capa_sync.model.finding import Outcome as RuleOutcome
 from capa_sync.model.record import CapaRecord, Unmapped
 from capa_sync.model.ticket import Presence
-from capa_sync.model.waiver import Granted
 from capa_sync.model.write import Write, WriteKind
 from capa_sync.ports import Mirror
 from capa_sync.register import action_rows, birth_rows, register_row, similar_keys
@@ -140,14 +139,14 @@ class Pipeline:
         """Evaluate, diff, make rows and plan: each step for all records before the next."""
         inputs, options = self._inputs, self._inputs.options
         previous = [self._findings.get(record.ticket_id, []) for record in records]
-        verdicts = [inputs.rules.evaluate(record, options, _judged_at(inputs, record)) for record in records]
+        verdicts = [inputs.rules.evaluate(record, options, judged_at(inputs, record)) for record in records]
         compared = list(zip(records, previous, verdicts, strict=True))
         waivers = [self._decide(record, before, after) for record, before, after in compared]
         diffs = [
             diff_of(inputs, record.ticket_id, before, after, granted=on.granted)
             for (record, before, after), on in zip(compared, waivers, strict=True)
         ]
-        findings = [_latest(before, diff) for before, diff in zip(previous, diffs, strict=True)]
+        findings = [latest_episodes(before, diff) for before, diff in zip(previous, diffs, strict=True)]
         found = list(zip(records, findings, verdicts, strict=True))
         columns = [register_row(record, latest, judged, options) for record, latest, judged in found]
         plans = [self._plan_judged(record, latest, judged) for record, latest, judged in found]
@@ -158,7 +157,7 @@ class Pipeline:
                 self._source.name,
                 record.ticket_id,
                 record.created_at.year,
-                _next_due_at(record, judged, on),
+                next_due_at(record, judged, on),
                 findings=diff.save,
                 verdicts=judged,
                 columns=row,
@@ -175,7 +174,7 @@ class Pipeline:
 
     def _decide(self, record: CapaRecord, findings: Sequence[Finding], verdicts: Sequence[Verdict]) -> TicketWaivers:
         """Decide on new requests in a record's comments, and on its waivers."""
-        key, at = record.ticket_id, _judged_at(self._inputs, record)
+        key, at = record.ticket_id, judged_at(self._inputs, record)
         answered = self._answers.get(key, [])
         asked = asked_on(self._inputs, self._waivers.get(key, ()), answered, record, findings, verdicts, at)
         if asked.answers:
@@ -244,20 +243,6 @@ def plan_removals(inputs: PipelineInputs, ids: Sequence[str]) -> dict[str, Ticke
     return {ticket_id: plan for ticket_id, plan in plans.items() if not plan.is_quiet}
 
 
-def learn_duplicates(inputs: PipelineInputs, ids: Iterable[str]) -> None:
-    """Store which duplicates the tickets name, where doing so during judging would be too late."""
-    tickets, as_of = inputs.register.tickets, inputs.register.runs.as_of(inputs.source.name)
-    for ticket_id in ids:
-        try:
-            own = map_alone(inputs, ticket_id, tickets, as_of)
-        except CapaSyncError:
-            raise
-        except Exception:  # noqa: BLE001 - it is quarantined with its reason when it is judged
-            own = None
-        if isinstance(own, CapaRecord):
-            inputs.joins.remember(own, inputs.now)
-
-
 def explain(inputs: PipelineInputs, ticket_id: str) -> tuple[CapaRecord, list[Verdict]] | Unmapped | None:
     """Map and evaluate one ticket with the evidence of each verdict; None when it is not mirrored."""
     as_of = inputs.register.runs.as_of(inputs.source.name)
@@ -266,7 +251,7 @@ def explain(inputs: PipelineInputs, ticket_id: str) -> tuple[CapaRecord, list[Ve
         return record
     earlier = inputs.register.similar.earlier(record.source, [ticket_id]).get(ticket_id, ())
     record = replace(record, earlier=earlier)
-    return record, inputs.rules.evaluate(record, inputs.options, _judged_at(inputs, record), explain=True)
+    return record, inputs.rules.evaluate(record, inputs.options, judged_at(inputs, record), explain=True)
 
 
 def evaluate_alone(inputs: PipelineInputs, record: CapaRecord, *, explain: bool = False) -> list[Verdict]:
@@ -274,67 +259,7 @@ def evaluate_alone(inputs: PipelineInputs, record: CapaRecord, *, explain: bool 
     return inputs.rules.evaluate(record, inputs.options, inputs.now, explain=explain)
 
 
-def diff_of(
-    inputs: PipelineInputs,
-    ticket_id: str,
-    previous: Sequence[Finding],
-    verdicts: Sequence[Verdict],
-    why_gone: str = RULE_GONE,
-    granted: Mapping[str, Granted] | None = None,
-) -> DiffResult:
-    """Compare a ticket's verdicts with its latest episodes; `granted`: rule -> the waiver that counts for it."""
-    return diff_findings(
-        previous,
-        verdicts,
-        source=inputs.source.name,
-        ticket_id=ticket_id,
-        now=inputs.now,
-        rule_set=inputs.rules.hash,
-        why_gone=why_gone,
-        granted=granted or {},
-    )
-
-
-def events_of(diff: DiffResult) -> tuple[tuple[What, str], ...]:
-    """Return what happened to the finding of each rule."""
-    return tuple((event.what, event.finding.rule) for event in diff.events)
-
-
-def _judged_at(inputs: PipelineInputs, record: CapaRecord) -> datetime:
-    """Return the instant at which a record is judged: now, or the instant when its ticket was no longer there.
-
-    Time alone therefore changes no verdict on a ticket that vanished.
-    """
-    if record.presence is Presence.PRESENT:
-        return inputs.now
-    tickets = inputs.past or inputs.register.tickets
-    since = tickets.presence_since(record.source, record.ticket_id)
-    return min(since, inputs.now) if since is not None else inputs.now
-
-
 def _reasons(record: Unmapped | None) -> tuple[str, ...]:
     return (
         tuple(record.reasons) if record is not None else ("it is not mirrored, or its stored parts make no ticket",)
     )
-
-
-def _latest(previous: Iterable[Finding], diff: DiffResult) -> list[Finding]:
-    """Return the latest episode of each rule as it is after the diff is stored."""
-    found = {finding.rule: finding for finding in previous}
-    for finding in diff.save:
-        if finding.rule not in found or finding.episode >= found[finding.rule].episode:
-            found[finding.rule] = finding
-    return sorted(found.values(), key=lambda finding: (finding.number, finding.rule))
-
-
-def _next_due_at(record: CapaRecord, verdicts: list[Verdict], waivers: TicketWaivers) -> datetime | None:
-    """Return the earliest instant at which time alone may change a verdict or end a waiver.
-
-    None for a ticket that vanished.
-    """
-    if record.presence is not Presence.PRESENT:
-        return None
-    instants = [verdict.next_due for verdict in verdicts if verdict.next_due is not None]
-    if waivers.next_end is not None:
-        instants.append(waivers.next_end)
-    return min(instants, default=None)

@@ -11,9 +11,9 @@ from dataclasses import replace
 from datetime import datetime
 from typing import assert_never
 
+from capa_sync.daemon.comparing import diff_of, events_of
 from capa_sync.daemon.log import LogAction, is_logged, log
 from capa_sync.daemon.outcome import Evaluated, LeftToPrimary, NotMirrored, Outcome, Quarantined
-from capa_sync.daemon.pipeline import diff_of, events_of
 from capa_sync.daemon.plan_cache import PickledPlan
 from capa_sync.daemon.runtime import Runtime, SourceContext
 from capa_sync.findings import What

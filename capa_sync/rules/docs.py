@@ -6,7 +6,10 @@ from typing import Any
 
 from capa_sync.model.record import ActionKind, ActionOrigin, Stage
 from capa_sync.model.ticket import Presence
-from capa_sync.rules.case_reader import ACCOUNT_WORDS, ACTION_KEYS, EARLIER, RESULTS, SETTING_KEYS
+from capa_sync.rules.case_expects import RESULTS
+from capa_sync.rules.case_reader import ACCOUNT_WORDS
+from capa_sync.rules.case_rows import ACTION_KEYS, EARLIER
+from capa_sync.rules.case_settings import SETTING_KEYS
 from capa_sync.rules.conditions import Join
 from capa_sync.rules.phrases.table import vocabulary
 from capa_sync.rules.placeholders import PLACEHOLDERS

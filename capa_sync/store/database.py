@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import os
-import re
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from functools import lru_cache
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import sqlite_utils
 
 from capa_sync.errors import RegisterUnavailable
+from capa_sync.store.many_rows import in_blocks, run_many
 from capa_sync.store.place import RegisterFiles
+from capa_sync.store.sqlite_errors import DAMAGED, in_words
 
 BUSY_SECONDS = 10.0
 _SWITCH_PAUSE = 0.05  # seconds between two tries to switch a new file to WAL
@@ -28,67 +27,10 @@ _CHECKPOINT = 16 * 1024 * 1024
 _PLACES = 500
 _STEP = 2_000
 """Pages that a copy takes in one step, between two reports of its progress."""
-_BLOCKS = (256, 32)
-"""Numbers of rows that one statement inserts; only two, because each is a separate statement that SQLite caches."""
-_VALUES = re.compile(r"(.*\bVALUES )(\([?,]+\))(.*)", re.DOTALL)
 
 Copied = Callable[[int, int], None]
 Row = tuple[Any, ...]
 Params = Sequence[Any]
-
-
-DAMAGED = "damaged; put the file aside and restore the last backup (docs/operating.md, Restore)"
-_MEANINGS: tuple[tuple[str, str], ...] = (
-    ("SQLITE_FULL", "the disk is full"),
-    ("SQLITE_BUSY", "busy: another process is writing to it"),
-    ("SQLITE_LOCKED", "busy: another process is writing to it"),
-    ("SQLITE_READONLY", "cannot be written (read-only)"),
-    ("SQLITE_PERM", "access is denied"),
-    ("SQLITE_AUTH", "access is denied"),
-    ("SQLITE_CANTOPEN", "cannot be opened"),
-    ("SQLITE_IOERR", "the disk does not take it (input/output error, or full)"),
-    ("SQLITE_CORRUPT", DAMAGED),
-    ("SQLITE_NOTADB", "not a register (no SQLite file)"),
-    ("SQLITE_NOLFS", "too large for this file system"),
-)
-
-
-def _run_many(connection: sqlite3.Connection, sql: str, rows: list[Params]) -> None:
-    """Run a statement for many rows; inserting many rows at once is faster than inserting single rows."""
-    blocks, rest = _in_blocks(sql, rows)
-    for statement, values in blocks:
-        connection.execute(statement, values)
-    connection.executemany(sql, rest)
-
-
-def _in_blocks(sql: str, rows: list[Params]) -> tuple[list[tuple[str, Params]], list[Params]]:
-    """Return statements for many rows at once with their values, and the rows that are left."""
-    start = 0
-    blocks: list[tuple[str, Params]] = []
-    are_alike = len(set(map(len, rows))) == 1  # else values of a longer row could move into a shorter one
-    for size in _BLOCKS if are_alike and _VALUES.fullmatch(sql) else ():
-        while len(rows) - start >= size:
-            blocks.append((_of_many(sql, size), list(chain.from_iterable(rows[start : start + size]))))
-            start += size
-    return blocks, rows[start:]
-
-
-@lru_cache(maxsize=128)
-def _of_many(sql: str, rows: int) -> str:
-    return _VALUES.sub(lambda parts: f"{parts[1]}{','.join([parts[2]] * rows)}{parts[3]}", sql)
-
-
-@contextmanager
-def in_words(path: Path) -> Iterator[None]:
-    """Turn SQLite's errors about the file into RegisterUnavailable; other errors pass unchanged."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        name = getattr(error, "sqlite_errorname", "") or ""
-        for start, meaning in _MEANINGS:
-            if name.startswith(start):
-                raise RegisterUnavailable(f"{path}: {meaning}") from error
-        raise
 
 
 class Database:
@@ -207,11 +149,11 @@ class Database:
                 self.execute(sql, row)
             return
         with self.transaction():
-            _run_many(self.writer.conn, sql, found)
+            run_many(self.writer.conn, sql, found)
 
     def execute_returning(self, sql: str, rows: list[Params]) -> list[Row]:
         """Run one changing statement that ends in RETURNING for many rows; return what it returned."""
-        blocks, rest = _in_blocks(sql, rows)
+        blocks, rest = in_blocks(sql, rows)
         with self.transaction():
             return [
                 row

@@ -12,8 +12,9 @@ from capa_sync.model.columns import RESTRICTED
 from capa_sync.model.selection import ExportSelection
 from capa_sync.model.view_columns import PUBLIC_VIEWS
 from capa_sync.store.chain import VISITS
-from capa_sync.store.database import Row, in_words
+from capa_sync.store.database import Row
 from capa_sync.store.parts import Stored
+from capa_sync.store.sqlite_errors import in_words
 
 _NUMBER = "CASE WHEN n.year IS NULL THEN '' ELSE printf('NC-%04d-%04d', n.year, n.serial) END"
 _ORDER = {

@@ -13,7 +13,7 @@ DAEMON = ROOT / "capa_sync" / "daemon"
 STEPS = {
     "map_ticket": "mapped.py",
     "map_mirrored": "pipeline.py",
-    "diff_findings": "pipeline.py",
+    "diff_findings": "comparing.py",
     "register_row": "pipeline.py",
     "action_rows": "pipeline.py",
     "birth_rows": "pipeline.py",
@@ -28,7 +28,13 @@ ABOVE_STAGES = [
     *sorted((ROOT / "capa_sync" / "cli").glob("*.py")),
     *sorted((ROOT / "capa_sync" / "wiring").glob("*.py")),
 ]
-FROZEN = ["inputs.py", "joins.py", "mapped.py", "targets.py", "waiving.py", "pipeline.py", "workers/speculation.py"]
+FROZEN = [
+    *(
+        f"{name}.py"
+        for name in ("comparing", "inputs", "instants", "joins", "mapped", "pipeline", "targets", "waiving")
+    ),
+    "workers/speculation.py",
+]
 
 
 @cache
