@@ -222,7 +222,7 @@ class Context:
     def _action_start(self) -> FirstTime:
         entry = self.first_became("stage", _IMPLEMENTED)
         is_unsure = bool(self.actions_unknown or self.gap("actions"))
-        if not self.all_actions and not is_unsure and entry.known is None:
+        if not self.all_actions and not is_unsure:
             return entry
         times = [entry, *map(_started, self.all_actions)]
         if is_unsure:

@@ -4,6 +4,10 @@ mutmut forks the process of each mutant from one that already ran the tests. Wha
 was imported or cached, such as the shipped rules, comes from the original program. So a mutant that survived is
 tested again in a process that imports the program and the tests anew (`CAPA_SYNC_FRESH_IMPORTS=1`). What a test
 module computes at its import belongs to all its tests.
+
+Tests whose names begin with a line of `CAPA_SYNC_SLOW_TESTS` run only for a mutant that all others let live.
+`CAPA_SYNC_COMPILE_ANEW=1` compiles the phrases of rules anew for each mutant; they are most of the time of a mutant
+whose code does not run when a rule is read.
 """
 
 from __future__ import annotations
@@ -13,6 +17,7 @@ import sys
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
+from mutmut.mutation import trampoline
 from mutmut.state import state
 
 _OURS = ("capa_sync", "tests.unit", "tests.conftest")
@@ -28,10 +33,21 @@ settings.register_profile(
 )
 
 
+def _mutant_under_test() -> str:
+    """Return what mutmut set, without its look into the environment, half of the time of a call."""
+    return trampoline._mutant_under_test or ""
+
+
+trampoline.get_mutant_under_test = _mutant_under_test
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests() -> None:
     """Forget what the process that this one was forked from imported."""
-    _forget_phrases()
+    if os.environ.get("CAPA_SYNC_COMPILE_ANEW"):
+        _forget_phrases()
+    if "capa_sync.rules.calendar" in sys.modules:  # a calendar keeps the days that the original program computed
+        sys.modules["capa_sync.rules.calendar"].calendar_for.cache_clear()
     if os.environ.get("CAPA_SYNC_FRESH_IMPORTS"):
         for name in [name for name in sys.modules if name.startswith(_OURS)]:
             del sys.modules[name]
@@ -42,6 +58,14 @@ def pytest_collection() -> None:
     settings.load_profile("mutants")
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave slow tests out for a mutant that the others may kill. Without a test left, the mutant survives."""
+    slow = tuple(os.environ.get("CAPA_SYNC_SLOW_TESTS", "").splitlines())
+    if slow and "__mutmut_" in _mutant_under_test() and not os.environ.get("CAPA_SYNC_FRESH_IMPORTS"):
+        config.hook.pytest_deselected(items=[item for item in items if item.nodeid.startswith(slow)])
+        items[:] = [item for item in items if not item.nodeid.startswith(slow)]
+
+
 def pytest_collection_finish() -> None:
     """Note the functions that ran while the test modules were imported."""
     _at_import.update(state()._stats)
@@ -49,7 +73,7 @@ def pytest_collection_finish() -> None:
 
 def pytest_runtest_setup() -> None:
     """Compile each test's phrases anew while mutmut notes which functions a test uses."""
-    if os.environ.get("MUTANT_UNDER_TEST") == "stats":
+    if os.environ.get("CAPA_SYNC_COMPILE_ANEW") and _mutant_under_test() == "stats":
         _forget_phrases()
 
 

@@ -39,11 +39,15 @@ class Module:
     Attributes:
         files: patterns of its source files. tests: the unit tests that must kill its mutants.
         every: each survivor must be listed as the same program.
+        slow: beginnings of names of tests that run only for mutants that all other tests let live.
+        compiled: the code runs when rules are read, so that they are read anew for each mutant.
     """
 
     files: tuple[str, ...]
     tests: tuple[str, ...]
     every: bool = False
+    slow: tuple[str, ...] = ()
+    compiled: bool = False
 
 
 _EVALUATION = ("evaluate", "conditions", "ruleset", "context", "gates", "calendar", "profiles", "moments")
@@ -52,9 +56,12 @@ _QUICK = tuple(
     for name in (
         "calendar",
         "edges",
-        "limits_of_time",
+        "gates",
+        "history_of_a_record",
         "life",
+        "limits_of_time",
         "parts_of_a_verdict",
+        "read_digests",
         "rule_files",
         "shipped_rules",
         "together",
@@ -65,9 +72,12 @@ _QUICK = tuple(
 )
 """The unit tests of rules without those of years hour by hour, of references and of texts, which take minutes."""
 _OF_PHRASES = tuple(f"tests/unit/rules/test_{name}.py" for name in ("references", "mutants", "registered_phrases"))
+_LONG_LIVES = ("tests/unit/rules/test_life.py", "tests/unit/rules/test_together.py::test_together_each_rule")
 MODULES: Mapping[str, Module] = {
-    "evaluation": Module(tuple(f"capa_sync/rules/{name}.py" for name in _EVALUATION), _QUICK, every=True),
-    "phrases": Module(("capa_sync/rules/phrases/*.py",), (*_QUICK, *_OF_PHRASES)),
+    "evaluation": Module(
+        tuple(f"capa_sync/rules/{name}.py" for name in _EVALUATION), _QUICK, every=True, slow=_LONG_LIVES
+    ),
+    "phrases": Module(("capa_sync/rules/phrases/*.py",), (*_QUICK, *_OF_PHRASES), slow=_LONG_LIVES, compiled=True),
     "findings": Module(("capa_sync/findings/*.py",), ("tests/unit/findings",)),
     "guard": Module(("capa_sync/writeback/guard.py",), ("tests/unit/writeback/test_guard.py",), every=True),
     "plan": Module(
@@ -118,7 +128,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if unknown := sorted(set(options.modules) - set(MODULES)):
         parser.error(f"no module {', '.join(unknown)}: choose from {', '.join(MODULES)}")
-    entries = tomllib.loads(LIST.read_text(encoding="utf-8")).get("same", [])
+    entries = list(_listed())
     lines, missed = [f"{'module':12}{'mutants':>9}{'killed':>9}{'listed':>9}{'open':>7}{'killed %':>10}"], 0
     for name in options.modules or MODULES:
         results = run(name, again=options.again, processes=options.processes)
@@ -135,29 +145,41 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 1 if missed else 0
 
 
+def _listed() -> Iterator[Mapping[str, str]]:
+    """Yield the entries of the list, one for each text in the mutant; an entry may have several."""
+    for entry in tomllib.loads(LIST.read_text(encoding="utf-8")).get("same", []):
+        texts = entry["now"]
+        yield from (entry | {"now": text} for text in ([texts] if isinstance(texts, str) else texts))
+
+
 def run(name: str, *, again: bool, processes: int) -> dict[str, int]:
     """Run mutmut on a module, and return the exit code of the tests by mutant."""
     folder = WORK / name
     if not again:
         shutil.rmtree(folder, ignore_errors=True)
         _prepare(folder, MODULES[name])
-    _mutmut(folder, processes)
+    _mutmut(folder, MODULES[name], processes)
     if left := [mutant for mutant, code in _results(folder).items() if code not in _KILLED]:
-        _mutmut(folder, processes, *left)
+        _mutmut(folder, MODULES[name], processes, *left)
     results = _results(folder)
     if untested := [mutant for mutant, code in results.items() if code is None]:
         raise SystemExit(f"{len(untested)} mutants of {name} were not tested: run {name} again")
     return {mutant: code for mutant, code in results.items() if code is not None}
 
 
-def _mutmut(folder: Path, processes: int, *mutants: str) -> None:
+def _mutmut(folder: Path, module: Module, processes: int, *mutants: str) -> None:
     """Run mutmut on all mutants without a result, or on these; what it prints goes to `log.txt` in the folder.
 
     Mutants that are named are tested in processes that import the program anew. This takes longer, so that only the
     survivors of a first run are tested in this way.
     """
     command = [str(Path(sys.executable).with_name("mutmut")), "run", "--max-children", str(processes), *mutants]
-    env = os.environ | {"PYTHONPATH": str(folder), "CAPA_SYNC_FRESH_IMPORTS": "1" if mutants else ""}
+    env = os.environ | {
+        "PYTHONPATH": str(folder),
+        "CAPA_SYNC_FRESH_IMPORTS": "1" if mutants else "",
+        "CAPA_SYNC_COMPILE_ANEW": "1" if module.compiled else "",
+        "CAPA_SYNC_SLOW_TESTS": "\n".join(module.slow),
+    }
     log = folder / "log.txt"
     with log.open("w", encoding="utf-8") as output:
         done = subprocess.run(command, cwd=folder, check=False, env=env, stdout=output, stderr=output)

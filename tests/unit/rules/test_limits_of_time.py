@@ -63,6 +63,20 @@ def test_an_instant_in_a_hold_is_due_when_the_hold_ends(pause: Pause, due: datet
     assert UTC_DAYS.elapsed(MIDNIGHT, 0, [pause]) == due
 
 
+def test_a_hold_that_begins_where_another_ends_goes_on() -> None:
+    """The instant between two holds belongs to the second."""
+    holds = [Pause(MIDNIGHT - HOUR, MIDNIGHT), Pause(MIDNIGHT, MIDNIGHT + HOUR)]
+    assert UTC_DAYS.elapsed(MIDNIGHT, 0, holds) == MIDNIGHT + HOUR
+
+
+def test_an_instant_is_due_itself_also_in_the_hour_that_comes_twice() -> None:
+    """Zero days later is the same instant, not the first one with its wall-clock time; all instants are in UTC."""
+    london = Calendar("Europe/London", frozenset())
+    second = datetime(2025, 10, 26, 1, 30, tzinfo=UTC)
+    assert london.elapsed(second, 0) == second
+    assert london.start_of(date(2025, 6, 3)).tzinfo is UTC
+
+
 def test_days_are_counted_with_and_without_holds_alike() -> None:
     """A hold that is over changes no later count; nothing to count is due at once or at the end of the day."""
     past = [Pause(MIDNIGHT - 9 * DAY, MIDNIGHT - 8 * DAY)]

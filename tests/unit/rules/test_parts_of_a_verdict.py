@@ -270,6 +270,19 @@ def test_the_reasons_of_a_condition_are_those_of_its_unknown_lines() -> None:
     assert reasons == ["'location' is not mapped"]
 
 
+def test_a_line_reads_the_history_and_the_comments_only_as_its_phrase_does() -> None:
+    """A line over the present has no reason in a history that is incomplete, and no instant of its own."""
+    context = context_of(WORLD, "2026-03-02", undelivered={"comments": "refused"}, history_complete=False)
+    lines = ("location: filled", "root_cause: filled before action started", "due_at: each later move has a reason")
+    assert [line(text).unknown(context) for text in lines] == [
+        "'location' is not mapped",
+        "the change history is incomplete",
+        "refused",
+    ]
+    assert line(TRUE).turn_of_facts(context) is None
+    assert line("due_at: not in the past").turn_of_facts(context) == datetime(2026, 3, 11, tzinfo=UTC)
+
+
 def test_a_part_of_a_condition_is_replaced_and_nothing_else_changes() -> None:
     """The mutation check of rule tests replaces one part at a time, at any depth."""
     first, second = line(TRUE), line(FALSE)
@@ -321,6 +334,7 @@ EARLY, LATE, LATER = (Moment(datetime(2026, 1, day, tzinfo=UTC), day) for day in
         ((), FirstTime()),
         ((FirstTime(), FirstTime(LATE)), FirstTime(LATE)),
         ((FirstTime(LATE), FirstTime(EARLY)), FirstTime(EARLY)),
+        ((FirstTime(EARLY), FirstTime(LATE)), FirstTime(EARLY)),
         ((FirstTime(LATE), FirstTime(None, EARLY)), FirstTime(LATE, EARLY)),
         ((FirstTime(LATER, LATE), FirstTime(LATER, EARLY)), FirstTime(LATER, EARLY)),
         ((FirstTime(EARLY), FirstTime(None, LATE)), FirstTime(EARLY)),

@@ -1,0 +1,94 @@
+"""Rules that do not apply to a record's track, stage and other values of closed lists are found once for all."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from capa_sync.model.finding import Mode, Outcome
+from capa_sync.model.record import Stage
+from capa_sync.model.values import Value, ValueState
+from capa_sync.rules import gates
+from capa_sync.rules.conditions import ALWAYS, Block, Join
+from capa_sync.rules.context import Context
+from capa_sync.rules.derived import open_record
+from capa_sync.rules.evaluate import bare
+from capa_sync.rules.gates import Gates
+from capa_sync.rules.rule import Rule
+from capa_sync.rules.ruleset import RuleSet
+from capa_sync.rules.terms import Terms
+from tests.unit.rules.lives import LONDON, case_of, record_on
+from tests.unit.rules.pack import PACK
+from tests.unit.rules.test_truth import line
+
+NOW = datetime(2025, 6, 20, tzinfo=UTC)
+TERMS = Terms(LONDON)
+TICKET = record_on(case_of("case: a ticket\ntimeline: [{day: 2025-06-01, by: ana}]"), "2025-06-02")
+GRADED, STAGED = line("grade: is major"), line("stage: at least planned")
+TEXT, TIMED, PAST = line("title: filled"), line("due_at: not in the past"), line("stage: has been analysed")
+EITHER = Block(Join.ANY, (line("track: is improvement"), line("grade: is major")))
+MIXED = Block(Join.ANY, (line("grade: is major"), TEXT))
+RULE = replace(
+    next(rule for rule in PACK.rules if rule.id == "owner-active"),
+    applies_to=Block(Join.ALL, (GRADED, TEXT)),
+    when=Block(Join.ALL, (STAGED, TIMED, EITHER, MIXED, PAST)),
+)
+LEFT = Block(Join.ALL, (TEXT, TIMED, MIXED, PAST))
+"""What is left to ask of its scope where the values of closed lists allow it."""
+
+
+def context_of(stage: Stage, grade: str | None) -> Context:
+    """Return the context of a record with a stage and a grade; without a grade it cannot be read."""
+    value = Value(ValueState.UNREADABLE) if grade is None else Value(ValueState.FILLED, grade, grade)
+    record = replace(TICKET, stage=stage, fields={**TICKET.fields, "grade": value})
+    return open_record(record, NOW, TERMS)
+
+
+def test_a_gate_is_the_shared_verdict_or_what_is_left_to_ask() -> None:
+    """A closed list that says no decides; one that says yes is not asked again, one that is unknown is."""
+    made = Gates([RULE], TERMS)
+    allowed = context_of(Stage.PLANNED, "major")
+    assert made.of(allowed) == (LEFT,)
+    for excluded in (context_of(Stage.PLANNED, "minor"), context_of(Stage.IDENTIFIED, "major")):
+        (gate,) = made.of(excluded)
+        assert gate is bare(RULE, excluded, Outcome.NOT_APPLICABLE)
+    (unknown,) = made.of(context_of(Stage.PLANNED, None))
+    assert unknown == Block(Join.ALL, (GRADED, TEXT, TIMED, EITHER, MIXED, PAST))
+    assert made.of(context_of(Stage.CLOSED, "major")) == (LEFT,)
+
+
+def test_each_rule_has_its_own_gate_in_the_order_of_the_rules() -> None:
+    """A rule that is off for a grade under the profile is asked as a whole: its verdict has a reason."""
+    open_ = replace(RULE, id="open", applies_to=ALWAYS, when=ALWAYS)
+    off = replace(RULE, id="plan-approved")
+    light = Terms(replace(LONDON, profile="light"))
+    excluded = context_of(Stage.IDENTIFIED, "minor")
+    first, second, third = Gates([RULE, open_, off], light).of(excluded)
+    assert first is bare(RULE, excluded, Outcome.NOT_APPLICABLE)
+    assert second == ALWAYS
+    assert third == Block(Join.ALL, RULE.scope.members)
+
+
+def test_equal_values_have_one_gate_until_the_cache_is_full(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The cache begins again at its limit, so that it cannot grow without end."""
+    monkeypatch.setattr(gates, "_MOST", 2)
+    made = Gates([RULE], TERMS)
+    first = made.of(context_of(Stage.PLANNED, "major"))
+    made.of(context_of(Stage.PLANNED, "minor"))
+    assert made.of(context_of(Stage.PLANNED, "major")) is first
+    third = made.of(context_of(Stage.CLOSED, "major"))
+    assert made.of(context_of(Stage.CLOSED, "major")) is third
+    assert made.of(context_of(Stage.PLANNED, "major")) is not first
+
+
+@pytest.mark.parametrize("mode", [Mode.DRAFT, Mode.QUIET, Mode.WARN])
+def test_a_set_of_one_rule_evaluates_it_also_as_a_draft(mode: Mode) -> None:
+    """A trend of a draft is asked for on purpose; options and hash are those of the whole set."""
+    rule: Rule = replace(RULE, mode=mode)
+    one = RuleSet([rule, replace(RULE, id="other", mode=Mode.WARN)], LONDON, "digest").only(rule.id)
+    (verdict,) = one.evaluate(TICKET, LONDON, NOW)
+    assert (verdict.rule, verdict.mode) == (rule.id, Mode.QUIET if mode is Mode.DRAFT else mode)
+    assert [known.id for known in one.rules] == [rule.id]
+    assert (one.options, one.hash) == (LONDON, "digest")
