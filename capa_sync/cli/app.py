@@ -50,9 +50,7 @@ SECTIONS = {
     },
     "Rules and register": {
         "rules": Verb("capa_sync.cli.rules:rules", "Check, test and describe rule files."),
-        "register": Verb(
-            "capa_sync.cli.register:register", "Take away the register: export, pack, report, backup, restore."
-        ),
+        "register": Verb("capa_sync.cli.register:register", "Take away, keep, or erase what the register holds."),
         "serve": Verb("capa_sync.cli.serve:serve", "Serve the register's page alone."),
         "token": Verb("capa_sync.cli.token:token", "Make a token with which somebody signs in to the page."),
         "preview": Verb(

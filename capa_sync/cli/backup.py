@@ -17,6 +17,7 @@ from capa_sync.cli.context import (
     say,
 )
 from capa_sync.cli.progress import progress_listener
+from capa_sync.cli.taken import note_taken
 from capa_sync.cli.verbs import VerbCommand
 from capa_sync.store import back_up
 from capa_sync.store import restore as restore_register
@@ -43,8 +44,8 @@ def backup(file: Path, config: Path, test_clock: str | None, as_json: bool) -> N
                 listener("register", "pages copied", done, pages)
 
         back_up(path, file, copied)
+    note_taken(path, clock_from(test_clock), "backup", file, folder=str(file.absolute().parent))
     _report({"file": str(file), "bytes": file.stat().st_size}, as_json, f"{file}: a copy of {path}")
-    del test_clock
 
 
 @click.command(

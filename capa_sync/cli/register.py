@@ -1,4 +1,4 @@
-"""`register`: the verbs that take away what the register holds, and bring it back."""
+"""`register`: the verbs that take away what the register holds, erase it, and bring it back."""
 
 from __future__ import annotations
 
@@ -15,6 +15,12 @@ SECTIONS = {
         "report": Verb("capa_sync.cli.report:report", "Write the management review of a period in two pages."),
         "sample": Verb("capa_sync.cli.pack:sample", "Write the packs of a sample of records, for an audit."),
     },
+    "What is kept, and what is not": {
+        "erase": Verb("capa_sync.cli.erase:erase", "Erase every text of a record from the register, for good."),
+        "retention": Verb("capa_sync.cli.erase:retention", "List the records whose time is over."),
+        "hold": Verb("capa_sync.cli.legal_hold:hold", "Put a record or a source on legal hold."),
+        "unhold": Verb("capa_sync.cli.legal_hold:unhold", "End the legal holds on a record or a source."),
+    },
     "Copies of the file": {
         "backup": Verb("capa_sync.cli.backup:backup", "Write a consistent copy of the register's file."),
         "restore": Verb("capa_sync.cli.backup:restore", "Put a backup in the register's place."),
@@ -24,7 +30,7 @@ SECTIONS = {
 
 @click.group(cls=VerbGroup, sections=SECTIONS)
 def register() -> None:
-    """Take away the register: export, pack, report, backup, restore.
+    """Take away, keep, or erase what the register holds.
 
     Each file is complete under its name, or it is not there. What is taken away holds texts of tickets: guard it as
     you guard the tickets.

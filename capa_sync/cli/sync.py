@@ -27,6 +27,7 @@ from capa_sync.cli.progress import progress_listener
 from capa_sync.cli.summary import findings_exit_code, print_cycle, summary_of
 from capa_sync.cli.verbs import VerbCommand
 from capa_sync.daemon.cycle import CycleResult, run_round
+from capa_sync.daemon.erasure_work import ErasureWork
 from capa_sync.daemon.log import configure_logs
 from capa_sync.daemon.requests import carry_out_requests, refresh, release
 from capa_sync.daemon.runtime import Runtime
@@ -97,6 +98,7 @@ def sync(
         if REFRESH in requests:
             refresh(runtime, names, requests[REFRESH])
         carry_out_requests(runtime)
+        ErasureWork().do(runtime)
         results = run_round(runtime, [runtime.contexts[name] for name in names], full=full)
         summary = summary_of(runtime, results)
         code = _exit_code(runtime, results, fail_on)

@@ -76,6 +76,7 @@ def take_census_when_due(runtime: Runtime, context: SourceContext, now: datetime
         gone = {ticket: seen for ticket, seen in judgement.sightings.items() if seen.presence is not Presence.PRESENT}
         back = [ticket for ticket in judgement.sightings if ticket not in gone]
         unknown = census.ids - mirrored.keys()
+        unknown -= runtime.register.erasures.among(context.name, unknown)
         unread = tickets.unread(context.name).keys()  # their answer may have been wrong only once
         read_again(
             runtime,

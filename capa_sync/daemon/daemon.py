@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any
 
 from capa_sync.daemon.cycle import run_cycle, run_hinted
 from capa_sync.daemon.damage import DamageWatch
+from capa_sync.daemon.erasure_work import ErasureWork
 from capa_sync.daemon.live_sets import LiveSets
 from capa_sync.daemon.log import LogAction, log
 from capa_sync.daemon.requests import carry_out_requests
@@ -69,6 +70,7 @@ class Daemon:
         every = {name: context.poll_every for name, context in runtime.contexts.items()}
         self._scheduler = Scheduler(every, self._job, self._tick)
         self._damage_watch = DamageWatch(runtime.register, self._give_up)
+        self._erasures = ErasureWork(self._turns_of)
         self._clock_watch = ClockWatch(self._scheduler.replan, self._over)
 
     def run(self) -> bool:
@@ -147,6 +149,20 @@ class Daemon:
                     self._busy.discard(source)
                     self._idle.notify_all()
 
+    @contextmanager
+    def _turns_of(self, sources: Collection[str]) -> Iterator[bool]:
+        """Take the turns of these sources without waiting; False, and none is taken, where a cycle is under way."""
+        with ExitStack() as taken:
+            for turn in (self._turns[source] for source in sorted(sources) if source in self._turns):
+                if not turn.acquire(blocking=False):
+                    taken.close()
+                    break
+                taken.callback(turn.release)
+            else:
+                yield True
+                return
+        yield False
+
     def _start_listening(self) -> None:
         if self._receiver is None or self._box is None:
             return
@@ -208,6 +224,7 @@ class Daemon:
             for source in carry_out_requests(self._runtime):
                 self._wanted.add(source)
                 self._scheduler.run_soon(source)
+            self._erasures.do(self._runtime)
             if self._sets is not None and not self._is_changing:
                 self._follow_live_set(self._sets)
         except RegisterUnavailable as error:

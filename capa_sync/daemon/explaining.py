@@ -78,9 +78,11 @@ def _explain(runtime: Runtime, context: SourceContext, ticket_id: str, now: date
 
 def unknown_ticket(runtime: Runtime, name: str) -> list[Explanation]:
     """Explain why no ticket of that name is mirrored."""
-    return _explain_unread(runtime, name) or [
-        Explanation(f"{name} is not in the register", tuple(_why_unknown(runtime, name)), is_known=False)
-    ]
+    if unread := _explain_unread(runtime, name):
+        return unread
+    if stones := runtime.register.erasures.named(name):
+        return [Explanation(str(stone), ("it is not mirrored again",)) for stone in stones]
+    return [Explanation(f"{name} is not in the register", tuple(_why_unknown(runtime, name)), is_known=False)]
 
 
 def _explain_unread(runtime: Runtime, name: str) -> list[Explanation]:

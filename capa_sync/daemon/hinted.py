@@ -24,6 +24,10 @@ def may_follow_hints(runtime: Runtime, context: SourceContext) -> bool:
 def read_hinted(runtime: Runtime, context: SourceContext, ids: Sequence[str]) -> int:
     """Read hinted tickets into the mirror again; return how many changed. Raises SourceError."""
     register = runtime.register
+    erased = register.erasures.among(context.name, ids)
+    ids = [ticket_id for ticket_id in ids if ticket_id not in erased]
+    if not ids:
+        return 0
     page = context.source.read_hinted(ids, register.tickets.cursor(context.name))
     if not page.readings and not page.skipped:
         return 0

@@ -35,6 +35,8 @@ class LogAction(StrEnum):
     MAPPING_PROBLEM = "mapping_problem"
     WAIVERS_PROBLEM = "waivers_problem"
     TICKET_QUARANTINED = "ticket_quarantined"
+    TICKET_ERASED = "ticket_erased"
+    CLEAN_UP_WAITS = "clean_up_waits"
     FINDING_OPENED = "finding_opened"
     FINDING_CHANGED = "finding_changed"
     FINDING_CLEARED = "finding_cleared"

@@ -12,6 +12,7 @@ from capa_sync.model.verdict_set import How
 from capa_sync.store import (
     ACTIVATE,
     DIFFERENT,
+    ERASE,
     NOTE,
     PAUSE,
     REFRESH,
@@ -72,6 +73,8 @@ def carry_out_requests(runtime: Runtime) -> list[str]:
     """Carry out every waiting request; return the names of sources whose cycle should run soon."""
     touched: set[str] = set()
     for request in runtime.register.requests.waiting():
+        if request.verb == ERASE:
+            continue  # it waits until no cycle of its sources is under way (`erasure_work`)
         with runtime.register.transaction():
             touched.update(_carry_out(runtime, request))
             runtime.register.requests.done(request.id, runtime.clock.now())

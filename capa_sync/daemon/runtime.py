@@ -21,7 +21,7 @@ from capa_sync.kinds import SourceKind
 from capa_sync.mapping import BoundMapping, MappingFile
 from capa_sync.model.clock import Clock
 from capa_sync.model.register_check import RegisterLimits
-from capa_sync.model.settings import JudgeOptions, WriteOptions
+from capa_sync.model.settings import JudgeOptions, RetentionOptions, WriteOptions
 from capa_sync.model.site import SiteFacts
 from capa_sync.ports import Source, TicketWriter
 from capa_sync.rules import RuleSet
@@ -153,7 +153,7 @@ class Runtime:
         progress, checkpoint: hooks for progress bars and for the kill test.
         workers: the worker pool that evaluates due tickets when there are many.
         waiver_file: the reviewed file of waivers, or none.
-        limits: those of the checks over the whole register.
+        limits: those of the checks over the whole register. retention: how long ended records are kept.
         past: the mirror as it was, for work on a copy that was set back; None: as it is.
     """
 
@@ -168,6 +168,7 @@ class Runtime:
     workers: EvaluationPool = field(default_factory=NoPool)
     waiver_file: WaiverFile = field(default_factory=WaiverFile)
     limits: RegisterLimits = field(default_factory=RegisterLimits)
+    retention: RetentionOptions = field(default_factory=RetentionOptions)
     past: PastMirror | None = None
 
     @property

@@ -29,6 +29,14 @@ DEFAULT_DEADLINES: Mapping[str, Mapping[str, Days]] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class RetentionOptions:
+    """How long records are kept after they ended, and whether the daemon erases them then."""
+
+    keep: timedelta = timedelta(days=2192)
+    erases: bool = False
+
+
 UNWAIVABLE = frozenset({"effectiveness-before-close", "edited-after-close"})
 """Rules 27 and 34: nobody may waive them, unless the settings say otherwise (docs/clause10.md 5.1)."""
 

@@ -25,6 +25,7 @@ from capa_sync.settings.units import (
     listen_or_off,
     parse_days,
     parse_holidays,
+    parse_period,
     source_name,
 )
 
@@ -104,6 +105,15 @@ class RegisterCheckSettings(Strict):
     max_waived_share: float = Field(default=0.1, ge=0, le=1)
 
 
+class RetentionSettings(Strict):
+    """How long records are kept after they ended, and whether the daemon erases them then or only lists them."""
+
+    mode: Literal["list", "on"] = "list"
+    keep: Annotated[timedelta, BeforeValidator(parse_period)] = Field(
+        default=timedelta(days=2192), ge=timedelta(days=1)
+    )
+
+
 class HintsSettings(Strict):
     """The optional listener for webhooks; off while `listen` is empty."""
 
@@ -150,6 +160,7 @@ class Settings(BaseSettings):
     web: WebSettings = WebSettings()
     hints: HintsSettings = HintsSettings()
     waivers: WaiversSettings = WaiversSettings()
+    retention: RetentionSettings = RetentionSettings()
     sources: dict[SourceName, SourceSettings] = Field(default_factory=dict, max_length=50)
 
     @field_validator("timezone")

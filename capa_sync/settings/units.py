@@ -9,6 +9,7 @@ from typing import Any
 from capa_sync.model.settings import Days
 
 _DURATION = re.compile(r"([0-9]{1,9})\s*(s|m|h|d)")
+_PERIOD = re.compile(r"([0-9]{1,2}(?=\s*y)|[0-9]{1,5}(?=\s*d))\s*(y|d)")
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 LONGEST = timedelta(days=3_660)
 """Ten years."""
@@ -33,6 +34,19 @@ def parse_duration(text: Any) -> timedelta:
     if length > LONGEST:
         raise ValueError(f"a length is at most {LONGEST.days}d")
     return length
+
+
+def parse_period(text: Any) -> timedelta:
+    """Turn `6y` or `2190d` into a timedelta; so many years are as long as they can be, with each leap day.
+
+    Raises ValueError with the allowed forms.
+    """
+    if isinstance(text, timedelta):
+        return text
+    match = _PERIOD.fullmatch(text.strip()) if isinstance(text, str) else None
+    if match is None:
+        raise ValueError("a time of retention is a number of years or days: 6y or 2190d")
+    return timedelta(days=-(-int(match[1]) * 1461 // 4) if match[2] == "y" else int(match[1]))
 
 
 def parse_days(text: Any) -> Days:

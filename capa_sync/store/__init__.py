@@ -1,7 +1,8 @@
 """Stage 2, the mirror and register: the one SQLite file; the only package that speaks SQL.
 
 The store guarantees that a page of readings is stored with its cursor or not at all, that known content changes no
-row, and that no primary data is ever deleted. `open_register` opens it; `RegisterLock` prevents a second daemon.
+row, and that no primary data is ever deleted but by an erasure, which leaves a tombstone. `open_register` opens it;
+`RegisterLock` prevents a second daemon.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from capa_sync.store.register import Register
 from capa_sync.store.requests import (
     ACTIVATE,
     DIFFERENT,
+    ERASE,
     NOTE,
     PAUSE,
     REFRESH,
@@ -37,6 +39,7 @@ __all__ = [
     "ACTIVATE",
     "CENSUS",
     "DIFFERENT",
+    "ERASE",
     "FULL",
     "NOTE",
     "PAUSE",

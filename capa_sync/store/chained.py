@@ -176,6 +176,18 @@ CHAINED: tuple[ChainedTable, ...] = (
         columns=("source", "ticket_id", "other_source", "other_ticket_id", "marked_by", "marked_at"),
     ),
     ChainedTable(
+        "tombstone", "tombstone", "erasure", RowKey(*_OWN, *_ID),
+        columns=(
+            "source", "ticket_id", "ticket_key", "reason", "erased_by", "erased_at", "way", "parts", "counts",
+        ),
+    ),
+    ChainedTable(
+        "legal_hold", "legal_hold", "legal hold", RowKey(*_OWN, *_ID),
+        columns=(
+            "source", "ticket_id", "name", "reason", "held_by", "held_at", "ended_at", "ended_by",
+        ),
+    ),
+    ChainedTable(
         "activation", "activation", "activation", RowKey("''", "''", *_ID),
         columns=(
             "hash", "rule_set", "activated_at", "activated_by", "how", "rules_alone", "revision",

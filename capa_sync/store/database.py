@@ -229,6 +229,38 @@ class Database:
         finally:
             connection.close()
 
+    @contextmanager
+    def overwriting(self) -> Iterator[None]:
+        """Have what a block deletes overwritten with zeros, where SQLite can do that in place; see `rewrite`."""
+        before = self.writer.conn.execute("PRAGMA secure_delete").fetchone()[0]
+        self.writer.conn.execute("PRAGMA secure_delete = ON")
+        try:
+            yield
+        finally:
+            self.writer.conn.execute(f"PRAGMA secure_delete = {int(before)}")
+
+    def rewrite(self) -> None:
+        """Write the whole file anew from what is in it: no free space keeps what was deleted or overwritten before.
+
+        The log is emptied by `empty_log`. Raises RegisterUnavailable.
+        """
+        with self._lock, in_words(self.path):
+            connection = self._connect(read_only=False)
+            try:
+                connection.execute("PRAGMA temp_store = FILE")  # as large as the register: not in memory
+                connection.execute("VACUUM")
+            finally:
+                connection.close()
+
+    def empty_log(self) -> bool:
+        """Move the write-ahead log into the file and cut it to nothing; False where a reader keeps it.
+
+        Raises RegisterUnavailable.
+        """
+        with self._lock, in_words(self.path):
+            blocked, _pages, _moved = self.writer.conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        return not blocked
+
     def words(self) -> AbstractContextManager[None]:
         """Return a context in which SQLite's errors about this file become RegisterUnavailable."""
         return in_words(self.path)

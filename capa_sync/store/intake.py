@@ -18,6 +18,7 @@ from capa_sync.store.parts import Stored, first_form, newest_parts, next_version
 _INSERT_MIRROR = """INSERT INTO mirror (nr, source, ticket_id, role, presence, presence_proof, presence_at, first_run,
     scope) VALUES (?,?,?,?,?,?,?,?,?)"""
 _INSERT_PART = "INSERT INTO part (nr, kind, version, form, digest, run, read_at, body) VALUES (?,?,?,?,?,?,?,?)"
+_INSERT_PART_AS = "INSERT INTO part VALUES (?,?,?,?,?,?,?,?,?)"
 _INSERT_OBSERVED = """INSERT INTO observed (nr, entry, changed_at, since, until, field_id, field_name, old, new,
     changed_by) VALUES (?,?,?,?,?,?,?,?,?,?)"""
 
@@ -67,8 +68,13 @@ class Intake:
         """Insert the parts, whose ids follow each other, and append one event for all of them to the chain."""
         if not self._parts:
             return
-        first = (self._db.value("SELECT MAX(id) FROM part") or 0) + 1
-        self._db.execute_many(_INSERT_PART, self._parts)
+        newest = self._db.value("SELECT MAX(id) FROM part") or 0
+        erased = self._db.value("SELECT MAX(last_part) FROM tombstone") or 0
+        first, rows = max(newest, erased) + 1, self._parts
+        if erased > newest:  # an erased part keeps its id: the chain has an event for it
+            self._db.execute(_INSERT_PART_AS, (first, *rows[0]))
+            rows = rows[1:]
+        self._db.execute_many(_INSERT_PART, rows)
         ids = (first, first + len(self._parts) - 1)
         self._chain.append([ChainEntry(PAGE, self._source, "", ids, self._contents)])
 

@@ -56,6 +56,8 @@ PRIMARY: tuple[str, ...] = (
     "past_account",
     "past_role",
     "past_match",
+    "tombstone",
+    "legal_hold",
     CHAIN,
 )
 DERIVED: tuple[str, ...] = (
@@ -283,3 +285,23 @@ def past_match(db: Any) -> None:
 def due_by_source(db: Any) -> None:
     """Find the due tickets of a source without reading those that are due later, which may be all others."""
     run_all(db, ("DROP INDEX due_at", "CREATE INDEX due_of_source ON due (source, due_at)"))
+
+
+@STEPS(name="0034_erasure")
+def erasure(db: Any) -> None:
+    """Store which tickets were erased, which parts went with them, and what must not be erased."""
+    run_all(
+        db,
+        (
+            """CREATE TABLE tombstone (
+                id INTEGER PRIMARY KEY, source TEXT NOT NULL, ticket_id TEXT NOT NULL, ticket_key TEXT NOT NULL,
+                reason TEXT NOT NULL, erased_by TEXT NOT NULL, erased_at TEXT NOT NULL, way TEXT NOT NULL,
+                parts TEXT NOT NULL, counts TEXT NOT NULL, last_part INTEGER)""",
+            "CREATE INDEX tombstone_ticket ON tombstone (source, ticket_id)",
+            "CREATE INDEX tombstone_part ON tombstone (last_part)",
+            """CREATE TABLE legal_hold (
+                id INTEGER PRIMARY KEY, source TEXT NOT NULL, ticket_id TEXT NOT NULL, name TEXT NOT NULL,
+                reason TEXT NOT NULL, held_by TEXT NOT NULL, held_at TEXT NOT NULL, ended_at TEXT,
+                ended_by TEXT NOT NULL DEFAULT '')""",
+        ),
+    )

@@ -33,8 +33,11 @@ class Quarantine:
     def set_unread(self, source: str, skip: Skip) -> bool:
         """Quarantine a ticket whose answer could not be parsed, mirrored before or not; return whether this is new.
 
-        The quarantine lasts until `lift_unread`; until then the mirror holds an earlier version, if any.
+        The quarantine lasts until `lift_unread`; until then the mirror holds an earlier version, if any. An erased
+        ticket gets none.
         """
+        if self._db.row("SELECT 1 FROM tombstone WHERE source = ? AND ticket_id = ?", (source, skip.id)):
+            return False
         is_new = self._db.execute(
             """INSERT INTO quarantine VALUES (?,?,?,?,1,?) ON CONFLICT DO UPDATE
             SET ticket_key = excluded.ticket_key, reasons = excluded.reasons, unread = 1, version = excluded.version

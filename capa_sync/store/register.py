@@ -18,12 +18,14 @@ from capa_sync.store.ahead import take_back_future
 from capa_sync.store.batch import TicketBatch
 from capa_sync.store.chain import EXPORT, VISITS, Chain
 from capa_sync.store.chained import watch
-from capa_sync.store.columns import json_text
+from capa_sync.store.columns import json_text, json_value
 from capa_sync.store.database import Database, Row
 from capa_sync.store.digests import digests_of
+from capa_sync.store.erasures import Erasures
 from capa_sync.store.facts import Facts
 from capa_sync.store.findings import Findings
 from capa_sync.store.halts import Halts
+from capa_sync.store.legal_holds import LegalHolds
 from capa_sync.store.migrations import CHAIN, CHECKS, DERIVED, LEDGER, PRIMARY
 from capa_sync.store.outbox import SqlOutbox
 from capa_sync.store.past import PastTickets, StoredReads
@@ -54,7 +56,8 @@ class Register:
     Attributes:
         path: the file. id: random id given at creation, used in markers; a copy has the same id.
         tickets, runs, facts, accounts, findings, outbox, requests, halts, records, queue, reports, roles, waivers,
-            checks, verdict_sets, standings, chain: its parts, each for a group of tables.
+            checks, verdict_sets, standings, chain, erasures,
+            legal_holds: its parts, each for a group of tables.
     """
 
     def __init__(self, db: Database, now: Callable[[], datetime]) -> None:
@@ -79,6 +82,8 @@ class Register:
         self.verdict_sets = VerdictSets(db)
         self.standings = Standings(db)
         self.similar = SimilarRecords(db)
+        self.erasures = Erasures(db, self.chain)
+        self.legal_holds = LegalHolds(db)
         if not db.read_only:
             watch(db, self.chain)
 
@@ -194,6 +199,11 @@ class Register:
         if kind not in VISITS:
             raise ValueError(f"{kind} is no kind of visit")
         self.chain.note(kind, json_text(dict(what)))
+
+    def taken(self) -> list[dict[str, str]]:
+        """Return what people took away so far, the oldest first: `at`, `verb`, `file`, `by` and the details."""
+        rows = self._db.rows("SELECT at, text FROM event WHERE kind = ? ORDER BY number", (EXPORT,))
+        return [{"at": f"{at[:19]}Z", **json_value(text)} for at, text in rows]
 
     def verify(self, heads: Sequence[ChainHead] = ()) -> ChainReport:
         """Verify the hash chain and the rows that it covers, at one moment; `heads` are events that it must have."""

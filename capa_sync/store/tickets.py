@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from datetime import datetime
 from typing import Any
 
-from capa_sync.model.ticket import Cursor, Page, Presence, Role, SourceTicket
+from capa_sync.model.ticket import Cursor, Page, Presence, Reading, Role, SourceTicket
 from capa_sync.ports import Parser
 from capa_sync.store import assembly, ticket_rows
 from capa_sync.store.chain import Chain
@@ -19,6 +19,12 @@ from capa_sync.store.quarantine import Quarantine
 _BATCH = 200
 _UNKNOWN = """ticket t JOIN mirror m ON m.nr = t.nr
     WHERE t.source = ? AND t.unknown <> '' AND m.presence = 'present'"""
+
+
+def _is_erased(reading: Reading, erased: Set[str]) -> bool:
+    """Tell whether a reading would bring an erased ticket back, or its part that nothing else names."""
+    ticket = reading.ticket
+    return ticket.id in erased or (ticket.parent in erased and not reading.in_query)
 
 
 class Tickets(Presences, Quarantine):
@@ -39,11 +45,21 @@ class Tickets(Presences, Quarantine):
         Raises RegisterUnavailable; then neither the page nor its cursor is stored.
         """
         with self._db.transaction():
-            changed, stored = Intake(self._db, self._chain, source, at, run, parser).take(page.readings)
+            readings = self._not_erased(source, page.readings)
+            changed, stored = Intake(self._db, self._chain, source, at, run, parser).take(readings)
             if stored:
                 self._db.execute("UPDATE run SET stored = stored + ? WHERE id = ?", (stored, run))
             self.save_cursor(source, page.cursor)
         return changed
+
+    def _not_erased(self, source: str, readings: Sequence[Reading]) -> Sequence[Reading]:
+        """Return the readings without those of erased tickets, and of their sub-tasks and children."""
+        if self._db.row("SELECT 1 FROM tombstone LIMIT 1") is None:
+            return readings
+        sql = "SELECT ticket_id FROM tombstone WHERE source = ? AND ticket_id IN (?)"
+        named = {word for reading in readings for word in (reading.ticket.id, reading.ticket.parent) if word}
+        erased = {row[0] for row in self._db.rows_in(sql, (source,), sorted(named))}
+        return [reading for reading in readings if not _is_erased(reading, erased)]
 
     def cursor(self, source: str) -> Cursor:
         """Return the stored cursor, an empty one before the first page."""

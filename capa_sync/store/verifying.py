@@ -64,6 +64,7 @@ class _Verification:
         self._connection = connection
         self._expected = _Expected()
         self._breaks: list[ChainBreak] = []
+        self._erased: set[int] = set()
         self._doubted: dict[tuple[str, str, str, str], list[int]] = {}
 
     # --- events ------------------------------------------------------------------------------------------------
@@ -92,6 +93,8 @@ class _Verification:
             rows = orjson.loads(names)
             count = len(digests) // DIGEST
             self._expected.covered += count
+            if len(salts) != count * SALT:
+                return False
             if kind in (START, *VISITS):
                 return self._note_text(number, at, kind, text, digests, salts)
             if kind in (PAGE, NUMBERS):
@@ -128,6 +131,7 @@ class _Verification:
         for (kind, source, ticket_id, name), stored in self._expected.rows.items():
             if salted(stored[DIGEST:], GONE) != stored[:DIGEST]:
                 self._doubt((kind, source, ticket_id, name), _REMOVED)
+        self.readable("erasure", self._note_erased)
         self.readable("part", lambda: self._compare_range(PAGE, self._parts()))
         self.readable("register number", lambda: self._compare_range(NUMBERS, self._numbers()))
         self.readable("text of a set", self._compare_texts)
@@ -168,6 +172,15 @@ class _Verification:
                 continue
             yield (row[2], row[3]), _content(row), f"register number NC-{row[2]}-{row[3]:04d}"
 
+    def _note_erased(self) -> None:
+        """Note the parts that tombstones list: they are gone, and their events have no salts any more."""
+        for (ranges,) in self._connection.execute("SELECT parts FROM tombstone"):
+            try:
+                for first, last in orjson.loads(ranges):
+                    self._erased.update(range(first, last + 1))
+            except (TypeError, ValueError):  # a changed tombstone, which is a break of its own
+                continue
+
     def _compare_range(self, kind: str, rows: Iterable[tuple[Place, bytes, str]]) -> None:
         """Compare rows that are chained in ranges: both sides come in the order of their places."""
         found = iter(rows)
@@ -177,6 +190,8 @@ class _Verification:
                 self._add(0, row[2], _ADDED)
                 row = next(found, None)
             if row is None or row[0] != place:
+                if kind == PAGE and place[0] in self._erased:
+                    continue
                 self._add(number, f"{'part' if kind == PAGE else 'register number'} {_words(place)}", _REMOVED)
                 continue
             if salted(salt, row[1]) != digest:

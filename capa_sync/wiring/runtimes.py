@@ -18,7 +18,7 @@ from capa_sync.mapping import bind, unknown_sources
 from capa_sync.model.clock import Clock
 from capa_sync.model.comment_texts import ENGLISH, CommentTexts
 from capa_sync.model.register_check import RegisterLimits
-from capa_sync.model.settings import ChildSpec, WriteOptions
+from capa_sync.model.settings import ChildSpec, RetentionOptions, WriteOptions
 from capa_sync.ports import Source, TicketWriter
 from capa_sync.redaction import conceal
 from capa_sync.settings import Settings, SourceSettings
@@ -39,6 +39,8 @@ def build_runtime(
     calm_collector()
     limits = RegisterLimits(**configuration.settings.register_checks.model_dump())
     runtime = Runtime(register, configuration.rules, configuration.options, {}, clock, stop=stop, limits=limits)
+    kept = configuration.settings.retention
+    runtime.retention = RetentionOptions(kept.keep, erases=kept.mode == "on")
     if name := configuration.settings.waivers.file:
         runtime.waiver_file = WaiverFile(configuration.folder / name, name)
     runtime.contexts = {

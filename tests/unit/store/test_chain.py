@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from capa_sync.model.chain import ChainHead, ChainReport
+from capa_sync.model.erasure import Erasure, LegalHold
 from capa_sync.model.finding import Finding, FindingState, Mode, Severity
 from capa_sync.model.halt import Halt, HaltKind
 from capa_sync.model.similar import SimilarKey
@@ -61,6 +62,8 @@ ADDED = {
     "waiver_request": "key = 'other'",
     "different": "id = 99, other_ticket_id = '99'",
     "activation": "id = 99",
+    "tombstone": "id = 99",
+    "legal_hold": "id = 99",
     "part": "id = 99, version = 99",
     "register_number": "serial = 99, ticket_id = '99'",
 }
@@ -101,8 +104,21 @@ def fill(register: Register) -> None:
     register.similar.mark_different((SOURCE, "1"), (SOURCE, "2"), "ann", T0)
     register.verdict_sets.keep(_SET)
     register.verdict_sets.activate(_SET.hash, rule_set="rules-1", at=T0, by="ann", how=How.FIRST)
+    _erase(register)
     register.note_visit("sign_in", {"by": "mara.roy"})
     register.note_taken({"verb": "export"})
+
+
+def _erase(register: Register) -> None:
+    """Hold a ticket and end that; erase another one, whose parts are the newest."""
+    register.legal_holds.add(LegalHold(SOURCE, "1", "paper:CAPA-1", "Case 12", "ann", T0))
+    register.legal_holds.end(SOURCE, "1", "ann", T0 + DAY)
+    run = register.runs.start(SOURCE, "changes", T0)
+    fake = FakeTicket("3", "CAPA-3", {"status": "Open"})
+    register.tickets.commit_page(SOURCE, page(fake.reading()), T0, run, PARSER)
+    register.findings.save([Finding(SOURCE, "3", "grade-set", 1, FindingState.OPEN, Severity.LOW, T0, "r")])
+    register.tickets.set_presence(SOURCE, "3", Presence.DELETED_OR_HIDDEN, "404", T0)
+    register.erasures.erase([(SOURCE, "3")], Erasure("A person asked for it", "ann"), T0 + DAY)
 
 
 def _write(register: Register) -> None:
@@ -199,6 +215,9 @@ def test_a_removed_row_and_an_added_one_are_found(spoilt: sqlite3.Connection, ta
     [
         ("DELETE FROM event WHERE number = 4", "event 4: it is gone, and no event says so"),
         ("DELETE FROM event", "event 1: it is not the beginning of a chain"),
+        ("UPDATE event SET salts = CAST(salts || 'x' AS BLOB) WHERE number = 4", "event 4: is not as it was chained"),
+        ("UPDATE event SET salts = zeroblob(length(salts)) WHERE kind = 'waiver'", "waiver 1 of paper 1: is not as"),
+        ("UPDATE tombstone SET parts = '[]'", "part 8: it is gone, and no event says so"),
         ("UPDATE event SET at = '2020-01-01T00:00:00.000000Z' WHERE number = 3", "event 3: its hash is not"),
         ("UPDATE meta SET value = 'other' WHERE name = 'register_id'", "register_id of the register: is not"),
         ("UPDATE finding SET state = 'open'", "finding grade-set/1 of paper 1: is not as it was chained"),
