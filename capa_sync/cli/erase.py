@@ -135,6 +135,8 @@ _NOT_REACHED = (
     "not reached: the ticket on its tracker with our text on it, log files, copies of the disk, "
     "and what was taken away"
 )
+
+
 def _taken_line(row: dict[str, str]) -> str:
     what = " ".join(row[name] for name in ("at", "verb", "file", "view") if name in row)
     return f"{what} (by {row.get('by', '')})"
@@ -173,9 +175,9 @@ def _lines(result: dict[str, Any]) -> Iterator[str]:
 @config_option
 @json_option
 def retention(config: Path, test_clock: str | None, as_json: bool) -> None:
-    """List the records whose time is over, and what keeps some of them.
+    """List the records whose time is over.
 
-    That is `[retention] keep` after they were closed, rejected, cancelled, marked as a duplicate, or deleted on the
+    With what keeps some of them. Their time is `[retention] keep` after they were closed, rejected, cancelled, marked as a duplicate, or deleted on the
     tracker. With `mode = "on"` the daemon erases them, some at a time, once a day; by default it lists them. Nothing
     is erased by this verb.
     """
