@@ -177,9 +177,9 @@ def _lines(result: dict[str, Any]) -> Iterator[str]:
 def retention(config: Path, test_clock: str | None, as_json: bool) -> None:
     """List the records whose time is over.
 
-    With what keeps some of them. Their time is `[retention] keep` after they were closed, rejected, cancelled, marked as a duplicate, or deleted on the
-    tracker. With `mode = "on"` the daemon erases them, some at a time, once a day; by default it lists them. Nothing
-    is erased by this verb.
+    With what keeps some of them. Their time is `[retention] keep` after they were closed, rejected, cancelled, marked
+    as a duplicate, or deleted on the tracker. With `mode = "on"` the daemon erases them, some at a time, once a day;
+    by default it lists them. Nothing is erased by this verb.
     """
     setup, clock = read_setup(config, with_secrets=False), clock_from(test_clock)
     with _reading(setup, clock) as runtime:
