@@ -11,6 +11,7 @@ from capa_sync.model.record import Action, CapaRecord, FieldChange
 from capa_sync.model.values import Value, ValueState
 
 _ACTION_ROWS = "actions"
+_CONFIDENTIAL = "confidential"
 _OWN_ROWS = frozenset({"stage", "source_status"})
 
 
@@ -18,7 +19,8 @@ def join(primary: CapaRecord, others: Sequence[CapaRecord], *, unread: bool = Fa
     """Join records of one nonconformity.
 
     Every field comes from the first record, in the order given, that has it filled, with that record's history;
-    the actions likewise. Stage, pauses and presence are the primary's, and findings belong to its ticket.
+    the actions likewise. The joined record is confidential as soon as one of them is. Stage, pauses and presence are
+    the primary's, and findings belong to its ticket.
 
     Args:
         primary: the record of the source that the settings name first.
@@ -30,6 +32,9 @@ def join(primary: CapaRecord, others: Sequence[CapaRecord], *, unread: bool = Fa
     if not others:
         return replace(primary, unread_join=reason)
     chosen = {name: _first(records, name) for name in primary.fields}
+    hiding = next((record for record in records if record.fields[_CONFIDENTIAL].is_yes_or_unreadable), None)
+    if hiding is not None:  # its texts may be among the joined ones
+        chosen[_CONFIDENTIAL] = hiding
     doer = next((record for record in records if any(map(_is_there, record.actions))), None)
     doer = doer or next((record for record in records if record.actions), None)
     doer = doer or next((record for record in records if record.actions_mapped), primary)

@@ -76,6 +76,11 @@ class Value:
         return self.state is ValueState.FILLED
 
     @property
+    def is_yes_or_unreadable(self) -> bool:
+        """Return whether a yesno is yes, or may be: where texts depend on it, none is shown by mistake."""
+        return self.data == "yes" or self.state in {ValueState.UNREADABLE, ValueState.ERROR}
+
+    @property
     def is_known(self) -> bool:
         """Return whether rules can judge it: filled, empty or placeholder."""
         return self.state in KNOWN

@@ -68,7 +68,7 @@ def review_of(given: ReviewInput, period: ReviewPeriod) -> Review:
             _risks(failures, period),
             _improvements(records, period),
             ReviewSection("9.3.3", "Decisions on improvement and on changes of the ISMS", box=3),
-            _waivers(given.waivers),
+            _waivers(given),
             _checks(given.checks),
             ReviewSection("", "Gaps in these data", tuple(given.gaps) or ("None known.",)),
         ),
@@ -122,7 +122,7 @@ def _trends(
         ReviewTable(
             "Recurrences",
             ("record", "title", "repeats"),
-            [[record.name, _title(record, is_masked), ", ".join(record.repeats)] for record in repeated[:_LISTED]],
+            [[record.name, _title(record, is_masked), _repeats(record, is_masked)] for record in repeated[:_LISTED]],
         ),
     )
     del records
@@ -143,6 +143,10 @@ def _late_row(record: ReviewRecord, period: ReviewPeriod, is_masked: bool) -> li
 
 def _title(record: ReviewRecord, is_masked: bool) -> str:
     return RESTRICTED if is_masked and record.is_confidential else record.title
+
+
+def _repeats(record: ReviewRecord, is_masked: bool) -> str:
+    return RESTRICTED if is_masked and record.is_confidential else ", ".join(record.repeats)
 
 
 def _by_origin(
@@ -205,7 +209,9 @@ def _improvements(records: Sequence[ReviewRecord], period: ReviewPeriod) -> Revi
     return ReviewSection("g)", "Opportunities for improvement", says)
 
 
-def _waivers(waivers: Sequence[WaivedRule]) -> ReviewSection:
+def _waivers(given: ReviewInput) -> ReviewSection:
+    """Count the waivers, and list them; persons only of records that are known not to be confidential, if masked."""
+    waivers, clear = given.waivers, {record.name for record in given.records if not record.is_confidential}
     over = sum(waived.is_over for waived in waivers)
     says = (
         (
@@ -213,7 +219,11 @@ def _waivers(waivers: Sequence[WaivedRule]) -> ReviewSection:
             f"{_LISTED} at most are listed. A waiver silences a check; it accepts no risk."
         ),
     )
-    rows = [[*waived[:5]] for waived in waivers if not waived.is_over][:_LISTED]
+    rows = [
+        [*waived[:3], *([RESTRICTED] * 2 if given.is_masked and waived.name not in clear else waived[3:5])]
+        for waived in waivers
+        if not waived.is_over
+    ][:_LISTED]
     table = ReviewTable("Waivers that count at the end", ("record", "rule", "until", "asked by", "approved by"), rows)
     return ReviewSection("", "Waivers", says, (table,))
 

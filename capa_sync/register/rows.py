@@ -141,9 +141,7 @@ def _what(record: CapaRecord, texts: Mapping[str, str]) -> dict[str, Cell]:
 
 def confidential_of(value: Value) -> str:
     """Return `yes` or `no`; a value that cannot be read counts as `yes`, so that no text is shown by mistake."""
-    if value.state in {ValueState.UNREADABLE, ValueState.ERROR}:
-        return "yes"
-    return "yes" if value.data == "yes" else "no"
+    return "yes" if value.is_yes_or_unreadable else "no"
 
 
 def _cause(record: CapaRecord, texts: Mapping[str, str]) -> dict[str, Cell]:

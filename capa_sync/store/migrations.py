@@ -305,3 +305,9 @@ def erasure(db: Any) -> None:
                 ended_by TEXT NOT NULL DEFAULT '')""",
         ),
     )
+
+
+@STEPS(name="0035_confidential_joins")
+def confidential_joins(db: Any) -> None:
+    """Judge again where records are joined: a joined record is confidential as soon as one of its tickets is."""
+    run_all(db, (f"{JUDGE_AGAIN} AND EXISTS (SELECT 1 FROM joined)",))

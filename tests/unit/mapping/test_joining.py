@@ -163,3 +163,17 @@ def test_while_the_duplicate_is_unread_rules_cannot_tell(bound: BoundMapping) ->
     assert "could not be read" in found.unread_join
     assert found.fields == primary.fields
     assert join(primary, [other_record(bound, {})], unread=True).unread_join
+
+
+def test_a_joined_record_is_confidential_as_soon_as_one_of_its_tickets_is(bound: BoundMapping) -> None:
+    """Its texts may be those of the confidential ticket, whichever that is; what cannot be read counts as yes."""
+    primary, other = record(bound, ticket({})), other_record(bound, {})
+    for value, expected in (
+        (Value(ValueState.FILLED, "yes", "Yes"), True),
+        (Value(ValueState.UNREADABLE, reason="no right"), True),
+        (Value(ValueState.FILLED, "no", "No"), False),
+    ):
+        said_no = replace(primary, fields={**primary.fields, "confidential": Value(ValueState.FILLED, "no", "No")})
+        hidden = replace(other, fields={**other.fields, "confidential": value})
+        for records in ((said_no, hidden), (hidden, said_no)):
+            assert join(records[0], records[1:]).fields["confidential"].is_yes_or_unreadable is expected

@@ -111,11 +111,14 @@ def test_the_months_reconcile() -> None:
 
 def report(**other: Any) -> Review:
     """Return the review of the two years, with hostile text in a ticket."""
-    hostile = record(77, PERIOD.start, title=HOSTILE, due=PERIOD.start, is_confidential=True)
+    hostile = record(
+        77, PERIOD.start, title=HOSTILE, due=PERIOD.start, is_confidential=True, repeats=(HOSTILE,), owner=HOSTILE
+    )
     check = CheckResult(CheckName.WAIVERS, RegisterCheckState.RAISED, HOSTILE)
     waiver = WaivedRule("jira:C-1", "rca-method", "2026-02-01", "mara.roy", "nobody", is_over=False)
+    waivers = [waiver, waiver._replace(name="jira:C-77", asked_by=HOSTILE, approved_by=HOSTILE)]
     records = other.pop("records", [*two_years(), hostile])
-    return review_of(ReviewInput(records, [waiver], [check], ["jira: a gap."], ["As of then."], **other), PERIOD)
+    return review_of(ReviewInput(records, waivers, [check], ["jira: a gap."], ["As of then."], **other), PERIOD)
 
 
 def test_the_sections_follow_the_letters_of_the_clause_whatever_the_order_of_the_records() -> None:
@@ -126,8 +129,15 @@ def test_the_sections_follow_the_letters_of_the_clause_whatever_the_order_of_the
     late = next(table for table in report().sections[2].tables if table.caption == "Longest late")
     assert [row[0] for row in late.rows] == ["jira:C-77", "jira:C-1", "jira:C-3", "jira:C-5", "jira:C-7"]
     assert late.rows[1][3:] == ["Anna Lee", "2024-02-20", "680"]
-    masked = report(is_masked=True).sections[2].tables[2].rows
-    assert (masked[0][1], masked[0][3], masked[1][1]) == ("restricted", "restricted", "Finding 1")
+    masked = report(is_masked=True)
+    rows = masked.sections[2].tables[2].rows
+    assert (rows[0][1], rows[0][3], rows[1][1]) == ("restricted", "restricted", "Finding 1")
+    (waived,) = [table for section in masked.sections for table in section.tables if "Waivers" in table.caption]
+    assert [row[3:] for row in waived.rows] == [["mara.roy", "nobody"], ["restricted", "restricted"]]
+    everything = [
+        cell for section in masked.sections for table in section.tables for row in table.rows for cell in row
+    ]
+    assert everything.count(HOSTILE) == 1, "what a check says, and nothing of the confidential record"
 
 
 def test_texts_of_tickets_stay_texts_and_equal_reviews_give_equal_bytes_in_two_pages(
