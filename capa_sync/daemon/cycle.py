@@ -1,7 +1,8 @@
 """One cycle over the sources: this file orders sources and steps; `pipeline` owns the steps of a ticket.
 
 read -> mirror -> sweep, census when due -> evaluate due tickets -> look up lost answers
--> plans past the brakes -> outbox -> deliver -> after a census, the checks over the whole register.
+-> plans past the brakes -> outbox -> deliver -> after a census, the checks over the whole register
+-> the figures of the months, where records changed.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from capa_sync.daemon.delivery import deliver_writes, settle_unknown_writes
 from capa_sync.daemon.hinted import may_follow_hints, read_hinted
 from capa_sync.daemon.judging import judge_due_tickets, pass_to_primaries, speculate
 from capa_sync.daemon.log import LogAction, log
+from capa_sync.daemon.monthly import keep_monthly_figures
 from capa_sync.daemon.reading import (
     Abandoned,
     is_full_read_due,
@@ -145,6 +147,7 @@ def run_hinted(runtime: Runtime, context: SourceContext, ids: Sequence[str]) -> 
         _run_step(runtime, context, result, partial(_pass_on, runtime, context))
         _run_step(runtime, context, result, partial(_judge, runtime, context, result))
         _run_step(runtime, context, result, partial(_deliver, runtime, context, result))
+        _run_step(runtime, context, result, partial(keep_monthly_figures, runtime, result.started_at))
     if result.is_abandoned:
         log(LogAction.CYCLE_ABANDONED, source=context.name, problem=result.problem)
     elif result.problem:
@@ -226,6 +229,7 @@ def _end(runtime: Runtime, context: SourceContext, result: CycleResult, *, deliv
     if deliver:
         _run_step(runtime, context, result, partial(_deliver, runtime, context, result))
     _run_step(runtime, context, result, partial(check_register_after_census, runtime, context, result.started_at))
+    _run_step(runtime, context, result, partial(keep_monthly_figures, runtime, result.started_at))
     _finish(runtime, result)
 
 

@@ -6,6 +6,8 @@ from capa_sync.model.columns import Column, ColumnType
 
 _TEXT, _NUMBER, _FLAG = ColumnType.TEXT, ColumnType.NUMBER, ColumnType.FLAG
 _INSTANT, _TIME = ColumnType.INSTANT, ColumnType.TIME
+_NONE = "in a month without one"
+_UNCOUNTED = "for a month without a reading"
 
 SOURCE = Column("source", _TEXT, "The source's name in the settings.", masked=False)
 ID = Column("ticket_id", _TEXT, "The tracker's immutable id of the ticket.", masked=False)
@@ -92,6 +94,36 @@ CANNOT_TELL = (
     Column("tickets", _NUMBER, "On how many present tickets.", masked=False),
     Column("verdicts", _NUMBER, "How many verdicts of rules.", masked=False),
     Column("confidential", _TEXT, "`yes` where the row counts confidential tickets, else `no`.", masked=False),
+)
+
+MONTHS = (
+    Column("month", _TEXT, "The month, `YYYY-MM`, in the time zone of the settings.", masked=False),
+    Column("opened", _NUMBER, "How many records began in it: they were found, else created.", masked=False),
+    Column(
+        "ended", _NUMBER, "How many records ended in it: closed, rejected, cancelled or a duplicate.", masked=False
+    ),
+    Column(
+        "open_end",
+        _NUMBER,
+        "How many records were open at its end: those of the month before, and `opened`, without `ended`.",
+        masked=False,
+    ),
+    Column("corrected", _NUMBER, "How many records were corrected in it.", masked=False),
+    Column(
+        "corrected_median", _NUMBER, "Half of these took no longer, in days from the beginning.", _NONE, masked=False
+    ),
+    Column("corrected_p90", _NUMBER, "Nine of ten of these took no longer.", _NONE, masked=False),
+    Column("implemented", _NUMBER, "On how many records the last action was done in it.", masked=False),
+    Column("implemented_median", _NUMBER, "Half of these took no longer.", _NONE, masked=False),
+    Column("implemented_p90", _NUMBER, "Nine of ten of these took no longer.", _NONE, masked=False),
+    Column("ended_median", _NUMBER, "Half of those that ended in it took no longer.", _NONE, masked=False),
+    Column("ended_p90", _NUMBER, "Nine of ten of those that ended in it took no longer.", _NONE, masked=False),
+    Column("due", _NUMBER, "How many of the implemented records have a due date.", masked=False),
+    Column(
+        "on_time", _NUMBER, "How many of these were implemented by the due date that they have now.", masked=False
+    ),
+    Column("in_work", _NUMBER, "How many records were open at the month's last reading.", _UNCOUNTED, masked=False),
+    Column("warned", _NUMBER, "How many of these had an open warning then.", _UNCOUNTED, masked=False),
 )
 
 ACTIVATIONS = (

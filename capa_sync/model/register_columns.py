@@ -147,7 +147,7 @@ REGISTER: tuple[RegisterColumn, ...] = (
         "open_from", _INSTANT, "The beginning of `days_open`.", "for the default `detected_at`", masked=False
     ),
     RegisterColumn("open_until", _INSTANT, "The end of `days_open`.", "for the default `closed_at`", masked=False),
-    RegisterColumn("late_from", _INSTANT, "The beginning of `days_late`.", "without a due date", shown=False),
+    RegisterColumn("late_from", _INSTANT, "The beginning of `days_late`.", "without a due date", masked=False),
     RegisterColumn(
         "late_until", _INSTANT, "The end of `days_late`.", "for the default `implemented_at`", shown=False
     ),

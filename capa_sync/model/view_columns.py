@@ -14,6 +14,7 @@ from capa_sync.model.page_columns import (
     ID,
     JOINED,
     KEY,
+    MONTHS,
     SOURCE,
     TODAY,
 )
@@ -228,6 +229,7 @@ PUBLIC_VIEWS: tuple[PublicView, ...] = (
         "v_disagreements", "A field in which two tickets of a joined record hold different values.", DISAGREEMENTS
     ),
     PublicView("v_cannot_tell", "A reason for which rules cannot tell.", CANNOT_TELL),
+    PublicView("v_months", "One month, of the last 120 since the first record.", MONTHS),
     PublicView("v_activations", "One time that a verdict set became live.", ACTIVATIONS),
 )
 """In the order in which the page lists them."""

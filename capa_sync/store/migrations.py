@@ -58,6 +58,7 @@ PRIMARY: tuple[str, ...] = (
     "past_match",
     "tombstone",
     "legal_hold",
+    "month_check",
     CHAIN,
 )
 DERIVED: tuple[str, ...] = (
@@ -82,6 +83,8 @@ DERIVED: tuple[str, ...] = (
     "similar_key",
     "earlier_match",
     "similar_stale",
+    "month_figure",
+    "month_made",
 )
 
 
@@ -311,3 +314,29 @@ def erasure(db: Any) -> None:
 def confidential_joins(db: Any) -> None:
     """Judge again where records are joined: a joined record is confidential as soon as one of its tickets is."""
     run_all(db, (f"{JUDGE_AGAIN} AND EXISTS (SELECT 1 FROM joined)",))
+
+
+@STEPS(name="0036_monthly_figures")
+def monthly_figures(db: Any) -> None:
+    """Store the figures of each month, what the checks said in it, and whether they are as the records are now."""
+    steps = ("corrected", "implemented", "ended")
+    columns = ", ".join(f"{step} INTEGER NOT NULL, {step}_median INTEGER, {step}_p90 INTEGER" for step in steps)
+    run_all(
+        db,
+        (
+            f"""CREATE TABLE month_figure (
+                month TEXT PRIMARY KEY, opened INTEGER NOT NULL, open_end INTEGER NOT NULL, {columns},
+                due INTEGER NOT NULL, on_time INTEGER NOT NULL)""",
+            """CREATE TABLE month_check (
+                month TEXT PRIMARY KEY, in_work INTEGER NOT NULL, warned INTEGER NOT NULL)""",
+            """CREATE TABLE month_made (
+                id INTEGER PRIMARY KEY CHECK (id = 1), timezone TEXT NOT NULL, month TEXT NOT NULL,
+                is_stale INTEGER NOT NULL)""",
+            # an evaluation that changes a row deletes it and inserts another one
+            *(
+                f"""CREATE TRIGGER register_row_{event.lower()} AFTER {event} ON register_row BEGIN
+                UPDATE month_made SET is_stale = 1 WHERE is_stale = 0; END"""
+                for event in ("INSERT", "DELETE")
+            ),
+        ),
+    )

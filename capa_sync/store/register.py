@@ -27,6 +27,7 @@ from capa_sync.store.findings import Findings
 from capa_sync.store.halts import Halts
 from capa_sync.store.legal_holds import LegalHolds
 from capa_sync.store.migrations import CHAIN, CHECKS, DERIVED, LEDGER, PRIMARY
+from capa_sync.store.monthly import Monthly
 from capa_sync.store.outbox import SqlOutbox
 from capa_sync.store.past import PastTickets, StoredReads
 from capa_sync.store.queue import EvaluationQueue
@@ -56,7 +57,7 @@ class Register:
     Attributes:
         path: the file. id: random id given at creation, used in markers; a copy has the same id.
         tickets, runs, facts, accounts, findings, outbox, requests, halts, records, queue, reports, roles, waivers,
-            checks, verdict_sets, standings, chain, erasures,
+            checks, monthly, verdict_sets, standings, chain, erasures,
             legal_holds: its parts, each for a group of tables.
     """
 
@@ -79,6 +80,7 @@ class Register:
         self.roles = Roles(db)
         self.waivers = Waivers(db)
         self.checks = RegisterChecks(db)
+        self.monthly = Monthly(db)
         self.verdict_sets = VerdictSets(db)
         self.standings = Standings(db)
         self.similar = SimilarRecords(db)

@@ -32,6 +32,7 @@ _UNDONE: tuple[tuple[str, str, str], ...] = (
 """Table, the column with the instant of a later event of a row, and what the row was before it."""
 _JUDGED = (
     "verdict_own", "verdict_ticket", "register_row", "action", "birth", "waiver_standing", "due", "plan_due",
+    "month_figure", "month_made",
 )  # fmt: skip
 """Derived tables that evaluation fills again."""
 _OF_TICKET = ("part", "observed", "past_presence", "past_role", "mirror")
@@ -56,6 +57,7 @@ def rewind(db: Database, at: datetime) -> None:
             WHERE EXISTS (SELECT 1 FROM past_role p WHERE p.nr = mirror.nr AND p.until > ?1)""",
             (text,),
         )
+        db.execute("DELETE FROM month_check WHERE month > ?", (text[:7],))
         for table in _JUDGED:
             db.execute(f"DELETE FROM {table}")
         db.execute("DELETE FROM quarantine WHERE unread = 0")

@@ -170,6 +170,11 @@ _ACTIVATIONS = f"""SELECT id AS number, {_at("activated_at")}, activated_by, how
     id = (SELECT MAX(id) FROM activation) AS is_live, rule_set, hash AS set_hash, revision FROM activation"""
 
 
+_MONTHS = """SELECT f.month, f.opened, f.ended, f.open_end, f.corrected, f.corrected_median, f.corrected_p90,
+    f.implemented, f.implemented_median, f.implemented_p90, f.ended_median, f.ended_p90, f.due, f.on_time,
+    c.in_work, c.warned FROM month_figure f LEFT JOIN month_check c ON c.month = f.month"""
+
+
 def _one_line(sql: str) -> str:
     return re.sub(r"\s+", " ", sql)
 
@@ -194,6 +199,7 @@ VIEWS: dict[str, str] = {
         ("v_joined", JOINED),
         ("v_disagreements", DISAGREEMENTS),
         ("v_cannot_tell", CANNOT_TELL),
+        ("v_months", _MONTHS),
         ("v_activations", _ACTIVATIONS),
     )
 }

@@ -91,6 +91,21 @@ def _month(sql: str, says: str) -> Maker:
     return made
 
 
+def _reached(column: str, says: str, also: str = "1") -> Maker:
+    """Return a filter on the month in which records reached a step; the step may be known by its day alone."""
+
+    def made(value: str, _all: Mapping[str, str], times: PageTimes) -> RowFilter | None:
+        month = month_of(value)
+        if month is None:
+            return None
+        days, instants = [f"{day}" for day in month], [times.start(day) for day in month]
+        is_in = f"{column} >= ? AND {column} < ?"
+        sql = f"{IS_DATED} AND {also} AND CASE WHEN length({column}) = 10 THEN {is_in} ELSE {is_in} END"
+        return RowFilter(sql, (*days, *instants), f"{says} {month[0]:%B %Y}")
+
+    return made
+
+
 def _open_at(value: str, _all: Mapping[str, str], times: PageTimes) -> RowFilter | None:
     """Return a filter on records that were open at the end of a month."""
     month = month_of(value)
@@ -146,6 +161,10 @@ FILTERS: Mapping[str, Maker] = {
     "opened": _month(f"{BEGUN} >= ? AND {BEGUN} < ?", "opened in"),
     "ended": _month(f"{ENDED_AT} >= ? AND {ENDED_AT} < ?", "ended in"),
     "open_at": _open_at,
+    "corrected": _reached("corrected_at", "corrected in"),
+    "implemented": _reached("implemented_at", "with all actions done in"),
+    "on_time": _reached("implemented_at", "with all actions done by the due date, in", "implemented_at < late_from"),
+    "late": _reached("implemented_at", "with all actions done after the due date, in", "implemented_at >= late_from"),
 }
 """Parameter -> its condition; a parameter or value that is not known filters nothing."""
 

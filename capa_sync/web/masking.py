@@ -35,6 +35,7 @@ _IS_CLEAR: Mapping[str, str] = {
     "v_sources": "1",
     "v_joined": "1",
     "v_activations": "1",
+    "v_months": "1",
 }
 
 

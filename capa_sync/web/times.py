@@ -88,12 +88,6 @@ def _day(day: date) -> str:
     return f"{day.day} {day:%b %Y}"
 
 
-def months_until(day: date, number: int) -> list[date]:
-    """Return the first days of so many months, the last of them the month of `day`."""
-    last = day.year * 12 + day.month - 1
-    return [date(month // 12, month % 12 + 1, 1) for month in range(last - number + 1, last + 1)]
-
-
 def month_of(text: str) -> tuple[date, date] | None:
     """Return the first day of a month `YYYY-MM` and of the next one; None for another text."""
     try:

@@ -1,4 +1,4 @@
-"""Trends: records opened, ended and open at each month's end, and how old the open ones are.
+"""Trends: what the months show of records, of the time that steps take and of the checks; from `v_months`.
 
 A month begins and ends at midnight in the zone of the organisation. A record that was reopened counts as open until
 its last end.
@@ -6,93 +6,133 @@ its last end.
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections import Counter
 from collections.abc import Sequence
 from datetime import date
-from itertools import accumulate
 from typing import Any
 
 from capa_sync.model.amounts import count_of
-from capa_sync.web.asked import PageQuery, link
-from capa_sync.web.chart import Chart, Point, bar_chart
-from capa_sync.web.durations import on_time, step_times
-from capa_sync.web.filters import AGES, BEGUN, ENDED_AT, IN_WORK, IS_DATED
-from capa_sync.web.times import months_until
+from capa_sync.web.asked import PageQuery, Row, link
+from capa_sync.web.chart import Chart, Point, bar_chart, line_chart
+from capa_sync.web.filters import AGES, IN_WORK, IS_DATED
 
 MONTHS = 13
-"""The present month and the twelve before it."""
-_SPANS = f"""SELECT {BEGUN} AS begun, {ENDED_AT} AS ended, corrected_at, implemented_at, due_at
-    FROM v_register WHERE {IS_DATED}"""  # noqa: S608 - ours
-_AGES = f"SELECT days_open FROM v_register WHERE {IN_WORK} AND days_open IS NOT NULL"  # noqa: S608
+"""The last month that was counted and the twelve before it."""
+_MONTHS = "SELECT * FROM v_months ORDER BY month DESC LIMIT ?"
+_AGES = f"""SELECT days_open AS days, COUNT(*) AS records FROM v_register
+    WHERE {IN_WORK} AND days_open IS NOT NULL GROUP BY days_open"""  # noqa: S608 - ours
 _UNDATED = f"SELECT COUNT(*) FROM v_register WHERE NOT ({IS_DATED})"  # noqa: S608
+STEPS: tuple[tuple[str, str, str], ...] = (
+    ("corrected", "corrected", "first"),
+    ("implemented", "all actions done", "second"),
+    ("ended", "ended", "third"),
+)
+"""Column of a step, its words and the class of its line."""
 
 
 def trends(asked: PageQuery) -> dict[str, Any]:
     """Return the content of the page."""
-    months = months_until(asked.times.today, MONTHS)
-    spans = asked.rows(_SPANS)
-    starts = [asked.times.start(month) for month in months]
-    opened = _by_month(starts, [span["begun"] for span in spans])
-    ended = _by_month(starts, [span["ended"] for span in spans if span["ended"]])
-    open_end = list(accumulate(map(int.__sub__, opened, ended)))
-    lines = [
-        _month(month, *numbers)
-        for month, *numbers in zip(months, opened[1:], ended[1:], open_end[1:], open_end, strict=False)
-    ]
+    rows = asked.rows(_MONTHS, (MONTHS,))[::-1]
+    months = [_month(row, is_last=row is rows[-1]) for row in rows]
     ages = asked.rows(_AGES)
     return {
-        "months": lines,
-        "flow": _flow(lines),
-        "stock": _stock(lines),
-        "ages": _ages([row["days_open"] for row in ages]),
-        "steps": step_times(spans, asked.times, months[0]),
-        "on_time": on_time(spans, asked.times, months[0]),
-        "since": f"{months[0]:%B %Y}",
-        "open_records": len(ages),
+        "months": months,
+        "flow": _bars(months, ("opened", "first"), ("ended", "second")),
+        "stock": _bars(months, ("open_end", "first")),
+        "ages": _ages(ages),
+        "steps": _lines(months, [(f"days_{step}", series) for step, _, series in STEPS], unit=" d"),
+        "step_names": [(step, words, series) for step, words, series in STEPS],
+        "timely": _bars(months, ("on_time", "first"), ("late", "second")),
+        "clear": _lines(months, [("clear", "first")], unit=" %", top=100),
+        "has_checks": any(row["in_work"] for row in rows),
+        "has_due": any(row["due"] for row in rows),
+        "has_steps": any(row[step] for row in rows for step, _, _ in STEPS),
+        "open_records": sum(row["records"] for row in ages),
         "undated": asked.value(_UNDATED),
-        "records": len(spans),
     }
 
 
-def _by_month(starts: Sequence[str], instants: Sequence[str]) -> list[int]:
-    """Count instants before the first month, then in each month; the texts of instants sort like the instants."""
-    counts = Counter(bisect_right(starts, at) for at in instants)
-    return [counts[place] for place in range(len(starts) + 1)]
+def _month(row: Row, *, is_last: bool) -> dict[str, Any]:
+    """Return a month with a point for each figure."""
+    name, first = row["month"], date.fromisoformat(f"{row['month']}-01")
+    title, late = f"{first:%B %Y}", row["due"] - row["on_time"]
 
+    def counted(number: int, says: str, filtered: str) -> Point:
+        return Point(number, f"{title}: {count_of(number, 'record')} {says}", link("/records", **{filtered: name}))
 
-def _month(month: date, opened: int, ended: int, open_end: int, open_start: int) -> dict[str, Any]:
-    name = f"{month:%Y-%m}"
     return {
-        "name": f"{month:%b %Y}",
-        "short": f"{month:%b %y}",
-        "open_start": open_start,
-        "opened": Point(opened, f"{month:%B %Y}: {count_of(opened, 'record')} opened", _rows("opened", name)),
-        "ended": Point(ended, f"{month:%B %Y}: {count_of(ended, 'record')} ended", _rows("ended", name)),
-        "open_end": Point(
-            open_end, f"End of {month:%B %Y}: {count_of(open_end, 'record')} open", _rows("open_at", name)
-        ),
+        "name": f"{first:%b %Y}",
+        "short": f"{first:%b %y}",
+        "open_start": row["open_end"] - row["opened"] + row["ended"],
+        "opened": counted(row["opened"], "opened", "opened"),
+        "ended": counted(row["ended"], "ended", "ended"),
+        "open_end": counted(row["open_end"], "open at its end", "open_at"),
+        "corrected": counted(row["corrected"], "corrected", "corrected"),
+        "implemented": counted(row["implemented"], "with all actions done", "implemented"),
+        "on_time": counted(row["on_time"], f"on time{_share(row['on_time'], row['due'])}", "on_time"),
+        "late": counted(late, f"late{_share(late, row['due'])}", "late"),
+        "share": _percent(row["on_time"], row["due"]),
+        "clear": _clear(row, title, is_last=is_last),
+        "in_work": row["in_work"],
+        "warned": row["warned"],
+        **{f"days_{step}": _days(row, title, step, words) for step, words, _ in STEPS},
+        **{f"most_{step}": row[f"{step}_p90"] for step, _, _ in STEPS},
     }
 
 
-def _rows(filtered: str, value: str) -> str:
-    return link("/records", **{filtered: value})
+def _days(row: Row, title: str, step: str, words: str) -> Point | None:
+    """Return how long half of the records that reached a step took for it, None without a record."""
+    median, records = row[f"{step}_median"], row[step]
+    if median is None:
+        return None
+    says = f"{title}: {count_of(records, 'record')} {words}, half of them within {count_of(median, 'day')}"
+    return Point(median, says, link("/records", **{step: row["month"]}))
 
 
-def _flow(lines: Sequence[dict[str, Any]]) -> Chart:
-    series = [("first", [line["opened"] for line in lines]), ("second", [line["ended"] for line in lines])]
-    return bar_chart([line["short"] for line in lines], series)
+def _clear(row: Row, title: str, *, is_last: bool) -> Point | None:
+    """Return the share of open records without an open warning, None where no reading counted it.
+
+    Its rows are known for the present month alone: nobody can list what had a warning in the past.
+    """
+    if not row["in_work"]:
+        return None
+    clear = row["in_work"] - row["warned"]
+    share = _percent(clear, row["in_work"])
+    says = f"{title}: {share} % of the open records without an open warning ({clear} of {row['in_work']})"
+    rows = link("/records", state="open", warning="none") if is_last else link("/records", open_at=row["month"])
+    return Point(share or 0, says, rows)
 
 
-def _stock(lines: Sequence[dict[str, Any]]) -> Chart:
-    return bar_chart([line["short"] for line in lines], [("first", [line["open_end"] for line in lines])])
+def _percent(part: int, whole: int) -> int | None:
+    return (200 * part + whole) // (2 * whole) if whole else None
 
 
-def _ages(days: Sequence[int]) -> Chart:
+def _share(part: int, whole: int) -> str:
+    return f" of {whole} with a due date ({_percent(part, whole)} %)" if whole else ""
+
+
+def _bars(months: Sequence[dict[str, Any]], *series: tuple[str, str]) -> Chart:
+    """Return the bars of figures (name, class of the bars)."""
+    return bar_chart(
+        [month["short"] for month in months],
+        [(shown, [month[name] for month in months]) for name, shown in series],
+    )
+
+
+def _lines(months: Sequence[dict[str, Any]], series: Sequence[tuple[str, str]], *, unit: str, top: int = 0) -> Chart:
+    """Return the lines of figures (name, class of the line)."""
+    return line_chart(
+        [month["short"] for month in months],
+        [(shown, [month[name] for month in months]) for name, shown in series],
+        unit=unit,
+        top=top,
+    )
+
+
+def _ages(rows: Sequence[Row]) -> Chart:
     """Return the chart of how long the open records have been open."""
     points = [
         Point(found, f"{count_of(found, 'record')} open for {name} days", link("/records", age=name))
         for name, (least, most) in AGES.items()
-        for found in [sum(least <= age <= most for age in days)]
+        for found in [sum(row["records"] for row in rows if least <= row["days"] <= most)]
     ]
     return bar_chart([f"{name} days".replace("over-", "over ") for name in AGES], [("first", points)])

@@ -10,12 +10,14 @@ from pathlib import Path
 import pytest
 
 from capa_sync.model.finding import Outcome, Severity, Verdict
+from capa_sync.model.monthly import RecordDays
 from capa_sync.model.record import Action, ActionKind, ActionOrigin, Disagreement
 from capa_sync.model.register_columns import STORED
 from capa_sync.model.ticket import Role
 from capa_sync.model.values import EMPTY, Value, ValueState
 from capa_sync.model.verdict_set import How
 from capa_sync.model.waiver import Waiver, Way
+from capa_sync.register import month_figures
 from capa_sync.store import Register, open_register
 from capa_sync.store.judged_rows import disagreement_row
 from capa_sync.web import RegisterPage, serve_register
@@ -76,6 +78,8 @@ def fill(register: Register) -> None:
         row = disagreement_row(SOURCE, ticket, differs)
         register.records.replace_disagreements(SOURCE, {ticket: [row]})
     register.verdict_sets.activate("f00d", rule_set="f00d", at=T0, by="paper.admin", how=How.FIRST)
+    lives = [RecordDays(T0.toordinal(), None, None, None, None)]
+    register.monthly.save(month_figures(lives, T0.date()), "UTC", f"{T0:%Y-%m}")
     target = Target(register.id, SOURCE, "2", "CAPA-2", read_at=T0)
     plan = plan_ticket(target, [finding(message=f"{SECRET} write")], [], now=T0, options=ON)
     register.outbox.put(replace(write, error=f"{SECRET} error") for write in plan.writes)

@@ -6,7 +6,7 @@ import html
 import re
 import sqlite3
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
@@ -20,8 +20,7 @@ from capa_sync.rules import load_rules, rules_in_words
 from capa_sync.starter import starter_path
 from capa_sync.web import RegisterPage, serve_register
 from capa_sync.web.asked import PageQuery
-from capa_sync.web.chart import Point, bar_chart
-from capa_sync.web.durations import on_time, step_times
+from capa_sync.web.chart import Point, bar_chart, line_chart
 from capa_sync.web.record import record
 from capa_sync.web.site import RegisterSite
 from capa_sync.web.times import PageTimes
@@ -29,10 +28,9 @@ from capa_sync.web.today import today
 from tests.patience import PATIENCE
 from tests.unit.store.fake_parser import SOURCE, T0
 from tests.unit.web.conftest import HOSTILE, SECRET
-from tests.unit.web.world import OTHER, build_world
+from tests.unit.web.world import OTHER, ZONE, build_world
 from tests.unit.writeback.harness import ManualClock
 
-ZONE = "Europe/London"
 PATHS = (
     "",
     "records",
@@ -216,12 +214,24 @@ def test_every_point_of_the_trends_leads_to_as_many_records(world: RegisterPage)
     assert all(row[0] == before[3] for before, row in pairwise(rows))
     assert sum(row[1] for row in rows) > 20
     points = set(re.findall(r'<a href="(/records\?[^"]+)" aria-label="[^"]*?(\d+) records? ', page))
-    points |= {(link, value) for link, value in re.findall(r'<a href="(/records\?[^"]+)">(\d+)</a>', table)}
-    assert len(points) > 40
+    points |= {(link, value) for link, value in re.findall(r'<a href="(/records\?[^"]+)">(\d+)</a>', page)}
+    named = {link.partition("?")[2].partition("=")[0] for link, _ in points}
+    assert named == {"opened", "ended", "open_at", "age", "corrected", "implemented", "on_time", "late"}
+    assert len(points) > 80
     for link, value in points:
         found = requests.get(world.url + html.unescape(link)[1:], timeout=PATIENCE).text
         (count,) = re.findall(r'id="counts"><strong>(\d+)<', found)
         assert count == value, link
+
+
+def test_the_last_months_share_of_clear_records_leads_to_them(world: RegisterPage) -> None:
+    """Of past months nobody can list what had a warning then: their points lead to what was open."""
+    page = requests.get(world.url + "trends", timeout=PATIENCE).text
+    ((link, clear, _),) = re.findall(
+        r'href="([^"]*warning=none)" aria-label="March 2026[^"]*\((\d+) of (\d+)\)', page
+    )
+    found = requests.get(world.url + html.unescape(link)[1:], timeout=PATIENCE).text
+    assert re.findall(r'id="counts"><strong>(\d+)<', found) == [clear]
 
 
 def test_rules_say_what_they_ask_and_where_they_cannot_tell(world: RegisterPage) -> None:
@@ -325,31 +335,6 @@ def test_dates_are_shown_in_the_zone_of_the_organisation(
         assert exact in shown
 
 
-def test_times_to_each_step_are_counted_by_days_of_the_zone() -> None:
-    """The median and the ninth of ten stand for the records that reached the step; the others are in no number."""
-    times = PageTimes(T0, ZONE)
-    rows = [
-        {
-            "begun": "2026-01-01T00:00:00Z",
-            "corrected_at": f"2026-01-{day:02}",
-            "implemented_at": "2025-12-31T23:30:00Z" if day == 2 else None,
-            "due_at": "2025-12-31",
-            "ended": None,
-        }
-        for day in range(2, 12)
-    ]
-    late = {"begun": "2026-01-01", "corrected_at": None, "implemented_at": "2026-07-01T22:30:00Z", "ended": None}
-    rows += [late | {"due_at": "2026-07-01"}, late | {"due_at": "2026-07-02"}, late | {"due_at": None}]
-    found = {step.step: step for step in step_times(rows, times, date(2026, 1, 1))}
-    assert (found["corrected"].records, found["corrected"].median, found["corrected"].most) == (10, 5.5, 9)
-    assert found["all actions done"].records == 3
-    assert "ended" not in found
-    kept = on_time(rows, times, date(2026, 1, 1))
-    assert (kept.records, kept.on_time, kept.share) == (2, 2, 100)
-    kept = on_time([late | {"due_at": "2026-06-30"}, *rows], times, date(2025, 12, 1))
-    assert (kept.records, kept.on_time) == (4, 3)
-
-
 def test_a_chart_begins_at_zero_and_its_highest_bar_stays_inside() -> None:
     """Heights are in proportion to the values, at every size."""
     for most in (0, 1, 4, 5, 39, 41, 12_345):
@@ -359,6 +344,16 @@ def test_a_chart_begins_at_zero_and_its_highest_bar_stays_inside() -> None:
         assert 0 <= high.height <= chart.floor
         assert high.y + high.height == pytest.approx(chart.floor, abs=0.2)
         assert chart.ticks[-1].value >= most
+
+
+def test_a_line_breaks_where_a_month_has_no_value() -> None:
+    """Each part between two gaps is a line of its own; every value has a mark in its place."""
+    points = [Point(10, "a"), None, Point(20, "b"), Point(0, "c")]
+    chart = line_chart(["1", "2", "3", "4"], [("first", points)], top=20)
+    assert [len(line.places.split()) for line in chart.lines] == [1, 2]
+    assert [mark.point.says for mark in chart.dots] == ["a", "b", "c"]
+    assert chart.dots[2].y == chart.floor
+    assert chart.dots[1].y < chart.dots[0].y < chart.dots[2].y
 
 
 def test_other_programs_read_the_same_matters_from_the_file(world_file: Path) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from capa_sync.model.finding import FindingState, Outcome, Severity, Verdict
 from capa_sync.model.record import Action, ActionKind, ActionOrigin, Disagreement
 from capa_sync.model.values import Value, ValueState
+from capa_sync.register import month_figures
 from capa_sync.store import Register, open_register
 from capa_sync.store.judged_rows import disagreement_row
 from tests.unit.store.fake_parser import DAY, PARSER, SOURCE, T0, FakeTicket, page
@@ -19,6 +20,7 @@ from tests.unit.web.conftest import HOSTILE, SECRET
 from tests.unit.writeback.harness import finding
 
 OTHER = "servicenow"
+ZONE = "Europe/London"
 PLAIN = 40
 _BASE = {
     "ticket_url": "https://tracker.example/x",
@@ -68,6 +70,7 @@ def build_world(path: Path) -> None:
             register.records.save_row(SOURCE, number, named)
         _judge(register)
         _plain(register)
+        count_months(register)
     connection = sqlite3.connect(path)
     with connection:
         connection.execute("UPDATE ticket SET source = ? WHERE ticket_id = 'aa'", (OTHER,))  # the parser's own source
@@ -87,6 +90,12 @@ def build_world(path: Path) -> None:
             (OTHER, "2026-03-02T09:10:00.000000Z", "2026-03-02T09:11:00.000000Z", "503 from the tracker"),
         )
     connection.close()
+
+
+def count_months(register: Register) -> None:
+    """Store the figures of the months, as the daemon does at the end of a cycle."""
+    figures = month_figures(register.monthly.lives(ZONE, T0.date()), T0.date())
+    register.monthly.save(figures, ZONE, f"{T0:%Y-%m}")
 
 
 def _mirror(register: Register) -> None:
@@ -155,13 +164,17 @@ def plain_spans() -> Iterable[tuple[str, datetime, datetime | None]]:
 
 
 def _plain(register: Register) -> None:
-    for ticket_id, begun, ended in plain_spans():
+    for number, (ticket_id, begun, ended) in enumerate(plain_spans()):
         is_over = ended is not None and ended < T0
-        columns = _BASE | {
+        corrected = begun + timedelta(days=number)
+        columns: dict[str, object] = {
             "ticket_key": f"P-{ticket_id}",
             "title": f"Plain {ticket_id}",
             "claimed_stage": "closed" if is_over else "identified",
             "open_from": begun,
-            "open_until": ended if is_over else None,
+            "corrected_at": corrected.date() if number % 4 else corrected,
         }
-        register.records.save_row(SOURCE, ticket_id, columns)
+        if ended is not None and is_over:
+            done, due = ended - timedelta(hours=1), begun + timedelta(days=number * 2 + 40) if number % 5 else None
+            columns |= {"open_until": ended, "implemented_at": done, "late_from": due, "late_until": due and done}
+        register.records.save_row(SOURCE, ticket_id, _BASE | columns)
