@@ -73,6 +73,8 @@ def test_the_world_has_something_of_everything(harness: Harness) -> None:
         assert harness.picture(source, "broken")["state"] == "warning"
         assert harness.picture(source, "clean")["state"] in ("", None)
     assert tables["joined"]
+    assert tables["month_figure"]
+    assert tables["month_check"]
 
 
 def test_twenty_more_cycles_write_nothing_and_change_no_row(harness: Harness) -> None:
