@@ -15,6 +15,10 @@ $(VENV)/.runtime: requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --use-pep517 --require-hashes -r requirements.lock
 	@touch $@
 
+$(VENV)/.extras: $(VENV)/.runtime requirements-extras.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --use-pep517 --require-hashes -r requirements-extras.lock
+	@touch $@
+
 $(VENV)/.development: $(VENV)/.runtime tests/requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --use-pep517 --require-hashes -r tests/requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --no-index -e .
@@ -22,7 +26,7 @@ $(VENV)/.development: $(VENV)/.runtime tests/requirements.lock
 
 setup: $(VENV)/.development ## make .venv with everything for development
 
-demo: $(VENV)/.runtime ## run the main job on the built-in sandbox trackers, then show the register (DEMO_ARGS=--once ends after one cycle)
+demo: $(VENV)/.extras ## run the main job on the built-in sandbox trackers, then show the register (DEMO_ARGS=--once ends after one cycle)
 	$(BIN)/python -m capa_sync demo $(DEMO_ARGS)
 
 system: ## install the Debian packages that the tests use (as root; else say which); SYSTEM_PACKAGES=no installs none
@@ -77,6 +81,7 @@ bench: $(VENV)/.development ## measure speed and memory beside a floor (BENCH_AR
 release: $(VENV)/.development ## set version and changelog, build wheel, sdist and SBOM, commit and tag (VERSION=0.2.0)
 	BIN=$(BIN) bash deploy/release.sh $(VERSION)
 
-lock: ## make both locks anew (needs uv on the PATH or in .venv)
+lock: ## make the locks anew (needs uv on the PATH or in .venv)
 	PATH="$(CURDIR)/$(BIN):$$PATH" uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --extra export pyproject.toml -o requirements.lock
-	PATH="$(CURDIR)/$(BIN):$$PATH" uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --all-extras -c requirements.lock pyproject.toml -o tests/requirements.lock
+	PATH="$(CURDIR)/$(BIN):$$PATH" uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --extra export --extra parquet --extra report --extra mcp -c requirements.lock pyproject.toml -o requirements-extras.lock
+	PATH="$(CURDIR)/$(BIN):$$PATH" uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --all-extras -c requirements-extras.lock pyproject.toml -o tests/requirements.lock

@@ -53,6 +53,7 @@ SECTIONS = {
         "register": Verb("capa_sync.cli.register:register", "Take away, keep, or erase what the register holds."),
         "serve": Verb("capa_sync.cli.serve:serve", "Serve the register's page alone."),
         "token": Verb("capa_sync.cli.token:token", "Make a token with which somebody signs in to the page."),
+        "mcp": Verb("capa_sync.cli.mcp:mcp", "Answer an assistant over the Model Context Protocol, read-only."),
         "preview": Verb(
             "capa_sync.cli.preview:preview", "Show what the changed set would do; nothing changes anywhere."
         ),

@@ -23,6 +23,8 @@ _PRAGMAS = frozenset(
 _KINDS = ("table", "view")
 _OLDER = "it is of another version of capa-sync; `capa-sync sync` or `run` of this version brings it up to date"
 _TABLE_FUNCTIONS = frozenset({"json_each", "json_tree"})
+CLOSED = "main.closed"
+"""A table that does not exist: what reads it names something in the file that is no view."""
 
 
 class PageDatabase(Database):  # type: ignore[misc]  # datasette is untyped
@@ -67,7 +69,7 @@ class PageDatabase(Database):  # type: ignore[misc]  # datasette is untyped
         master = f"SELECT name FROM {schema}.sqlite_master WHERE type IN (?, ?)"  # noqa: S608 - a name of ours
         for (name,) in connection.execute(master, _KINDS).fetchall():
             if name.casefold() not in HARMLESS and not name.startswith("sqlite_"):
-                connection.execute(f"CREATE TEMP VIEW {_quoted(name)} AS SELECT x FROM main.closed")  # noqa: S608 - the file's own names
+                connection.execute(f"CREATE TEMP VIEW {_quoted(name)} AS SELECT x FROM {CLOSED}")  # noqa: S608 - the file's own names
         connection.execute("PRAGMA query_only = 1")
         reads = _Reads(schema)
         connection.set_authorizer(reads.learn)
