@@ -13,7 +13,11 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
+from capa_sync.cli.page_access import TokensFile
 from capa_sync.model.page import PageOptions
+from capa_sync.model.page_access import PageAccess
+from capa_sync.model.visitor import AccessRole
+from capa_sync.settings.page_tokens import new_token
 from capa_sync.web import RegisterPage, serve_register
 from tests.unit.store.fake_parser import T0
 from tests.unit.web.conftest import HOSTILE, SECRET
@@ -50,6 +54,20 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chro
     driver.set_page_load_timeout(60)
     yield driver
     driver.quit()
+
+
+@pytest.fixture(scope="module")
+def with_sign_in(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[RegisterPage, str]]:
+    """Serve the same register with a file of tokens; give the token of an auditor."""
+    folder = tmp_path_factory.mktemp("sign-in")
+    build_world(folder / "register.db")
+    token, line = new_token("ann.lee", AccessRole.AUDITOR, None)
+    (folder / "page-tokens").write_text(f"{line}\n", encoding="utf-8")
+    access = PageAccess(TokensFile(folder / "page-tokens", "page-tokens"))
+    options = PageOptions(clock=ManualClock(T0 + timedelta(minutes=1)), access=access)
+    running = serve_register(folder / "register.db", "127.0.0.1:0", options)
+    yield running, token
+    running.stop()
 
 
 def cells(browser: webdriver.Chrome, table: str) -> list[list[str]]:
@@ -111,3 +129,31 @@ def test_hostile_text_is_text_in_datasettes_pages_too(site: RegisterPage, browse
     browser.get(site.url + "register/v_findings?_filter_column=ticket_key&_filter_op=exact&_filter_value=CAPA-5")
     assert browser.current_url.endswith("register/v_findings?ticket_key__exact=CAPA-5")
     assert len(cells(browser, "table.rows-and-columns")) == 1
+
+
+def test_one_signs_in_and_out_by_a_form_and_sees_by_role(
+    with_sign_in: tuple[RegisterPage, str], browser: webdriver.Chrome
+) -> None:
+    """A reader sees no confidential title; a wrong token is told in words; an auditor sees it until the sign-out."""
+    site, token = with_sign_in
+    browser.get_log("browser")
+    browser.get(site.url + "records")
+    assert SECRET not in browser.page_source
+    browser.find_element(By.LINK_TEXT, "Sign in").click()
+    for given, title in ((token[:-1], "Sign in · capa-sync register"), (token, "Today · capa-sync register")):
+        browser.find_element(By.NAME, "token").send_keys(given + Keys.ENTER)
+        shown = "[role=alert]" if given != token else ".visitor"
+        WebDriverWait(browser, 30).until(lambda seen, shown=shown: seen.find_elements(By.CSS_SELECTOR, shown))
+        assert browser.title == title
+    assert "ann.lee, auditor" in browser.find_element(By.CSS_SELECTOR, ".visitor").text
+    cookie = browser.get_cookie("capa_sync_session")
+    assert cookie is not None
+    assert (cookie["httpOnly"], cookie["sameSite"]) == (True, "Lax")
+    browser.get(site.url + "records")
+    assert SECRET in browser.page_source
+    browser.find_element(By.CSS_SELECTOR, ".visitor button").click()
+    WebDriverWait(browser, 30).until(lambda seen: seen.title == "Sign in · capa-sync register")
+    browser.get(site.url + "records")
+    assert SECRET not in browser.page_source
+    complaints = [entry for entry in browser.get_log("browser") if "favicon" not in entry["message"]]
+    assert [entry for entry in complaints if "403" not in entry["message"]] == []
