@@ -340,3 +340,9 @@ def monthly_figures(db: Any) -> None:
             ),
         ),
     )
+
+
+@STEPS(name="0037_links_aside")
+def links_aside(db: Any) -> None:
+    """Judge again: web addresses do not count as words any more (`substantive with at least …`)."""
+    run_all(db, (JUDGE_AGAIN,))

@@ -6,6 +6,7 @@ It imports nothing of the rules package. The word lists are data; they are read 
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from fractions import Fraction
@@ -153,7 +154,9 @@ def _plain(value: Value) -> str:
 def _substantive(characters: int, different: int) -> Callable[[Value], bool]:
     def test(value: Value) -> bool:
         texts = written(value)
-        return bool(texts) and len(texts[0]) >= max(1, characters) and len(set(words(texts[0]))) >= different
+        if characters or different:
+            texts = [re.sub(r" ?\S*://\S*", "", text) for text in texts]
+        return bool(texts) and len(texts[0].strip()) >= max(1, characters) and len(set(words(texts[0]))) >= different
 
     return test
 

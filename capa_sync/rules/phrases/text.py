@@ -18,11 +18,16 @@ def distinct_words(text: str) -> int:
     return len({found.casefold() for found in WORDS.findall(text)})
 
 
-def _substance(characters: int, different: int) -> Callable[[Value], bool]:
+def without_links(text: str) -> str:
+    """Return a text without the words that are web addresses: they say where something is written, not what."""
+    return " ".join(part for part in text.split() if "://" not in part) if "://" in text else text
+
+
+def _substance(characters: int, different: int = 0) -> Callable[[Value], bool]:
     def test(value: Value) -> bool:
         if value.state is not ValueState.FILLED or value.media_only:
             return False
-        text = str(value.data)
+        text = without_links(str(value.data))
         return len(text) >= characters and (not different or distinct_words(text) >= different)
 
     return test
@@ -33,11 +38,11 @@ def _placeholder(subject: Subject, _: Arguments) -> Test:
 
 
 def _substantive(subject: Subject, _: Arguments) -> Test:
-    return of_value(subject.name, _substance(1, 0))
+    return of_value(subject.name, lambda value: value.is_filled and not value.media_only)
 
 
 def _with_characters(subject: Subject, args: Arguments) -> Test:
-    return of_value(subject.name, _substance(number(args[0]), 0))
+    return of_value(subject.name, _substance(number(args[0])))
 
 
 def _with_words(subject: Subject, args: Arguments) -> Test:
@@ -104,7 +109,7 @@ PHRASES: tuple[Phrase, ...] = (
         Family.TEXT,
         _TEXT,
         _with_characters,
-        "It is substantive and so long or longer.",
+        "It is substantive and so long or longer; web addresses are not counted.",
         "description: substantive with at least 40 characters",
     ),
     Phrase(
@@ -112,7 +117,7 @@ PHRASES: tuple[Phrase, ...] = (
         Family.TEXT,
         _TEXT,
         _with_words,
-        "It is substantive and has so many different words or more.",
+        "It is substantive and has so many different words or more; web addresses are not counted.",
         "root_cause: substantive with at least 5 distinct words",
     ),
     Phrase(
@@ -120,7 +125,7 @@ PHRASES: tuple[Phrase, ...] = (
         Family.TEXT,
         _TEXT,
         _with_both,
-        "It is substantive, so long, and has so many different words.",
+        "It is substantive, so long, and has so many different words; web addresses are not counted.",
         "root_cause: substantive with at least 40 characters and 5 distinct words",
     ),
     Phrase(

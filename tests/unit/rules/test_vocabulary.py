@@ -112,6 +112,7 @@ timeline:
     source_status: "Waiting, for all"
     training_needed: no
     impact: Root cause analysis will follow as soon as the logs are here
+    effectiveness_note: "Logs: https://wiki.example.com/isms/4711/samples-of-all-leavers"
     why_chain: ["The operator forgot it", "He did not follow the procedure"]
     closure_note: Implemented and effective; all 25 leavers were sampled
     actions: [{id: A1, text: Remind all staff}, {id: A2, text: "One, two and three"}]
@@ -129,6 +130,10 @@ timeline:
         ("description: substantive", False),
         ("correction: filled", True),
         ("correction: substantive", False),
+        ("effectiveness_note: substantive", True),
+        ("effectiveness_note: substantive with at least 5 characters", True),
+        ("effectiveness_note: substantive with at least 6 characters", False),
+        ("effectiveness_note: substantive with at least 2 distinct words", False),
         ("title: substantive with at least 17 characters", True),
         ("title: substantive with at least 18 characters", False),
         ("title: substantive with at least 3 distinct words", True),
