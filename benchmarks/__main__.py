@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from benchmarks.hostile_texts import hostile_texts
 from benchmarks.jira_large import long_edits
 from benchmarks.page_times import page_times
+from benchmarks.previewing import previewing
 from benchmarks.resume import broken_backfill
 from benchmarks.rule_speed import rule_speed
 from benchmarks.running import Result, TableLine, check_whole, measure
@@ -165,6 +166,7 @@ PARTS: Mapping[str, Callable[[Sizes], Iterator[TableLine]]] = {
     "resume": _resume,
     "memory": _memory,
     "rules": lambda _: rule_speed(),
+    "preview": lambda sizes: previewing(sizes.tickets),
     "page": lambda _: page_times(),
     "patterns": lambda _: hostile_texts(),
 }
