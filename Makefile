@@ -83,5 +83,5 @@ release: $(VENV)/.development ## set version and changelog, build wheel, sdist a
 
 lock: ## make the locks anew (needs uv on the PATH or in .venv)
 	PATH="$(CURDIR)/$(BIN):$$PATH" uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --extra export pyproject.toml -o requirements.lock
-	PATH="$(CURDIR)/$(BIN):$$PATH" uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --extra export --extra parquet --extra report --extra mcp -c requirements.lock pyproject.toml -o requirements-extras.lock
+	PATH="$(CURDIR)/$(BIN):$$PATH" uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --extra export --extra parquet --extra report --extra mcp --extra timestamp -c requirements.lock pyproject.toml -o requirements-extras.lock
 	PATH="$(CURDIR)/$(BIN):$$PATH" uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --all-extras -c requirements-extras.lock pyproject.toml -o tests/requirements.lock

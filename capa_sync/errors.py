@@ -14,6 +14,7 @@ CapaSyncError
 │   ├ AccessDenied         one request is refused to our account (403); what it would have shown is unknown
 │   ├ AnswerTooLarge       a page is requested again with fewer tickets; a single ticket is quarantined
 │   └ ShownToCustomer      a comment sent as internal was public: writing to the source is paused
+├ NotPublished             exit 3; a head of the hash chain could not be published, or proves nothing
 ├ SafetyStop               exit 4; nothing is written, the message names the command that releases
 └ RegisterUnavailable      exit 6; held by another daemon, disk full, damaged
 """
@@ -177,6 +178,10 @@ class WriteRefused(SourceError):
     def __init__(self, source: str, message: str, *, permanent: bool = True) -> None:
         super().__init__(source, message)
         self.permanent = permanent
+
+
+class NotPublished(CapaSyncError):
+    """A head of the hash chain could not be published, or what was published proves nothing (exit 3)."""
 
 
 class SafetyStop(CapaSyncError):

@@ -13,7 +13,7 @@ from capa_sync import __version__
 from capa_sync.cli.context import EXIT_STOPPED, say
 from capa_sync.cli.process import forbid_core_dumps
 from capa_sync.cli.verbs import HELP_SETTINGS, Verb, VerbGroup
-from capa_sync.errors import RegisterUnavailable, SafetyStop, SourceError, UserError
+from capa_sync.errors import NotPublished, RegisterUnavailable, SafetyStop, SourceError, UserError
 
 EXIT_BUG = 70
 """A bug of capa-sync: the other codes of the contract mean something else (EX_SOFTWARE of sysexits.h)."""
@@ -97,7 +97,7 @@ def _guarded(command: Callable[[], object]) -> int:
         return _report(["stopped"], EXIT_STOPPED)
     except UserError as error:
         return _report([str(problem) for problem in error.problems], EXIT_USER)
-    except SourceError as error:
+    except (SourceError, NotPublished) as error:
         return _report([str(error)], EXIT_SOURCE)
     except SafetyStop as stop:
         return _report([f"safety stop: {stop}"], EXIT_STOP)

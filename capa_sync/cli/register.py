@@ -21,6 +21,9 @@ SECTIONS = {
         "hold": Verb("capa_sync.cli.legal_hold:hold", "Put a record or a source on legal hold."),
         "unhold": Verb("capa_sync.cli.legal_hold:unhold", "End the legal holds on a record or a source."),
     },
+    "What shows that nothing was changed": {
+        "head": Verb("capa_sync.cli.head:head", "Print the head of the hash chain, or publish it."),
+    },
     "Copies of the file": {
         "backup": Verb("capa_sync.cli.backup:backup", "Write a consistent copy of the register's file."),
         "restore": Verb("capa_sync.cli.backup:restore", "Put a backup in the register's place."),

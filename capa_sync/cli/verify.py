@@ -17,8 +17,9 @@ from capa_sync.cli.context import (
     register_path,
     say,
 )
+from capa_sync.cli.noted_heads import heads_of, stamps_of
 from capa_sync.cli.verbs import VerbCommand
-from capa_sync.errors import Problem, RegisterUnavailable, UserError
+from capa_sync.errors import RegisterUnavailable
 from capa_sync.model.amounts import count_of
 from capa_sync.model.chain import ChainHead, ChainReport
 
@@ -38,7 +39,16 @@ _DAMAGE = 5
 @click.argument("file", required=False, type=click.Path(path_type=Path))
 @click.option("--head", "only_head", is_flag=True, help="Print the newest NUMBER:HASH and verify nothing.")
 @click.option(
-    "--against", multiple=True, metavar="HEAD", help="A noted NUMBER:HASH, or a file of them; may be repeated."
+    "--against",
+    multiple=True,
+    metavar="HEAD",
+    help="A noted NUMBER:HASH, a file that has it, or - for the standard input; may be repeated.",
+)
+@click.option(
+    "--tsa-ca",
+    "roots",
+    type=click.Path(path_type=Path),
+    help="The time-stamping authority's root certificate, for the time stamp (.tsr) beside such a file.",
 )
 @config_option
 @json_option
@@ -46,6 +56,7 @@ def verify(
     file: Path | None,
     only_head: bool,
     against: tuple[str, ...],
+    roots: Path | None,
     config: Path,
     test_clock: str | None,
     as_json: bool,
@@ -57,39 +68,20 @@ def verify(
     changes nothing, and the daemon may go on. What this proves and what not: docs/tamper-evidence.md.
     """
     path = file or register_path(config, read_settings(config))
-    heads = [head for text in against for head in _heads_of(text)]
+    heads = [head for text in against for head in heads_of(text)]
+    stamps = stamps_of(against, roots)
     with open_for_reading(path, clock_from(test_clock)) as register:
         if only_head:
             return _print_head(path, register.chain.head(), as_json)
         report = register.verify(heads)
     if as_json:
-        print_json(_as_json(report))
+        stamped = [{"file": found.file, "says": found.says, "problem": found.problem} for found in stamps]
+        print_json(_as_json(report) | {"time_stamps": stamped})
     else:
         _print_report(path, report, len(heads))
-    return _DAMAGE if report.broken else 0
-
-
-def _heads_of(text: str) -> list[ChainHead]:
-    """Return a noted head, or those of a file: one a line, the first word. Raises UserError."""
-    try:
-        return [ChainHead.parse(text)]
-    except ValueError:
-        pass
-    try:
-        lines = Path(text).read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeError):
-        hint = "give NUMBER:HASH as `capa-sync verify --head` prints it, or a file that holds such lines"
-        raise UserError([Problem("", 0, f"'{text}' is no head and no file that can be read", hint)]) from None
-    noted = {number: line.split()[0] for number, line in enumerate(lines, 1) if line.strip()}
-    return [_head_in(text, number, word) for number, word in noted.items()]
-
-
-def _head_in(file: str, number: int, word: str) -> ChainHead:
-    try:
-        return ChainHead.parse(word)
-    except ValueError:
-        hint = "begin each line with NUMBER:HASH, as `capa-sync verify --head` prints it"
-        raise UserError([Problem(file, number, f"'{word}' is no head", hint)]) from None
+        for found in stamps:
+            say(f"{found.file} {found.says}" if not found.problem else f"{found.file}: {found.problem}")
+    return _DAMAGE if report.broken or any(found.problem for found in stamps) else 0
 
 
 def _print_head(path: Path, head: ChainHead | None, as_json: bool) -> int:

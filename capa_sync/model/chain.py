@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 
 _HEX = frozenset("0123456789abcdef")
+_AROUND = "'\"`()<>[].,;"
+_CUT = 16
+"""From so many digits on, a hash that is too short is a cut one, and no time of the day."""
 _DIGEST = 64
 """Characters of a SHA-256 in hexadecimal."""
 
@@ -25,10 +29,24 @@ class ChainHead:
     def parse(cls, text: str) -> ChainHead:
         """Return the head of `NUMBER:HASH`. Raises ValueError."""
         number, _, digest = text.strip().lower().partition(":")
-        if len(digest) != _DIGEST or not _HEX.issuperset(digest):
+        if len(digest) != _DIGEST or not _HEX.issuperset(digest) or not number.isdecimal():
             message = "no NUMBER:HASH"
             raise ValueError(message)
         return cls(int(number), digest)
+
+    @classmethod
+    def all_in(cls, line: str) -> list[ChainHead]:
+        """Return the heads among the words of a line. Raises ValueError for a line that begins with a cut one."""
+        words = [word.strip(_AROUND) for word in line.split()]
+        found = []
+        for word in words:
+            with suppress(ValueError):
+                found.append(cls.parse(word))
+        number, _, digest = words[0].lower().partition(":") if words else ("", "", "")
+        if not found and number.isdecimal() and len(digest) >= _CUT and _HEX.issuperset(digest):
+            message = f"'{words[0]}' is no head"
+            raise ValueError(message)
+        return found
 
 
 @dataclass(frozen=True, slots=True)

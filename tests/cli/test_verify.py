@@ -59,15 +59,14 @@ def test_a_changed_row_ends_with_5_and_is_named(register_file: Path, capsys: pyt
 
 
 def test_what_is_no_head_is_the_users_mistake(register_file: Path, tmp_path: Path) -> None:
-    """With the line of the file where it stands in one."""
-    (tmp_path / "heads.txt").write_text("12:abc\n", encoding="ascii")
+    """With the line of the file where a head in it is cut."""
+    (tmp_path / "none.txt").write_text("Received: 10:15\n12:abc\n", encoding="ascii")
+    (tmp_path / "cut.txt").write_text(f"\n12:{'a' * 40}\n", encoding="ascii")
     for word, says in (
         ("12:abc", "'12:abc' is no head and no file"),
-        ("heads.txt", "heads.txt:1: '12:abc' is no head"),
+        (str(tmp_path / "none.txt"), "none.txt: there is no head in it"),
+        (str(tmp_path / "cut.txt"), "cut.txt:2: '12:aaaa"),
     ):
         with pytest.raises(UserError) as refused:
-            cli.main(
-                ["verify", str(register_file), "--against", str(tmp_path / word) if "txt" in word else word],
-                standalone_mode=False,
-            )
+            cli.main(["verify", str(register_file), "--against", word], standalone_mode=False)
         assert says in str(refused.value)

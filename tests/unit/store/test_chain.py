@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 import sqlite3
 import subprocess
 import sys
@@ -320,38 +319,6 @@ def test_the_programme_of_the_page_computes_the_head(filled: Path) -> None:
     programme = PAGE.partition("```python\n")[2].partition("```")[0]
     done = subprocess.run([sys.executable, "-", filled], input=programme, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == str(verified(filled).head)
-
-
-def test_a_time_stamping_authority_signs_the_head_and_openssl_verifies_it(filled: Path, tmp_path: Path) -> None:
-    """The commands of the page work, with an authority of our own in the place of the one behind the address."""
-    (tmp_path / "head.txt").write_text(f"{verified(filled).head}\n", encoding="ascii")
-    (tmp_path / "tsa.cnf").write_text(_AUTHORITY, encoding="ascii")
-    (tmp_path / "serial").write_text("01", encoding="ascii")
-    issue = "req -x509 -newkey rsa:2048 -nodes -keyout tsa.key -out tsa-ca.pem -days 2 -subj /CN=tsa -config tsa.cnf"
-    answer = (
-        "ts -reply -config tsa.cnf -section tsa -queryfile head.tsq -inkey tsa.key -signer tsa-ca.pem -out head.tsr"
-    )
-    query, check = (line for line in PAGE.splitlines() if line.startswith("openssl ts"))
-    for command in (f"openssl {issue}", query, f"openssl {answer}", check):
-        subprocess.run(shlex.split(command), cwd=tmp_path, capture_output=True, check=True)
-    (tmp_path / "head.txt").write_text("9:other\n", encoding="ascii")
-    assert subprocess.run(shlex.split(check), cwd=tmp_path, capture_output=True, check=False).returncode
-
-
-_AUTHORITY = """
-[req]
-distinguished_name = name
-x509_extensions = stamping
-[name]
-[stamping]
-basicConstraints = critical, CA:true
-extendedKeyUsage = critical, timeStamping
-[tsa]
-serial = serial
-digests = sha256
-signer_digest = sha256
-default_policy = 1.2.3.4
-"""
 
 
 def test_the_page_names_every_kind_of_event(spoilt: sqlite3.Connection) -> None:
