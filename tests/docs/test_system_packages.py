@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = ROOT / "tests" / "tools" / "system-packages.sh"
-ALL = "openssl chromium chromium-driver debootstrap systemd nginx-light gcc libc6-dev"
+ALL = "openssl chromium chromium-driver debootstrap systemd nginx-light gcc libc6-dev libreoffice-calc-nogui"
 
 
 @pytest.fixture

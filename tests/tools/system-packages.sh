@@ -1,8 +1,9 @@
 #!/bin/sh
 # Names the Debian packages that the tests use beside Python and that are missing here: a browser for the page, openssl
 # for TLS sandboxes, systemd for the unit's check, debootstrap for the image's steps in a bare Debian root, nginx
-# for the proxy example, a C compiler for the test that sets a daemon's clock. As root it installs them, after saying so; SYSTEM_PACKAGES=no leaves the system alone. Tests
-# that need a missing one skip and say why.
+# for the proxy example, a C compiler for the test that sets a daemon's clock, LibreOffice's spreadsheet for exports.
+# As root it installs them, after saying so; SYSTEM_PACKAGES=no leaves the system alone. Tests that need a missing one
+# skip and say why.
 missing=""
 command -v openssl >/dev/null 2>&1 || missing="$missing openssl"
 command -v chromium >/dev/null 2>&1 || missing="$missing chromium"
@@ -11,6 +12,7 @@ command -v debootstrap >/dev/null 2>&1 || missing="$missing debootstrap"
 command -v systemd-analyze >/dev/null 2>&1 || missing="$missing systemd"
 command -v nginx >/dev/null 2>&1 || missing="$missing nginx-light"
 command -v gcc >/dev/null 2>&1 || missing="$missing gcc libc6-dev"
+command -v soffice >/dev/null 2>&1 || missing="$missing libreoffice-calc-nogui"
 [ -z "$missing" ] && exit 0
 if [ "${SYSTEM_PACKAGES:-yes}" = no ]; then
   echo "SYSTEM_PACKAGES=no: nothing is installed; tests that need one of these skip:$missing"

@@ -435,22 +435,33 @@ def test_the_verb_writes_the_file_and_says_what_is_in_it(folder: Path) -> None:
     )
 
 
+UTF8_CSV_OF_ALL_SHEETS = "csv:Text - txt - csv (StarCalc):44,34,76,1,,0,false,true,false,false,false,-1"
+
+
 @pytest.mark.slow
-def test_libreoffice_opens_the_workbook_and_finds_the_same_rows(
-    exported: Callable[..., Path], tmp_path: Path
+def test_libreoffice_opens_workbook_and_csv_and_finds_the_same_rows(
+    exported: Callable[..., Path], register_file: Path, tmp_path: Path
 ) -> None:
-    """Its CSV of the first sheet has as many records; nothing was computed as a formula."""
+    """What it writes of each sheet, and of a CSV, has as many records; nothing was computed as a formula."""
     office = shutil.which("soffice") or shutil.which("libreoffice")
     if office is None:
         pytest.skip("LibreOffice is not installed")
-    file = exported("register.xlsx")
-    command = [office, "--headless", "--convert-to", "csv", "--outdir", str(tmp_path), str(file)]
-    home = f"-env:UserInstallation=file://{tmp_path}/profile"
-    subprocess.run([*command, home], check=True, capture_output=True, timeout=PATIENCE)
-    with (tmp_path / "register.csv").open(encoding="utf-8", newline="") as converted:
-        rows = list(csv.DictReader(converted))
-    assert [row["Ticket"] for row in rows] == ["CAPA-1", "CAPA-2", "CAPA-3"]
-    assert FORMULA in rows[2]["Owner"]
+    files = [exported("register.xlsx"), exported("flat.csv", bom=True)]
+    profile, out = f"-env:UserInstallation=file://{tmp_path}/profile", tmp_path / "out"
+    command = [office, profile, "--headless", "--convert-to", UTF8_CSV_OF_ALL_SHEETS, "--outdir", str(out)]
+    subprocess.run([*command, *map(str, files)], check=True, capture_output=True, timeout=PATIENCE)
+    found = {}
+    for file in out.iterdir():
+        with file.open(encoding="utf-8", newline="") as converted:
+            found[file.stem] = list(csv.DictReader(converted))
+    for sheet in SHEETS.values():
+        assert len(found[f"register-{sheet.title}"]) == len(view(register_file, sheet.view)), sheet.title
+    assert [row["Ticket"] for row in found["register-Register"]] == ["CAPA-1", "CAPA-2", "CAPA-3"]
+    assert found["register-Register"][2]["Owner"] == f"'{FORMULA}"
+    assert found["register-Register"][0]["Due"] == "2026-03-01"
+    assert [row["ticket_key"] for row in found["flat-flat"]] == ["CAPA-1", "CAPA-2", "CAPA-3"]
+    assert found["flat-flat"][2]["owner"] == f"'{FORMULA}"
+    assert found["flat-flat"][2]["title"] == HOSTILE
 
 
 # --- sample --------------------------------------------------------------------------------------------------------
