@@ -71,6 +71,8 @@ class PageDatabase(Database):  # type: ignore[misc]  # datasette is untyped
             if name.casefold() not in HARMLESS and not name.startswith("sqlite_"):
                 connection.execute(f"CREATE TEMP VIEW {_quoted(name)} AS SELECT x FROM {CLOSED}")  # noqa: S608 - the file's own names
         connection.execute("PRAGMA query_only = 1")
+        for function in _TABLE_FUNCTIONS:  # SQLite makes their tables at the first use, which the authorizer forbids
+            connection.execute(f"SELECT * FROM {function}('[]')")  # noqa: S608 - names of ours
         reads = _Reads(schema)
         connection.set_authorizer(reads.learn)
         for view in HARMLESS:
