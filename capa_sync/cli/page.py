@@ -7,6 +7,7 @@ from pathlib import Path
 
 from capa_sync.cli.context import open_for_reading
 from capa_sync.cli.page_access import page_access
+from capa_sync.cli.page_waiving import PageWaiving
 from capa_sync.model.clock import Clock, SystemClock
 from capa_sync.model.page import PageOptions, RuleWords
 from capa_sync.settings import Settings
@@ -25,6 +26,7 @@ def page_options(settings: Settings, config: Path, clock: Clock | None = None) -
         rules=LiveRules(settings, folder, clock),
         public_url=settings.public_url,
         access=page_access(settings, config, clock),
+        waiving=PageWaiving(settings, config, clock),
     )
 
 

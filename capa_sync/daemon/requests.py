@@ -7,10 +7,11 @@ from datetime import datetime
 
 from capa_sync.daemon.log import LogAction, log
 from capa_sync.daemon.runtime import Runtime
-from capa_sync.daemon.waiver_requests import record_waiver
+from capa_sync.daemon.waiver_requests import record_approval, record_waiver
 from capa_sync.model.verdict_set import How
 from capa_sync.store import (
     ACTIVATE,
+    APPROVE,
     DIFFERENT,
     ERASE,
     NOTE,
@@ -93,8 +94,8 @@ def _carry_out(runtime: Runtime, request: VerbRequest) -> list[str]:
             runtime.register.queue.want_planning_of_warned(name, runtime.clock.now())
     elif request.verb == REFRESH:
         refresh(runtime, sources, request.args.get("tickets"))
-    elif request.verb == WAIVE:
-        record_waiver(runtime.register, waiver_from_json(request.args), runtime.clock.now())
+    elif request.verb in (WAIVE, APPROVE):
+        _waive(runtime, request)
     elif request.verb == DIFFERENT:
         one, other, by = (request.args[name] for name in ("one", "other", "by"))
         runtime.register.similar.mark_different(tuple(one), tuple(other), by, runtime.clock.now())
@@ -108,3 +109,12 @@ def _carry_out(runtime: Runtime, request: VerbRequest) -> list[str]:
         ticket = request.args.get("ticket", "")
         runtime.register.outbox.retry((named, ticket) if ticket else None)
     return sources
+
+
+def _waive(runtime: Runtime, request: VerbRequest) -> None:
+    """Record a waiver, or the second person of one."""
+    asked, now = request.args, runtime.clock.now()
+    if request.verb == APPROVE:
+        record_approval(runtime.register, asked["source"], asked["ticket_id"], asked["id"], asked["by"], now)
+    else:
+        record_waiver(runtime.register, waiver_from_json(asked), now, waits=bool(asked.get("waits")))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
@@ -11,7 +11,7 @@ from capa_sync.daemon.pipeline import explain
 from capa_sync.daemon.runtime import Runtime
 from capa_sync.daemon.waiving import case_of, has_finding, severity_of
 from capa_sync.errors import Problem, UserError
-from capa_sync.findings import standing_of
+from capa_sync.findings import WaiverCase, newest_first, standing_of
 from capa_sync.mapping import People
 from capa_sync.model.finding import Finding, Verdict
 from capa_sync.model.near import day_hint, near_or_all
@@ -28,7 +28,7 @@ LONGEST_REASON = 1_000
 
 @dataclass(frozen=True, slots=True)
 class WaiverWish:
-    """What a person typed: the words of the command line, unchecked."""
+    """What a person typed: the words of the command line or of a form, unchecked."""
 
     ticket: str
     rule: str
@@ -37,18 +37,45 @@ class WaiverWish:
     by: str
     approved_by: str
     recorded_by: str
+    way: Way = Way.COMMAND
+
+
+_SECOND = "the second person"
+"""Stands for the person who approves later; no person has this id, since it has blanks."""
 
 
 def waiver_of(runtime: Runtime, wish: WaiverWish, now: datetime) -> Waiver:
     """Return the waiver that a person wishes. Raises UserError with one problem when it would not count."""
+    waiver, case = _asked(runtime, wish, now)
+    standing = standing_of(waiver, case)
+    if standing.state is not WaiverState.ACTIVE:
+        raise _refused(standing.why)
+    return waiver
+
+
+def waiting_waiver_of(runtime: Runtime, wish: WaiverWish, now: datetime) -> tuple[Waiver, bool]:
+    """Return the waiver that a person wishes, and whether all that it lacks is a second person, for whom it waits.
+
+    Raises UserError with one problem when it lacks more.
+    """
+    waiver, case = _asked(runtime, wish, now)
+    standing = standing_of(waiver, case)
+    if standing.state is WaiverState.ACTIVE:
+        return waiver, False
+    if standing_of(replace(waiver, approved_by=_SECOND), case).state is WaiverState.ACTIVE:
+        return waiver, True
+    raise _refused(standing.why)
+
+
+def _asked(runtime: Runtime, wish: WaiverWish, now: datetime) -> tuple[Waiver, WaiverCase]:
+    """Return the waiver of a wish with what decides on it. Raises UserError for a name or day that cannot be."""
     source, ticket_id = _ticket(runtime, wish.ticket)
     rule = _rule(runtime, wish.rule)
     until = _day(wish.until, now.astimezone(ZoneInfo(runtime.options.timezone)).date())
     people = runtime.contexts[source].mapping.people
     for person in filter(None, (wish.by, wish.approved_by)):
         _check_person(people, person)
-    record, verdict, latest = _finding(runtime, source, ticket_id, wish.ticket, rule, now)
-    case = case_of(runtime.inputs(runtime.contexts[source], now), record, rule, severity_of(verdict, latest), now)
+    case = _case(runtime, (source, ticket_id), wish.ticket, rule, now)
     waiver = Waiver(
         source=source,
         ticket_id=ticket_id,
@@ -57,24 +84,52 @@ def waiver_of(runtime: Runtime, wish: WaiverWish, now: datetime) -> Waiver:
         reason=" ".join(wish.reason.split()),
         asked_by=wish.by,
         asked_at=now,
-        way=Way.COMMAND,
+        way=wish.way,
         approved_by=wish.approved_by,
         recorded_by=wish.recorded_by,
         reads=case.reads,
     )
     if len(waiver.reason) > LONGEST_REASON:
         raise _refused(f"the reason has {len(waiver.reason)} characters; write at most {LONGEST_REASON}")
-    standing = standing_of(waiver, case)
-    if standing.state is not WaiverState.ACTIVE:
-        raise _refused(standing.why)
-    return waiver
+    return waiver, case
 
 
-def record_waiver(register: Register, waiver: Waiver, now: datetime) -> None:
-    """Record a waiver, and make its ticket due for evaluation."""
+def _case(runtime: Runtime, ticket: tuple[str, str], name: str, rule: str, now: datetime) -> WaiverCase:
+    record, verdict, latest = _finding(runtime, *ticket, name, rule, now)
+    inputs = runtime.inputs(runtime.contexts[ticket[0]], now)
+    return case_of(inputs, record, rule, severity_of(verdict, latest), now)
+
+
+def approval_of(runtime: Runtime, ticket: str, rule: str, by: str, now: datetime) -> Waiver:
+    """Return the newest waiver of a finding that waits for its second person, with that person.
+
+    Raises UserError when none waits, or when this person may not approve it.
+    """
+    source, ticket_id = _ticket(runtime, ticket)
+    _check_person(runtime.contexts[source].mapping.people, by)
+    standing = runtime.register.waivers.standing(source, [ticket_id]).get(ticket_id, [])
+    waiting = [waiver for waiver in standing if waiver.rule == rule and not waiver.approved_by]
+    if not waiting:
+        raise _refused(f"no waiver of {rule} on '{ticket}' waits for a second person", "see capa-sync waivers")
+    approved = replace(newest_first(waiting)[0], approved_by=by)
+    found = standing_of(approved, _case(runtime, (source, ticket_id), ticket, rule, now))
+    if found.state is not WaiverState.ACTIVE:
+        raise _refused(found.why)
+    return approved
+
+
+def record_waiver(register: Register, waiver: Waiver, now: datetime, *, waits: bool = False) -> None:
+    """Record a waiver, and make its ticket due for evaluation; one that waits for its second person ends no other."""
     with register.transaction():
-        register.waivers.add(waiver, now)
+        register.waivers.add(waiver, now, replaces=not waits)
         register.queue.want_judging(waiver.source, [waiver.ticket_id], now)
+
+
+def record_approval(register: Register, source: str, ticket_id: str, number: int, by: str, now: datetime) -> None:
+    """Record the second person of a waiver, and make its ticket due for evaluation."""
+    with register.transaction():
+        register.waivers.approve({number: by}, now)
+        register.queue.want_judging(source, [ticket_id], now)
 
 
 def _refused(what: str, hint: str = "") -> UserError:

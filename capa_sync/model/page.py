@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Protocol
 
 from capa_sync.model.clock import Clock, SystemClock
 from capa_sync.model.page_access import PageAccess
@@ -31,6 +32,22 @@ class RuleWords:
     tests: int
 
 
+class Waiving(Protocol):
+    """Waivers that the page asks for, by the name of who is signed in alone; `ticket` is SOURCE:KEY."""
+
+    def may(self, name: str) -> bool:
+        """Return whether somebody is an active member of the waiver group of the live set."""
+        ...
+
+    def waive(self, ticket: str, rule: str, until: str, reason: str, by: str) -> bool:
+        """Ask for a waiver; return whether it waits for a second person. Raises UserError when it would not count."""
+        ...
+
+    def approve(self, ticket: str, rule: str, by: str) -> None:
+        """Ask that somebody becomes the second person of the waiver that waits for one. Raises UserError."""
+        ...
+
+
 def no_rules() -> Sequence[RuleWords]:
     """Return no rule: what a page shows that was given none."""
     return ()
@@ -46,7 +63,7 @@ class PageOptions:
         poll_every: source -> how often it is read; a source that is read much later than that is stale.
         rules: reads the rules of the live set in words; raises UserError when it cannot be loaded.
         public_url: where a proxy shows the page: its host is accepted too, and links use its scheme; "" for none.
-        access: who may sign in.
+        access: who may sign in. waiving: asks for waivers; None where nobody can.
     """
 
     timezone: str = "UTC"
@@ -55,3 +72,4 @@ class PageOptions:
     rules: Callable[[], Sequence[RuleWords]] = no_rules
     public_url: str = ""
     access: PageAccess = field(default_factory=PageAccess)
+    waiving: Waiving | None = None

@@ -19,6 +19,7 @@ class Way(StrEnum):
 
     COMMAND = "command"  # typed at a terminal: names as claimed, recorded with the operating system's user
     COMMENT = "comment"  # a comment or work note on the ticket: author and last editor as the tracker names them
+    PAGE = "page"  # a form of the page: by the name of who is signed in
     FILE = "file"  # an entry of the reviewed file: names as claimed, recorded with the file's git revision
 
 

@@ -17,6 +17,7 @@ from capa_sync.store.place import register_exists
 from capa_sync.store.register import Register
 from capa_sync.store.requests import (
     ACTIVATE,
+    APPROVE,
     DIFFERENT,
     ERASE,
     NOTE,
@@ -37,6 +38,7 @@ from capa_sync.store.waivers import waiver_as_json, waiver_from_json
 
 __all__ = [
     "ACTIVATE",
+    "APPROVE",
     "CENSUS",
     "DIFFERENT",
     "ERASE",

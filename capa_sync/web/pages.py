@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from datasette import hookimpl
 from datasette.utils.asgi import Request, Response
 
-from capa_sync.web.asked import PageQuery
+from capa_sync.web.asked import PageQuery, Row
 from capa_sync.web.record import record
 from capa_sync.web.records import records
 from capa_sync.web.rules import rules
@@ -17,7 +18,7 @@ from capa_sync.web.sync import sync
 from capa_sync.web.times import PageTimes
 from capa_sync.web.today import today
 from capa_sync.web.trends import trends
-from capa_sync.web.visitors import visitor_of
+from capa_sync.web.visitors import visitor_of, waiving_of
 from capa_sync.web.words import coded
 
 Content = Callable[[PageQuery], dict[str, Any] | None]
@@ -49,15 +50,38 @@ def _view(path: str) -> Callable[..., Awaitable[Response]]:
         times = PageTimes(datasette.options.clock.now(), datasette.options.timezone)
 
         def read(connection: sqlite3.Connection) -> dict[str, Any] | None:
-            asked = PageQuery(connection, arguments, times, datasette.options)
-            found = content(asked)
-            return None if found is None else {"sources": asked.sources(), **found}
+            return content(PageQuery(connection, arguments, times, datasette.options))
 
         found = await datasette.page.execute_fn(read)
         if found is None:
             return Response.text("the register knows no such ticket\n", status=404)
-        given = {"times": times, "path": path, "navigation": NAVIGATION, "coded": coded}
-        given |= {"visitor": visitor_of(request.scope), "can_sign_in": datasette.sign_ins.is_on}
-        return Response.html(await datasette.render_template(template, {**given, **found}, request=request))
+        if path == "/record":
+            waiving = await asyncio.to_thread(waiving_of, datasette.options, visitor_of(request.scope))
+            found["may_waive"] = waiving is not None
+        return await rendered(datasette, request, template, found)
 
     return view
+
+
+async def rendered(
+    datasette: Any, request: Request, template: str, found: Mapping[str, Any], *, status: int = 200
+) -> Response:
+    """Return a page: what a template of ours shows, inside the frame that all pages share."""
+    times = PageTimes(datasette.options.clock.now(), datasette.options.timezone)
+
+    def read(connection: sqlite3.Connection) -> list[Row]:
+        """Read how fresh each source is, for the foot of the page."""
+        return PageQuery(connection, {}, times, datasette.options).sources()
+
+    frame = {
+        "visitor": visitor_of(request.scope),
+        "can_sign_in": datasette.sign_ins.is_on,
+        "times": times,
+        "path": request.path,
+        "navigation": NAVIGATION,
+        "coded": coded,
+        "sources": await datasette.page.execute_fn(read),
+    }
+    return Response.html(
+        await datasette.render_template(template, {**frame, **found}, request=request), status=status
+    )

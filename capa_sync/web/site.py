@@ -13,7 +13,7 @@ from datasette.plugins import pm
 from capa_sync.model.page import PageOptions
 from capa_sync.model.view_columns import PUBLIC_VIEWS
 from capa_sync.model.visitor import AccessRole
-from capa_sync.web import faults, pages, sign_in
+from capa_sync.web import faults, pages, sign_in, waive
 from capa_sync.web.database import PageDatabase
 from capa_sync.web.masking import HARMLESS, REGISTER
 from capa_sync.web.sign_ins import SignIns
@@ -22,7 +22,7 @@ from capa_sync.web.sign_ins import SignIns
 datasette.handle_exception.rich = None
 
 
-for plugin in (faults, pages, sign_in):
+for plugin in (faults, pages, sign_in, waive):
     if not pm.has_plugin(plugin.__name__):
         pm.register(plugin, name=plugin.__name__)
 

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
+from capa_sync.model.page import PageOptions, Waiving
 from capa_sync.model.visitor import AccessRole, Visitor
 
 FORMS: Mapping[str, AccessRole] = MappingProxyType(
-    {"/sign-in": AccessRole.READER, "/sign-out": AccessRole.READER},
+    {"/sign-in": AccessRole.READER, "/sign-out": AccessRole.READER, "/waive": AccessRole.READER},
 )
 """Path that takes a form (POST) -> the role that it needs. Every form has the field `csrftoken`, which Datasette
 compares with a signed cookie; `{{ csrftoken() }}` in a template gives its value."""
@@ -21,6 +22,12 @@ def visitor_of(scope: Mapping[str, Any]) -> Visitor:
     """Return who sent a request, from its ASGI scope (`request.scope` in a view of Datasette)."""
     visitor: Visitor = scope["visitor"]
     return visitor
+
+
+def waiving_of(options: PageOptions, visitor: Visitor) -> Waiving | None:
+    """Return what a visitor asks for waivers with, None for who may not: only a signed-in member of the group may."""
+    waiving = options.waiving
+    return waiving if waiving is not None and visitor.name and waiving.may(visitor.name) else None
 
 
 def refusal_of_form(scope: Mapping[str, Any], headers: Mapping[bytes, bytes]) -> tuple[int, str] | None:

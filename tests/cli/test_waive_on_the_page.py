@@ -1,0 +1,107 @@
+"""Waivers on the page: by members of the waiver group who are signed in, and by nobody else."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from urllib.parse import urlencode
+
+import pytest
+import requests
+
+from capa_sync.cli.page import page_options
+from capa_sync.model.clock import FileClock
+from capa_sync.model.visitor import AccessRole
+from capa_sync.sandbox.stories.script import Fill
+from capa_sync.settings import load_settings
+from capa_sync.settings.page_tokens import new_token
+from capa_sync.web import RegisterPage, serve_register
+from tests.daemon.conftest import MakeHarness
+from tests.daemon.harness import Harness
+from tests.patience import PATIENCE
+
+RULE = "root-cause-before-action"
+PEOPLE = {"mara.roy": AccessRole.READER, "priya.nair": AccessRole.AUDITOR, "bob": AccessRole.ADMIN}
+REASON = "The cause stands in the attached report"
+Sessions = dict[str, requests.Session]
+
+
+@pytest.fixture
+def harness(make_harness: MakeHarness) -> Harness:
+    """Two tickets with a high finding, one of them confidential."""
+    made = make_harness("servicenow", rules=(RULE,), settings='web.auth.tokens = "page-tokens"')
+    made.create_broken("servicenow")
+    made.create_broken("servicenow", "secret")
+    made.play_event("servicenow", "secret", Fill({"confidential": "yes"}))
+    made.sync()
+    return made
+
+
+@pytest.fixture
+def site(harness: Harness) -> Iterator[RegisterPage]:
+    """Serve the register as `serve` does it."""
+    settings = load_settings(harness.file, {})
+    (harness.folder / "page-tokens").touch(0o600)
+    running = serve_register(
+        harness.register_file,
+        "127.0.0.1:0",
+        page_options(settings, harness.file, FileClock(harness.folder / "clock")),
+    )
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def sessions(harness: Harness, site: RegisterPage) -> Sessions:
+    """Sign everybody in, and keep one session for nobody."""
+    found = {"": requests.Session()}
+    for name, role in PEOPLE.items():
+        token, line = new_token(name, role, None)
+        with (harness.folder / "page-tokens").open("a", encoding="utf-8") as file:
+            file.write(f"{line}\n")
+        found[name] = session = requests.Session()
+        sent = send(session, site.url + "sign-in", site.url + "sign-in", token=token)
+        assert sent.status_code == 303, sent.text
+    return found
+
+
+def send(session: requests.Session, page: str, action: str, **fields: str) -> requests.Response:
+    """Open a page with a form, and send the form."""
+    proof = re.search(r'name="csrftoken" value="([^"]+)"', session.get(page, timeout=PATIENCE).text)
+    data = {"csrftoken": proof[1] if proof else "", **fields}
+    return session.post(action, data=data, timeout=PATIENCE, allow_redirects=False)
+
+
+def test_two_members_waive_a_high_finding_and_nobody_else_can(
+    harness: Harness, site: RegisterPage, sessions: Sessions
+) -> None:
+    """No admin outside of the group, nobody without sign-in, no reader on a hidden ticket; no name in a form."""
+    place = {"source": "servicenow", "ticket": harness.sys_id("broken"), "rule": RULE}
+    form, record = f"{site.url}waive?{urlencode(place)}", f"{site.url}record?{urlencode(place)}"
+    for name in ("", "bob"):
+        assert "Waive this finding" not in sessions[name].get(record, timeout=PATIENCE).text
+        assert sessions[name].get(form, timeout=PATIENCE).status_code == 403
+        asked = send(sessions[name], site.url, site.url + "waive", **place, until="2026-06-25", because=REASON)
+        assert asked.status_code == 403
+    mara, priya = sessions["mara.roy"], sessions["priya.nair"]
+    assert "Waive this finding" in mara.get(record, timeout=PATIENCE).text
+    short = send(mara, form, site.url + "waive", **place, until="2026-06-25", because="short")
+    assert (short.status_code, "the reason has 5 characters" in short.text) == (400, True)
+    asked = send(mara, form, site.url + "waive", **place, until="2026-06-25", because=REASON, by="priya.nair")
+    assert asked.status_code == 303, asked.text
+    assert "once a second member of the waiver group approves it here" in mara.get(record, timeout=PATIENCE).text
+    harness.sync()
+    [waiting] = harness.rows("v_waivers")
+    assert (waiting["state"], waiting["asked_by"], waiting["approved_by"]) == ("inactive", "mara.roy", "")
+    assert "Approve as mara.roy" not in mara.get(form, timeout=PATIENCE).text
+    own = send(mara, form, site.url + "waive", **place, do="approve")
+    assert (own.status_code, "mara.roy" in own.text) == (400, True)
+    approved = send(priya, form, site.url + "waive", **place, do="approve")
+    assert approved.status_code == 303, approved.text
+    harness.sync()
+    [waiver] = harness.rows("v_waivers")
+    assert (waiver["state"], waiver["approved_by"], waiver["way"]) == ("active", "priya.nair", "page")
+    assert sorted(row["state"] for row in harness.rows("v_findings")) == ["open", "waived"]
+    assert harness.run("verify").code == 0
+    hidden = f"{site.url}waive?{urlencode({**place, 'ticket': harness.sys_id('secret')})}"
+    assert [who.get(hidden, timeout=PATIENCE).status_code for who in (mara, priya)] == [403, 200]
