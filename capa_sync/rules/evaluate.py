@@ -122,10 +122,9 @@ def _broken(rule: Rule, context: Context, turn: datetime | None, explain: bool) 
     turn = earliest(turn, *(line.turn_of_facts(context) for line in rule.require.lines if line.is_clocked))
     if _all_before(rule, context, broken):
         return _plain(rule, context, Outcome.OK, turn, f"broken only before {rule.since}", explain)
-    outcome, repair_turn = _repaired(rule, context, broken)
+    outcome = _repaired(rule, context, broken)
     if outcome is Outcome.OK:
-        return _plain(rule, context, Outcome.OK, earliest(turn, repair_turn), "repaired", explain)
-    severity, ladder_turn = _severity(rule, context)
+        return _plain(rule, context, Outcome.OK, turn, "repaired", explain)
     hidden, hide_turn = _hidden(rule, context) if outcome is Outcome.BREACH else ((), None)
     rendering = RenderContext(context, broken)
     message, said = rule.message.render(rendering)
@@ -135,7 +134,7 @@ def _broken(rule: Rule, context: Context, turn: datetime | None, explain: bool) 
     return Verdict(
         rule.id,
         outcome,
-        severity,
+        _severity(rule, context),
         title=rule.title,
         clause=bare(rule, context, outcome).clause,
         mode=rule.mode,
@@ -144,7 +143,7 @@ def _broken(rule: Rule, context: Context, turn: datetime | None, explain: bool) 
         fix=fix,
         args=tuple(sorted({**said, **advised}.items())),
         evidence=_evidence(rule.lines if explain else lines, context),
-        next_due=earliest(turn, repair_turn, ladder_turn, hide_turn, *turns),
+        next_due=earliest(turn, hide_turn, *turns),
         hides=hidden,
         on_ticket=words_on_ticket(rule, rendering, has_fix=bool(fix)) if context.terms.options.texts else (),
     )
@@ -164,32 +163,28 @@ def _all_before(rule: Rule, context: Context, broken: Sequence[Broken]) -> bool:
     return bool(times) and all(at is not None and at < start for at in times)
 
 
-def _repaired(rule: Rule, context: Context, broken: Sequence[Broken]) -> tuple[Outcome, datetime | None]:
+def _repaired(rule: Rule, context: Context, broken: Sequence[Broken]) -> Outcome:
     """Return what a broken rule comes to: acts only on order phrases whose field is filled (docs/contract.md 7)."""
     repair = rule.if_repaired
     if repair is None or not all(_is_mended(b, context) for b in broken):
-        return Outcome.BREACH, None
+        return Outcome.BREACH
     if repair.when is None:
-        return (Outcome.HISTORICAL if repair.historical else Outcome.OK), None
-    truth, turn = repair.when.judge(context)
-    return (Outcome.HISTORICAL if truth is True else Outcome.BREACH), turn
+        return Outcome.HISTORICAL if repair.historical else Outcome.OK
+    return Outcome.HISTORICAL if repair.when.judge(context)[0] is True else Outcome.BREACH
 
 
 def _is_mended(broken: Broken, context: Context) -> bool:
     return broken.line.phrase.order and not broken.negated and context.value(broken.line.subject.name).is_filled
 
 
-def _severity(rule: Rule, context: Context) -> tuple[Severity, datetime | None]:
-    """Return the highest rung that holds, and when time may change that. A rung that cannot tell does not hold."""
+def _severity(rule: Rule, context: Context) -> Severity:
+    """Return the severity of the highest rung that holds. A rung that cannot tell does not hold."""
     best = rule.severity[0].severity
-    turns: list[datetime | None] = []
     for rung in rule.severity[1:]:
         assert rung.when is not None  # noqa: S101 - the reader lets only the first rung stand alone
-        truth, turn = rung.when.judge(context)
-        turns.append(turn)
-        if truth is True and SEVERITY_ORDER.index(rung.severity) > SEVERITY_ORDER.index(best):
+        if rung.when.judge(context)[0] is True and SEVERITY_ORDER.index(rung.severity) > SEVERITY_ORDER.index(best):
             best = rung.severity
-    return context.terms.profile.grade_severity(rule.id, best), earliest(*turns)
+    return context.terms.profile.grade_severity(rule.id, best)
 
 
 def _hidden(rule: Rule, context: Context) -> tuple[tuple[str, ...], datetime | None]:
@@ -204,7 +199,10 @@ def _hidden(rule: Rule, context: Context) -> tuple[tuple[str, ...], datetime | N
 
 
 def _turns(lines: Iterable[Line], context: Context) -> Iterator[datetime | None]:
-    """Yield when time alone may turn lines, also those that do not decide: the evidence has their truth."""
+    """Yield when time alone may turn lines, also those that do not decide: the evidence has their truth.
+
+    So a verdict is due again when any of its rungs, or the condition of its repair, may turn.
+    """
     return (line.judge(context)[1] for line in lines if line.is_clocked)
 
 

@@ -83,6 +83,7 @@ MODULES: Mapping[str, Module] = {
     "plan": Module(
         tuple(f"capa_sync/writeback/{name}.py" for name in ("plan", "desired_state", "reported")),
         tuple(f"tests/unit/writeback/test_{name}.py" for name in ("plan", "render", "reported_writes")),
+        slow=("tests/unit/writeback/test_render.py::test_no_text_is_longer",),
     ),
     "timeline": Module(
         ("capa_sync/mapping/timeline.py", "capa_sync/mapping/stages.py"),

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from typing import Any
 
 import pytest
 
+from capa_sync.model.comment_texts import ENGLISH
 from capa_sync.model.finding import Mode, Outcome, Severity, Verdict
 from capa_sync.model.record import CapaRecord
 from capa_sync.model.settings import JudgeOptions
+from capa_sync.model.values import Value, ValueState
 from capa_sync.rules import RuleSet, load_rules
 from capa_sync.rules.conditions import Block, Broken, Join, Line, broken_lines, lines_of, unknown_reasons, without
 from capa_sync.rules.context import Context
 from capa_sync.rules.derived import open_record
 from capa_sync.rules.evaluate import bare, clause_for, judge
 from capa_sync.rules.moments import Clocked, FirstTime, Moment, first_of
-from capa_sync.rules.rule import Rule
+from capa_sync.rules.rule import IfRepaired, Rule
 from capa_sync.rules.terms import Terms
 from tests.unit.rules.lives import LONDON, at, case_of, context_on, record_on
 from tests.unit.rules.test_truth import line
@@ -64,6 +67,10 @@ IN_ORDER = LIFE.replace("GRADE", "minor").replace("by: ana, grade", "by: ana, ro
 IDENTIFIED = "case: a life\ntimeline: [{day: 2025-01-01, by: ana}]"
 PARKED = MINOR.replace("stage: planned", "stage: planned, source_status: Parked")
 UNREADABLE = MINOR.replace("case: a life", "case: a life\nunreadable: [root_cause]")
+BEFORE = (Outcome.OK, "broken only before 2025-02-01", date(2025, 4, 2))
+REPAIRED = (Outcome.OK, "repaired", date(2025, 4, 2))
+UNMAPPED_ONCE = (Outcome.CANNOT_TELL, "'location' is not mapped")
+UNMAPPED_TWICE = (Outcome.CANNOT_TELL, "'location' is not mapped; 'impact' is not mapped")
 
 
 @pytest.fixture(scope="module")
@@ -208,6 +215,75 @@ def test_a_rule_that_is_off_for_the_grade_says_so_and_no_more(rule: Rule) -> Non
     assert verdict_on(replace(rule, id="probe"), MINOR, "2025-01-04", profile="light").outcome is Outcome.HISTORICAL
 
 
+IN_TIME, PLANNED, MAYBE = "due_at: not more than 60 days ago", "stage: at least planned", "location: filled"
+UNMAPPED_TOO = OBSERVATION.replace("case: a life", "case: a life\nunmapped: [location, impact]").replace(
+    "by: ana, grade", "by: ana, title: x, grade"
+)
+
+
+def block(*texts: str) -> Block:
+    """Return a block of lines that must all hold."""
+    return Block(Join.ALL, tuple(map(line, texts)))
+
+
+@pytest.mark.parametrize(
+    ("require", "parts", "outcome", "reason", "due"),
+    [
+        (("root_cause: filled",), {}, Outcome.OK, "", date(2025, 4, 2)),
+        (("root_cause: filled", "due_at: not more than 5 days ago"), {}, Outcome.OK, "", date(2025, 2, 6)),
+        (("root_cause: filled", "due_at: not more than 70 days ago"), {}, Outcome.OK, "", date(2025, 4, 2)),
+        (("root_cause: filled before action started",), {"since": date(2025, 2, 1)}, *BEFORE),
+        (("root_cause: filled before action started",), {"if_repaired": IfRepaired(historical=False)}, *REPAIRED),
+        (("title: filled", MAYBE, "impact: filled"), {"when": block(PLANNED)}, *UNMAPPED_TWICE, None),
+        ((MAYBE, "due_at: not more than 5 days ago"), {}, *UNMAPPED_ONCE, date(2025, 2, 6)),
+        (("title: filled",), {"when": block(MAYBE, IN_TIME)}, *UNMAPPED_ONCE, date(2025, 4, 2)),
+    ],
+)
+def test_a_verdict_without_a_message_is_due_again_when_its_scope_or_requirement_turns(
+    rule: Rule,
+    require: tuple[str, ...],
+    parts: dict[str, Any],
+    outcome: Outcome,
+    reason: str,
+    due: date | None,
+) -> None:
+    """The earliest of both counts, with its reason; with its evidence where that is asked for."""
+    changed = replace(rule, **{"when": block(PLANNED, IN_TIME), "require": block(*require), **parts})
+    for explain in (False, True):
+        found = verdict_on(changed, UNMAPPED_TOO, "2025-01-04", explain=explain)
+        assert (found.outcome, found.reason) == (outcome, reason)
+        assert (found.next_due.date() if found.next_due else None) == due
+        assert bool(found.evidence) is explain
+
+
+def test_the_evidence_of_a_breach_is_what_decides_it_and_all_lines_when_explained(rule: Rule) -> None:
+    """Where a repair could count, its condition decides too; what hides others decides nothing."""
+    hiding, repair = "due_at: more than 20 days ago", "grade: is minor"
+
+    def lines(life: str, *, explain: bool = False) -> set[str]:
+        return {fact.phrase for fact in verdict_on(rule, life, "2025-01-04", explain=explain).evidence}
+
+    unmended = OBSERVATION.replace("root_cause: No deputy is named in the procedure", "location: London")
+    every = {f"{known.subject.name}: {known.sentence}" for known in rule.lines}
+    assert {hiding, repair} < every
+    assert lines(unmended) == every - {hiding, repair}
+    assert lines(unmended, explain=True) == lines(OBSERVATION) == every
+
+
+def test_a_breach_carries_its_texts_in_the_language_of_the_source(rule: Rule) -> None:
+    """Language, title, message, and the fix where there is one; nothing where the source has the shipped English."""
+    case = case_of(OBSERVATION)
+    record = record_on(case, "2025-01-04")
+    options = replace(case.options, texts={record.source: replace(ENGLISH)})
+    found = judge(rule, open_record(record, at(case, "2025-01-04"), Terms(options)))
+    assert found.on_ticket == ("en", rule.title, found.message, found.fix)
+    assert found.fix
+    minor = replace(record, fields={**record.fields, "grade": Value(ValueState.FILLED, "minor", "minor")})
+    past = judge(rule, open_record(minor, at(case, "2025-01-04"), Terms(options)))
+    assert past.on_ticket == ("en", rule.title, past.message, "")
+    assert verdict_on(rule, OBSERVATION, "2025-01-04").on_ticket == ()
+
+
 def test_a_verdict_without_words_is_made_once(rule: Rule) -> None:
     """All records share it under the same settings."""
     context = context_of(IDENTIFIED, "2025-01-04")
@@ -259,6 +335,9 @@ def test_broken_lines_are_those_that_make_a_condition_false() -> None:
     assert found[0] == Broken(false, negated=False, choice=0)
     assert len({entry.choice for entry in found[1:]}) == 1
     assert found[1].choice != 0
+    apart = Block(Join.ALL, (Block(Join.ANY, (false,)), Block(Join.ANY, (also,))))
+    assert len({entry.choice for entry in broken_lines(apart, context)}) == 2
+    assert broken_lines(false, context) == [Broken(false, negated=False, choice=0)]
     for not_false in (true, unknown, Block(Join.ANY, (false, true)), Block(Join.NONE, (unknown,))):
         assert broken_lines(not_false, context) == []
 
