@@ -211,7 +211,10 @@ def _prepare(folder: Path, module: Module) -> None:
         "source_paths": ("capa_sync",),
         "only_mutate": module.files,
         "also_copy": [link for link in _LINKED if link not in ("capa_sync", "tests", "pyproject.toml")],
-        "pytest_add_cli_args": ("-p", "tests.tools.fresh_imports", "-p", "no:cacheprovider", "--hypothesis-seed=0"),
+        "pytest_add_cli_args": (
+            *("-p", "tests.tools.fresh_imports", "--hypothesis-seed=0"),
+            *("-p", "no:cacheprovider", "-p", "no:unraisableexception"),  # the latter collects garbage at each end
+        ),
         "pytest_add_cli_args_test_selection": module.tests,
     }
     text = "[mutmut]\n" + "".join(f"{key} =\n" + "".join(f"  {line}\n" for line in settings[key]) for key in settings)

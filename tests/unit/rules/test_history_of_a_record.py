@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 
 from capa_sync.model.comment_texts import ENGLISH
 from capa_sync.model.record import Action, ActionKind, ActionOrigin, FieldChange
+from capa_sync.model.settings import Days
 from capa_sync.model.ticket import Origin
 from capa_sync.model.values import EMPTY, UNMAPPED, Data, Value, ValueState
 from capa_sync.rules import sentences as say
@@ -18,6 +20,7 @@ from capa_sync.rules.derived import open_record
 from capa_sync.rules.moments import DAWN, FirstTime, Moment
 from capa_sync.rules.terms import Terms
 from tests.unit.rules.lives import LONDON, case_of, record_on
+from tests.unit.rules.test_truth import line
 
 NOW = datetime(2025, 6, 20, tzinfo=UTC)
 ERROR = Value(ValueState.ERROR, text="Waiting", reason="not listed")
@@ -189,6 +192,36 @@ def test_nobody_is_not_a_person_without_a_name() -> None:
         "bo",
         ENGLISH.sentences.unknown_person,
     ]
+
+
+def test_a_label_is_the_trackers_own_else_that_of_the_language() -> None:
+    """The record names its fields first, then the texts in use, then the program."""
+    context = seen(labels={"owner": "Assignee"})
+    context.texts = replace(ENGLISH, fields={"owner": "Verantwortlich", "grade": "Einstufung"})
+    assert [context.label(name) for name in ("owner", "grade", "title")] == ["Assignee", "Einstufung", "title"]
+
+
+QUESTIONS: tuple[Callable[[Context], object], ...] = (
+    lambda context: context.first_filled("root_cause"),
+    lambda context: context.first_became("stage", frozenset({"closed"})),
+    lambda context: context.last_entry("closed"),
+    lambda context: context.moves("due_at"),
+    lambda context: context.action_start(),
+    lambda context: context.value("closed_at"),
+    lambda context: line("title: filled").judge(context),
+    lambda context: line("due_at: not in the past").judge(context),
+    lambda context: line("due_at: not in the past")._clocked(context),
+    lambda context: line("title: filled").evidence(context),
+    lambda context: context.terms.calendar.start_of(date(2025, 6, 3)),
+    lambda context: context.terms.calendar.deadline(date(2025, 6, 3), Days(3)),
+)
+
+
+@pytest.mark.parametrize("question", QUESTIONS, ids=range(len(QUESTIONS)))
+def test_a_question_that_many_rules_ask_is_answered_once(question: Callable[[Context], object]) -> None:
+    """The second answer is the first one itself."""
+    context = seen(change(5, "root_cause", filled("why")), actions=(action(started_at=NOW, started_group=9),))
+    assert question(context) is question(context)
 
 
 HIDDEN, CLOSED_LIST = Value(ValueState.UNREADABLE, reason="hidden"), Value(ValueState.UNREADABLE)

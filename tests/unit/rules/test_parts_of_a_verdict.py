@@ -475,3 +475,5 @@ def test_a_set_keeps_what_it_prepared_for_equal_settings(rule: Rule) -> None:
     first = ruleset.evaluate(record, LONDON, now)[0]
     assert ruleset.evaluate(record, replace(LONDON), now)[0] is first
     assert ruleset.evaluate(record, replace(LONDON, timezone="Asia/Tokyo"), now)[0] is not first
+    again = replace(LONDON)
+    assert ruleset._ready_for(again) is ruleset._ready_for(again)

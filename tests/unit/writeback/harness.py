@@ -6,6 +6,7 @@ import tempfile
 import weakref
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 
 from capa_sync.findings.diff import DiffResult, diff_findings
@@ -56,8 +57,10 @@ class Book:
     """A real register in its own folder, with the queries that the tests make of its outbox."""
 
     def __init__(self) -> None:
-        self._folder = tempfile.TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None)
-        self.register = open_register(Path(self._folder.name) / "register.db", clock_now=T0)
+        self._folder = _folder()
+        file = Path(self._folder.name) / "register.db"
+        file.write_bytes(_new_register())
+        self.register = open_register(file, clock_now=T0)
         self.outbox = self.register.outbox
         self._close = weakref.finalize(self, _shut, self.register, self._folder)
 
@@ -72,6 +75,19 @@ class Book:
     def close(self) -> None:
         """Close the register and remove its folder."""
         self._close()
+
+
+@cache
+def _new_register() -> bytes:
+    """Return the file of a new register: making one runs every migration, copying one does not."""
+    with _folder() as folder:
+        file = Path(folder) / "register.db"
+        open_register(file, clock_now=T0).close()
+        return file.read_bytes()
+
+
+def _folder() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None)
 
 
 def _shut(register: Register, folder: tempfile.TemporaryDirectory[str]) -> None:

@@ -16,7 +16,8 @@ from capa_sync.model.record import CapaRecord, FieldChange, Stage
 from capa_sync.model.settings import WriteOptions
 from capa_sync.model.ticket import Origin, Presence
 from capa_sync.model.values import EMPTY, Value, ValueState
-from capa_sync.model.write import Write, WriteKind, WriteState
+from capa_sync.model.waiver import RequestAnswer
+from capa_sync.model.write import Wording, Write, WriteKind, WriteState
 from capa_sync.writeback.baseline import is_before_baseline
 from capa_sync.writeback.plan import plan_ticket
 from capa_sync.writeback.reported import NOT_MISSED, REPLACED
@@ -515,6 +516,42 @@ def test_work_notes_alone_report_a_point_that_came_back() -> None:
 def test_no_work_notes_when_they_are_switched_off() -> None:
     """With `work_notes = false` only the fields are written."""
     assert Ticket(replace(SNOW, work_notes=False)).cycle([CAUSE]) == [WriteKind.FIELDS]
+
+
+@pytest.mark.parametrize("field", ["text_field", "state_field"])
+def test_one_field_that_is_configured_is_written(field: str) -> None:
+    """A text without a state, or a state without a text."""
+    (fields,) = Ticket(replace(NOTES, work_notes=False, **{field: "u_own"})).plan([CAUSE]).writes  # type: ignore[arg-type]
+    assert (fields.kind, dict(fields.fields)) == (
+        WriteKind.FIELDS,
+        {"u_own": "warning"} if field == "state_field" else {},
+    )
+
+
+@pytest.mark.parametrize("shown", [[], [replace(EXTENT, severity=Severity.LOW)]])
+def test_a_work_note_reports_each_answer_to_a_request_once(shown: list[Finding]) -> None:
+    """Also beside a point that was reported before. A note of a version that kept no facts is not repeated."""
+    first, second = (RequestAnswer(key, "owner-active", "Mara Roy", "no such person") for key in ("k1", "k2"))
+    ticket = Ticket(NOTES)
+    assert ticket.cycle(shown, answers=()) == ([WriteKind.WORK_NOTE] if shown else [])
+    assert ticket.cycle(shown, T0 + DAY, answers=(first,)) == [WriteKind.WORK_NOTE]
+    assert ticket.cycle(shown, T0 + 2 * DAY, answers=(first,)) == []
+    assert ticket.cycle(shown, T0 + 3 * DAY, answers=(first, second)) == [WriteKind.WORK_NOTE]
+    assert ticket.cycle(shown, T0 + 4 * DAY, answers=(first, second)) == []
+    old = [replace(row, facts=None) for row in ticket.book.rows()]
+    plan = plan_ticket(replace(TARGET, answers=(first,)), shown, old, now=T0 + 5 * DAY, options=NOTES)
+    assert plan.writes == ()
+
+
+def test_a_text_that_was_not_kept_has_the_present_wording() -> None:
+    """Nothing shows that its words are older, so that no refresh is offered for it."""
+    ticket = Ticket()
+    ticket.cycle([CAUSE])
+    (comment,) = (row for row in ticket.book.rows() if row.kind is WriteKind.COMMENT)
+    for text in (comment.text, None):
+        rows = [replace(comment, text=text)]
+        plan = plan_ticket(TARGET, [replace(CAUSE, message="Other words")], rows, now=T0 + DAY, options=ON)
+        assert [learned.wording for learned in plan.learned.values()] == ([Wording.OLDER] if text else [])
 
 
 def test_cannot_tell_gives_no_all_clear() -> None:
