@@ -61,5 +61,5 @@ async def _form(datasette: Any, request: Request, way_back: str, problem: str = 
 
 def _way_back(address: str) -> str:
     """Return an address of ours to go to after the sign-in: never another host's, never the form itself."""
-    path = address.partition("?")[0]
-    return address if is_page(path) and path != "/sign-in" else "/"
+    path, is_plain = address.partition("?")[0], address.isascii() and address.isprintable()
+    return address if is_plain and is_page(path) and path != "/sign-in" else "/"

@@ -141,6 +141,7 @@ def test_a_session_cookie_is_for_the_server_alone_and_leads_back_to_what_was_ask
         (None, "//evil.example/records", "/"),
         (None, "/sign-in", "/"),
         (None, "/records\\@evil.example", "/"),
+        (None, "/records?q=a\r\nSet-Cookie: x=y", "/"),
     ):
         answer = world.send_token(requests.Session(), world.tokens["reader"], headers, way_back)
         cookie = answer.headers["set-cookie"]
