@@ -45,6 +45,9 @@ fuzz: $(VENV)/.development ## malformed answers of every endpoint, generated tic
 pages: $(VENV)/.development ## an empty, a short and a doubled page at every place of every read, on all three trackers; long tables
 	CAPA_SYNC_EVERY_PAGE=1 $(BIN)/python -m pytest -q -n 2 --dist load --timeout 0 --junitxml pages.xml tests/sync/test_every_page.py tests/sync/test_every_page_elsewhere.py tests/sync/test_pages.py
 
+large-pages: $(VENV)/.development ## each page in the browser with a register of the generated tracker (TICKETS=20000)
+	LARGE_PAGES=$(or $(TICKETS),20000) $(BIN)/python -m pytest -q --timeout 0 tests/journey/test_large_pages.py
+
 kills: $(VENV)/.development ## kill a process before each commit and each request and around each write, on all three trackers (tests take a sample)
 	CAPA_SYNC_KILLS=1 $(BIN)/python -m pytest -q -n 2 --dist load --timeout 0 --junitxml kills.xml tests/daemon/test_kill_backfill.py tests/daemon/test_kill_jira.py tests/daemon/test_kill_jira_dc.py tests/daemon/test_kill_later.py tests/daemon/test_kill_servicenow.py
 

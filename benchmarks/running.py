@@ -50,7 +50,7 @@ def command_of(what: str, kind: str, url: str, folder: Path, *options: str) -> l
 
 def measure_in(folder: Path, what: str, kind: str, url: str, *options: str) -> Result:
     """Run one measurement in a folder. Raises CalledProcessError when it fails."""
-    done = subprocess.run(command_of(what, kind, url, folder, *options), cwd=ROOT, check=True, capture_output=True)
+    done = subprocess.run(command_of(what, kind, url, folder, *options), cwd=ROOT, check=True, stdout=subprocess.PIPE)
     result: Result = orjson.loads(done.stdout)
     print(f"  {kind} {what} {' '.join(options)}: {done.stdout.decode().strip()}", file=sys.stderr, flush=True)
     return result

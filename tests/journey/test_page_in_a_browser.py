@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from selenium import webdriver
@@ -19,41 +17,13 @@ from capa_sync.model.page_access import PageAccess
 from capa_sync.model.visitor import AccessRole
 from capa_sync.settings.page_tokens import new_token
 from capa_sync.web import RegisterPage, serve_register
+from tests.journey.browsing import axe_violations
 from tests.unit.store.fake_parser import T0
 from tests.unit.web.conftest import HOSTILE, SECRET
 from tests.unit.web.world import build_world
 from tests.unit.writeback.harness import ManualClock
 
-BROWSER, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
-
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(not (BROWSER and DRIVER), reason="chromium and chromedriver are not installed"),
-]
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RegisterPage]:
-    """Serve a register with a ticket for each matter."""
-    path = tmp_path_factory.mktemp("page") / "register.db"
-    build_world(path)
-    running = serve_register(path, "127.0.0.1:0", PageOptions(clock=ManualClock(T0 + timedelta(minutes=1))))
-    yield running
-    running.stop()
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
-    """Start a headless browser with a fresh profile, logging what its pages complain of."""
-    options = webdriver.ChromeOptions()
-    options.binary_location = str(BROWSER)
-    profile: Path = tmp_path_factory.mktemp("profile")
-    for switch in ("headless=new", "no-sandbox", "disable-gpu", "disable-dev-shm-usage", f"user-data-dir={profile}"):
-        options.add_argument(f"--{switch}")
-    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(str(DRIVER)))
-    driver.set_page_load_timeout(60)
-    yield driver
-    driver.quit()
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
@@ -100,24 +70,6 @@ def test_filters_make_the_link(site: RegisterPage, browser: webdriver.Chrome) ->
     assert [row[1] for row in cells(browser, "#records")] == ["CAPA-1"]
 
 
-@pytest.mark.parametrize("path", ["", "records", "record?source=paper&ticket=3", "rules", "trends", "sync"])
-def test_a_page_fits_a_phone_and_breaks_no_policy(site: RegisterPage, browser: webdriver.Chrome, path: str) -> None:
-    """At 375 pixels nothing is wider than the screen; hostile text runs nowhere, and the browser has no complaint."""
-    browser.get_log("browser")
-    browser.execute_cdp_cmd(
-        "Emulation.setDeviceMetricsOverride",
-        {"width": 375, "height": 800, "deviceScaleFactor": 1, "mobile": True},
-    )
-    browser.get(site.url + path)
-    width = browser.execute_script("return document.documentElement.scrollWidth")
-    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
-    assert width <= 375
-    assert browser.title.endswith("· capa-sync register")
-    assert [entry for entry in browser.get_log("browser") if "favicon" not in entry["message"]] == []
-    assert SECRET not in browser.page_source
-    assert not browser.find_elements(By.CSS_SELECTOR, "main img, main script")
-
-
 def test_hostile_text_is_text_in_datasettes_pages_too(site: RegisterPage, browser: webdriver.Chrome) -> None:
     """Markup in a title is shown letter by letter; the filter form narrows the rows."""
     browser.get(site.url)
@@ -145,6 +97,7 @@ def test_one_signs_in_and_out_by_a_form_and_sees_by_role(
         shown = "[role=alert]" if given != token else ".visitor"
         WebDriverWait(browser, 30).until(lambda seen, shown=shown: seen.find_elements(By.CSS_SELECTOR, shown))
         assert browser.title == title
+        assert axe_violations(browser) == []
     assert "ann.lee, auditor" in browser.find_element(By.CSS_SELECTOR, ".visitor").text
     cookie = browser.get_cookie("capa_sync_session")
     assert cookie is not None

@@ -1,4 +1,4 @@
-"""A register with one ticket for each matter of the page, and forty plain records around the ends of months."""
+"""A register of sixty records: one for each matter of the page, and plain ones around the ends of months."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.unit.writeback.harness import finding
 
 OTHER = "servicenow"
 ZONE = "Europe/London"
-PLAIN = 40
+PLAIN = 54
 _BASE = {
     "ticket_url": "https://tracker.example/x",
     "confidential": "no",
