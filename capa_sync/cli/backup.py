@@ -59,13 +59,19 @@ def restore(file: Path, config: Path, test_clock: str | None, as_json: bool) -> 
     """Put a backup in the register's place.
 
     FILE is looked through for damage and stays where it is. The register that was there is renamed, with its log, and
-    can be put back. Exit 6 while a daemon holds the register, and for a copy of another register.
+    can be put back; what it had erased is erased from the copy again, and its legal holds hold. Exit 6 while a daemon
+    holds the register, and for a copy of another register.
     """
     path = register_path(config, read_settings(config))
-    aside = restore_register(path, file, clock_from(test_clock).now())
-    kept = f"; the former one is {aside.name}" if aside else ""
-    result = {"register": str(path), "former": str(aside or "")}
+    done = restore_register(path, file, clock_from(test_clock).now())
+    kept = f"; the former one is {done.former.name}" if done.former else ""
+    keys = [f"{stone.source}:{stone.ticket_key}" for stone in done.erased]
+    result = {"register": str(path), "former": str(done.former or ""), "erased": keys, "doubt": done.doubt}
     _report(result, as_json, f"{path}: {file} is in its place{kept}; the next start reads on from where it ends")
+    if keys:
+        say(f"erased again, as the former one had: {', '.join(keys)}", err=True)
+    if done.doubt:
+        say(f"warning: what the former register had erased is not known ({done.doubt}): erase it again", err=True)
 
 
 def _report(result: dict[str, Any], as_json: bool, line: str) -> None:

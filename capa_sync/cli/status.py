@@ -24,11 +24,12 @@ from capa_sync.cli.verbs import VerbCommand
 from capa_sync.cli.wording import (
     cannot_tell_lines,
     check_lines,
+    kept_lines,
     older_wording_lines,
     quarantine_lines,
     waived_lines,
 )
-from capa_sync.daemon.health import health_of
+from capa_sync.daemon.health import health_of, kept_of
 from capa_sync.model.amounts import ago, count_of
 from capa_sync.model.halt import Halt, HaltKind
 
@@ -56,6 +57,9 @@ def status(config: Path, test_clock: str | None, as_json: bool) -> int:
     every = {name: source.poll_every for name, source in settings.sources.items()}
     with open_for_reading(register_path(config, settings), clock) as register:
         health = health_of(register, every, clock.now()) | {"live_set": live_set_of(config, settings, register)}
+        health["kept"] = kept_of(
+            register, settings.retention.keep, clock.now(), erases=settings.retention.mode == "on"
+        )
     if as_json:
         print_json(health)
     else:
@@ -101,6 +105,7 @@ def _lines(health: dict[str, Any]) -> list[str]:
         *(f"waivers file: {problem}" for problem in health["waiver_file"]["problems"]),
         *older_wording_lines(health["older_wording"]),
         *cannot_tell_lines(health["cannot_tell"]),
+        *kept_lines(health["kept"]),
     ]
 
 

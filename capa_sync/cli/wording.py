@@ -33,6 +33,22 @@ def waived_lines(findings: int) -> list[str]:
     return [f"{count_of(findings, 'finding')} waived; see `capa-sync waivers`"] if findings else []
 
 
+def kept_lines(kept: Mapping[str, Any]) -> list[str]:
+    """Return what is held, what is past its time, and what was erased."""
+    lines = list(kept["holds"])
+    if kept["outlived"]:
+        ends = "the daemon erases what is not held" if kept["erases"] else "none is erased (`[retention] mode`)"
+        records = count_of(kept["outlived"], "record")
+        lines.append(
+            f"{records} ended more than {kept['keep_days']} days ago: see `capa-sync register retention`; {ends}"
+        )
+    if kept["erased"]:
+        lines.append(f"{count_of(kept['erased'], 'ticket')} erased, and not mirrored again")
+    if kept["clean_up_waits"]:
+        lines.append("free space of the register's file may still hold what was erased: it is written anew soon")
+    return lines
+
+
 def check_lines(results: Sequence[Mapping[str, Any]]) -> list[str]:
     """Return the checks over the whole register that are raised, and how many are in order or cannot tell."""
     if not results:

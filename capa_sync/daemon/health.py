@@ -88,6 +88,18 @@ def _held_back(register: Register, name: str) -> dict[str, int]:
     return dict(Counter(withheld.values()))
 
 
+def kept_of(register: Register, keep: timedelta, now: datetime, *, erases: bool) -> dict[str, Any]:
+    """Return what was erased, what `keep` would let go, and what is held; `keep` and `erases` are settings."""
+    return {
+        "erased": register.erasures.count(),
+        "clean_up_waits": register.erasures.wants_clean_up,
+        "outlived": len(register.erasures.ended_before(now - keep)),
+        "keep_days": keep.days,
+        "erases": erases,
+        "holds": [str(hold) for hold in register.legal_holds.in_force()],
+    }
+
+
 def _source(register: Register, name: str, every: timedelta, now: datetime) -> dict[str, Any]:
     """Return the freshness and the gaps of one source."""
     as_of, not_before = _not_ahead(register.runs.as_of(name), now), register.runs.not_before(name)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
 from capa_sync.errors import RegisterUnavailable
+from capa_sync.model.erasure import ErasedBy, Tombstone
 from capa_sync.output_files import whole_file
 from capa_sync.store.database import Copied, Database
 from capa_sync.store.lock import RegisterLock
-from capa_sync.store.opening import copy_register, refuse_newer
+from capa_sync.store.opening import copy_register, open_register, refuse_newer
 from capa_sync.store.place import COMPANIONS, marked_id, marker_of
 
 
@@ -26,10 +28,26 @@ def back_up(path: Path, target: Path, copied: Copied | None = None) -> None:
         copy_register(path, fresh, shown=target, copied=copied)
 
 
-def restore(path: Path, backup: Path, now: datetime) -> Path | None:
-    """Put a backup in the place of a register; return where the former register is now, None where there was none.
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What a restore did.
 
-    The backup stays, and so does the former register with its log, as `<register>.before-restore-<instant>`.
+    Attributes:
+        former: where the former register is now, None where there was none.
+        erased: what the former register had erased since the backup, and was erased from the copy again.
+        doubt: why the former register's erasures could not be read, "" where they could.
+    """
+
+    former: Path | None
+    erased: tuple[Tombstone, ...] = ()
+    doubt: str = ""
+
+
+def restore(path: Path, backup: Path, now: datetime) -> Restored:
+    """Put a backup in the place of a register.
+
+    The backup stays, and so does the former register with its log, as `<register>.before-restore-<instant>`. What
+    the former register had erased is erased from the copy too, and its legal holds hold there.
 
     Raises RegisterUnavailable: a daemon holds the register, or the backup is damaged, of a newer capa-sync, no
     register, or a copy of another register than the one that was made here.
@@ -41,7 +59,32 @@ def restore(path: Path, backup: Path, now: datetime) -> Path | None:
     with RegisterLock(path), whole_file(path) as fresh:
         _fetch(backup, fresh)
         _check(path, backup, fresh)
-        return _put_aside(path, now)
+        erased, doubt = _erase_again(path, fresh, now)
+        return Restored(_put_aside(path, now), tuple(erased), doubt)
+
+
+def _erase_again(path: Path, fresh: Path, now: datetime) -> tuple[list[Tombstone], str]:
+    """Erase from a copy what the register had erased; return what that was, and why it is not known."""
+    if not path.exists():
+        return [], ""
+    try:
+        with open_register(path, clock_now=now, create=False, read_only=True) as former:
+            stones, holds = former.erasures.tombstones(), former.legal_holds.in_force()
+    except RegisterUnavailable as error:
+        return [], str(error)
+    if not stones and not holds:
+        return [], ""
+    with open_register(fresh, clock_now=now) as copy:
+        known = {replace(hold, id=0) for hold in copy.legal_holds.in_force()}
+        for hold in holds:
+            if replace(hold, id=0) not in known:
+                copy.legal_holds.add(hold)
+        again = [stone for stone in stones if not copy.erasures.among(stone.source, [stone.ticket_id])]
+        for stone in again:
+            wish = replace(stone.erasure, way=ErasedBy.RESTORE)
+            copy.erasures.erase([(stone.source, stone.ticket_id)], wish, now, key=stone.ticket_key)
+        copy.erasures.clean()
+    return again, ""
 
 
 def own_files(path: Path) -> set[Path]:

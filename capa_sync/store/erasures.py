@@ -84,6 +84,10 @@ class Erasures:
             if wanted in (word, f"{stone.source}:{word}")
         ]
 
+    def count(self) -> int:
+        """Return how many tickets were erased."""
+        return int(self._db.value("SELECT COUNT(DISTINCT source || ' ' || ticket_id) FROM tombstone"))
+
     def ended_before(self, instant_: datetime) -> dict[tuple[str, str], datetime]:
         """Return (source, id) -> end of the records that ended before an instant, the longest ended first.
 
@@ -104,19 +108,22 @@ class Erasures:
         return {table: count for table, count in counts.items() if count}
 
     # --- erasing ---------------------------------------------------------------------------------------------------
-    def erase(self, tickets: Sequence[tuple[str, str]], erasure: Erasure, at: datetime) -> list[Tombstone]:
-        """Erase tickets (source, id) in one transaction; return their tombstones. Unknown ones get one too.
+    def erase(
+        self, tickets: Sequence[tuple[str, str]], erasure: Erasure, at: datetime, *, key: str = ""
+    ) -> list[Tombstone]:
+        """Erase tickets (source, id) in one transaction; return their tombstones.
 
-        The free space of the file may still hold their texts until `clean`.
+        One that is not mirrored gets a tombstone too, with `key`. The free space of the file may still hold their
+        texts until `clean`.
         """
         with self._db.overwriting(), self._db.transaction():
             self._forget_salts(tickets)
-            stones = [self._erase(source, ticket_id, erasure, at) for source, ticket_id in tickets]
+            stones = [self._erase(source, ticket_id, erasure, at, key) for source, ticket_id in tickets]
             self._db.execute("INSERT OR REPLACE INTO milestone VALUES ('', ?, ?)", (CLEAN_UP, instant_text(at)))
         return stones
 
-    def _erase(self, source: str, ticket_id: str, erasure: Erasure, at: datetime) -> Tombstone:
-        key = self._db.value(f"SELECT ticket_key FROM ticket{_OWN}", (source, ticket_id)) or ticket_id
+    def _erase(self, source: str, ticket_id: str, erasure: Erasure, at: datetime, key: str) -> Tombstone:
+        key = self._db.value(f"SELECT ticket_key FROM ticket{_OWN}", (source, ticket_id)) or key or ticket_id
         counts = self.rows_of(source, ticket_id)
         nr = self._nr(source, ticket_id)
         parts = self._db.column("SELECT id FROM part WHERE nr = ? ORDER BY id", (nr,))

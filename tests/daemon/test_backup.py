@@ -39,6 +39,22 @@ def test_a_restored_register_doubles_no_comment(make_harness: MakeHarness) -> No
     assert len(harness.rows("v_register")) == len(stories)
 
 
+def test_a_restore_brings_back_nothing_that_was_erased(make_harness: MakeHarness) -> None:
+    """The copy has the ticket; the restored register has its tombstone, the hold, and a chain that is whole."""
+    harness = make_harness("jira")
+    keys = [harness.create_broken("jira", story) for story in ("broken", "other")]
+    harness.sync()
+    assert harness.run("register", "backup", "copy.db").code == 0
+    assert "copy.db (by " in harness.run("register", "erase", keys[0], "--reason", "case 17", "--yes").out
+    assert harness.run("register", "hold", keys[1], "--reason", "case 18").code == 0
+    restored = harness.run("register", "restore", "copy.db")
+    assert (restored.code, restored.err) == (0, f"erased again, as the former one had: jira:{keys[0]}\n")
+    assert harness.run("register", "erase", keys[1], "--reason", "case 17", "--yes").code == 2
+    harness.sync()
+    assert [row["ticket_key"] for row in harness.rows("v_register")] == [keys[1]]
+    assert harness.run("verify").code == 0
+
+
 def new_register(folder: Path) -> Path:
     """Create a register in a folder of its own."""
     folder.mkdir()

@@ -116,6 +116,7 @@ def test_what_is_held_is_not_erased(tmp_path: Path) -> None:
         assert register.requests.waiting() == []
         assert register.erasures.tombstones() == []
         assert "every ticket of jira is on legal hold" in verb(world, "retention")
+        assert "every ticket of jira is on legal hold since" in world.status()
 
 
 def test_no_ticket_is_erased_under_a_cycle(tmp_path: Path) -> None:
@@ -166,6 +167,9 @@ def test_retention_erases_what_ended_long_ago_and_nothing_else(tmp_path: Path) -
         assert len(world.view("v_register")) == 3
         assert [row["kept"] for row in ended(world)] == [[row] for row in json.loads(listed(world))["holds"]]
         assert register.verify().breaks == ()
+        lines = world.status().splitlines()
+        assert f"{AT_ONCE + 2} tickets erased, and not mirrored again" in lines
+        assert "1 record ended more than 2192 days ago: see `capa-sync register retention`; " in "\n".join(lines)
 
 
 def listed(world: World) -> str:
