@@ -170,13 +170,13 @@ def open_runtime(
 
     Raises RegisterUnavailable; without `create` also when there is no register yet.
     """
-    from capa_sync.daemon.requests import carry_out_activations
+    from capa_sync.daemon.requests import carry_out_without_runtime
     from capa_sync.store import open_register
 
     with lock_register(path):
         register = open_register(path, clock_now=clock.now(), now=clock.now, create=create, check=True)
         try:
-            carry_out_activations(register, clock.now())
+            carry_out_without_runtime(register, clock.now())
             yield equipped_runtime(choose(register), register, clock, stop or threading.Event())
         finally:
             register.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from capa_sync.cli.context import open_for_reading
 from capa_sync.cli.page_access import page_access
@@ -11,6 +12,9 @@ from capa_sync.cli.page_waiving import PageWaiving
 from capa_sync.model.clock import Clock, SystemClock
 from capa_sync.model.page import PageOptions, RuleWords
 from capa_sync.settings import Settings
+
+if TYPE_CHECKING:
+    from capa_sync.live.workshop import RuleWorkshop
 
 
 def page_options(settings: Settings, config: Path, clock: Clock | None = None) -> PageOptions:
@@ -28,6 +32,19 @@ def page_options(settings: Settings, config: Path, clock: Clock | None = None) -
         access=page_access(settings, config, clock),
         waiving=PageWaiving(settings, config, clock),
     )
+
+
+def page_workshop(settings: Settings, config: Path, clock: Clock, test_clock: str) -> RuleWorkshop | None:
+    """Return the workshop of the page; None where nobody can sign in, and so nobody is an admin.
+
+    `test_clock` is the text of the test clock, "" for the machine's clock.
+    """
+    auth = settings.web.auth
+    if not (auth.tokens or auth.proxy.is_on):
+        return None
+    from capa_sync.live.workshop import RuleWorkshop
+
+    return RuleWorkshop(settings, config, clock, test_clock)
 
 
 class LiveRules:

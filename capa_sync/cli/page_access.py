@@ -63,15 +63,16 @@ class TokensFile:
 
 
 class VisitRecorder:
-    """Leaves a request in the register for each event, since the page itself never writes a row of the chain."""
+    """Leaves a request in the register for each event; the daemon, or this process without one, appends it."""
 
     def __init__(self, path: Path, clock: Clock) -> None:
         self._path, self._clock = path, clock
 
     def __call__(self, kind: VisitKind, what: Mapping[str, object]) -> None:
         """Leave the request. Raises RegisterUnavailable when the register cannot be written."""
+        from capa_sync.daemon.requests import ask
         from capa_sync.store import NOTE, open_register
 
         now = self._clock.now()
         with open_register(self._path, clock_now=now, now=self._clock.now, create=False) as register:
-            register.requests.leave(NOTE, {"kind": kind.value, "what": dict(what)}, now)
+            ask(register, NOTE, {"kind": kind.value, "what": dict(what)}, now)

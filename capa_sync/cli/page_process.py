@@ -117,7 +117,7 @@ class _PageKeeper:
 
 def main() -> None:
     """Serve the page until standard input is closed."""
-    from capa_sync.cli.page import page_options
+    from capa_sync.cli.page import page_options, page_workshop
     from capa_sync.web import serve_register
 
     config, clock = Path(sys.argv[1]), clock_from(sys.argv[2])
@@ -126,8 +126,8 @@ def main() -> None:
     configure_logs()
     try:
         settings = read_settings(config)
-        options = page_options(settings, config, clock)
-        page = serve_register(register_path(config, settings), settings.web.listen, options)
+        options, workshop = page_options(settings, config, clock), page_workshop(settings, config, clock, sys.argv[2])
+        page = serve_register(register_path(config, settings), settings.web.listen, options, workshop)
     except CapaSyncError as error:
         problems = error.problems if isinstance(error, UserError) else [error]
         say("; ".join(map(str, problems)))
@@ -135,3 +135,5 @@ def main() -> None:
     say(page.url)
     sys.stdin.read()
     page.stop()
+    if workshop is not None:
+        workshop.close()

@@ -24,6 +24,7 @@ from capa_sync.cli.context import (
     read_setup,
     say,
 )
+from capa_sync.cli.drafts import draft_option
 from capa_sync.cli.forecast import forecast_of, planned_tickets, planned_writes
 from capa_sync.cli.past import PastOptions, PastView, as_of_option, past_view, rules_of_option
 from capa_sync.cli.preview_view import preview_lines
@@ -33,7 +34,9 @@ from capa_sync.daemon.log import configure_logs
 from capa_sync.daemon.past_work import look_from
 from capa_sync.daemon.previewing import judge_and_plan
 from capa_sync.daemon.shutdown import stop_on_signals
+from capa_sync.errors import Problem, UserError
 from capa_sync.live.changing import SetChange, activate, change_to_files, change_to_rules, change_to_set
+from capa_sync.live.drafts import change_to_draft
 from capa_sync.live.files import with_verdict_settings
 from capa_sync.live.past import set_at
 from capa_sync.live.settle import settle
@@ -103,9 +106,11 @@ def preview(
         ("capa-sync rules preview", "the rules of the settings, against those that are live"),
         ("capa-sync rules preview rules/action-overdue.yaml", "the live rules, with this one changed or added"),
         ("capa-sync rules preview rules", "the rules of a folder, in place of those that are live"),
+        ("capa-sync rules preview --draft 3", "the live rules, with those of a draft that was saved on the page"),
     ),
 )
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path, exists=True))
+@draft_option
 @_rule
 @_limit
 @as_of_option
@@ -114,6 +119,7 @@ def preview(
 @json_option
 def preview_rules(
     paths: tuple[Path, ...],
+    draft: int | None,
     rule: str | None,
     limit: int,
     as_of: str | None,
@@ -127,9 +133,11 @@ def preview_rules(
     Mappings, people and settings are those that are live. PATHS are rule files, which change or join the live rules,
     or folders, whose rules replace them.
     """
+    if paths and draft is not None:
+        raise UserError([Problem("", 0, "--draft names the rules, so no PATHS go with it", "leave one of them out")])
 
     def changing(setup: Setup, register: Register) -> SetChange:
-        return change_to_rules(setup, register, paths)
+        return change_to_rules(setup, register, paths) if draft is None else change_to_draft(setup, register, draft)
 
     options = PastOptions(as_of, rules_of)
     return _preview(config, test_clock, changing, options, rule=rule, limit=limit, as_json=as_json)

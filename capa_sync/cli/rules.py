@@ -36,6 +36,7 @@ SECTIONS = {
             "capa_sync.cli.sets:rollback_rules", "Make the rules live that were live before the last change of rules."
         ),
         "history": Verb("capa_sync.cli.sets:history_of_rules", "List which rules were live when, and by whom."),
+        "drafts": Verb("capa_sync.cli.drafts:drafts", "List the drafts of rules that were saved on the page."),
     },
 }
 

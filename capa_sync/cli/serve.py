@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from capa_sync.cli.context import clock_from, config_option, read_settings, register_path
-from capa_sync.cli.page import page_options
+from capa_sync.cli.page import page_options, page_workshop
 from capa_sync.cli.verbs import VerbCommand
 from capa_sync.daemon.shutdown import stop_on_signals
 from capa_sync.web import serve_register
@@ -32,8 +32,14 @@ def serve(config: Path, test_clock: str | None, listen: str | None) -> None:
     settings = read_settings(config)
     stop = threading.Event()
     stop_on_signals(stop)
-    options = page_options(settings, config, clock_from(test_clock))
-    page = serve_register(register_path(config, settings), listen or settings.web.listen, options)
+    clock = clock_from(test_clock)
+    options, workshop = (
+        page_options(settings, config, clock),
+        page_workshop(settings, config, clock, test_clock or ""),
+    )
+    page = serve_register(register_path(config, settings), listen or settings.web.listen, options, workshop)
     click.echo(f"the register is at {page.url}")
     stop.wait()
     page.stop()
+    if workshop is not None:
+        workshop.close()

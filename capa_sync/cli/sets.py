@@ -22,10 +22,12 @@ from capa_sync.cli.context import (
     register_path,
     say,
 )
+from capa_sync.cli.drafts import draft_option
 from capa_sync.cli.verbs import VerbCommand
-from capa_sync.daemon.requests import carry_out_activations
+from capa_sync.daemon.requests import carry_out_without_runtime
 from capa_sync.errors import Problem, RegisterUnavailable, UserError
 from capa_sync.live.changing import SetChange, change_to_earlier, change_to_files
+from capa_sync.live.drafts import change_to_draft
 from capa_sync.model.clock import Clock
 from capa_sync.model.verdict_set import Activation, PartKind, SetPart, VerdictSet, differences
 from capa_sync.store import ACTIVATE, Register, open_register
@@ -65,7 +67,7 @@ def _carried_out(register: Register, change: SetChange, clock: Clock) -> str:
         register.requests.leave(ACTIVATE, change.arguments(getpass.getuser()), clock.now())
     try:
         with lock_register(register.path):
-            carry_out_activations(register, clock.now())
+            carry_out_without_runtime(register, clock.now())
     except RegisterUnavailable:
         return "asked"
     return "live"
@@ -231,18 +233,30 @@ def history(number: int | None, day: str | None, config: Path, test_clock: str |
     _history(config, test_clock, as_json, number, _instant(day), rules_alone=False)
 
 
-@click.command(cls=VerbCommand, examples=(("capa-sync rules activate", "rules alone; all else stays as it is"),))
+@click.command(
+    cls=VerbCommand,
+    examples=(
+        ("capa-sync rules activate", "rules alone; all else stays as it is"),
+        ("capa-sync rules activate --draft 3", "the rules of a draft that was saved on the page"),
+    ),
+)
+@draft_option
 @config_option
 @json_option
-def activate_rules(config: Path, test_clock: str | None, as_json: bool) -> None:
+def activate_rules(draft: int | None, config: Path, test_clock: str | None, as_json: bool) -> None:
     """Make the changed rules live.
 
     Mappings, people and settings stay as they are live. The rules are checked and tested first: exit 2 with every
-    mistake, and nothing changes.
+    mistake, and nothing changes. A draft changes no file: bring its difference into the files too, else the next
+    activation of the files takes it back.
     """
-    _make_live(
-        config, test_clock, as_json, lambda setup, register: change_to_files(setup, register, rules_alone=True)
-    )
+
+    def changing(setup: Setup, register: Register) -> SetChange:
+        if draft is not None:
+            return change_to_draft(setup, register, draft)
+        return change_to_files(setup, register, rules_alone=True)
+
+    _make_live(config, test_clock, as_json, changing)
 
 
 @click.command(cls=VerbCommand, examples=(("capa-sync rules rollback", "take the last change of rules back"),))

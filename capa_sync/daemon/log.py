@@ -56,6 +56,7 @@ class LogAction(StrEnum):
     SET_ACTIVATED = "set_activated"
     SET_WAITS = "set_waits"
     SET_REFUSED = "set_refused"
+    DRAFT_SAVED = "draft_saved"
     CLOCK_STEPPED = "clock_stepped"
     CLOCK_WAS_AHEAD = "clock_was_ahead"
     CLOCK_WAS_SET = "clock_was_set"

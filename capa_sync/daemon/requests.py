@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
+from typing import Any
 
 from capa_sync.daemon.log import LogAction, log
 from capa_sync.daemon.runtime import Runtime
 from capa_sync.daemon.waiver_requests import record_approval, record_waiver
+from capa_sync.errors import RegisterUnavailable
 from capa_sync.model.verdict_set import How
 from capa_sync.store import (
     ACTIVATE,
@@ -20,9 +22,11 @@ from capa_sync.store import (
     RELEASE,
     RESUME,
     RETRY,
+    SAVE_DRAFT,
     WAIVE,
     WITHDRAW,
     Register,
+    RegisterLock,
     VerbRequest,
     waiver_from_json,
 )
@@ -47,16 +51,34 @@ def refresh(runtime: Runtime, sources: Iterable[str], tickets: int | None) -> No
         runtime.register.outbox.ask_refresh(source, tickets, runtime.clock.now())
 
 
-def carry_out_activations(register: Register, now: datetime) -> None:
-    """Make the verdict sets live that other verbs asked for; needs the register's lock."""
+def ask(register: Register, verb: str, args: Mapping[str, Any], now: datetime) -> int:
+    """Leave a request that needs the register alone; return its number.
+
+    Where no daemon holds the register, it is carried out at once.
+    """
+    number = register.requests.leave(verb, args, now)
+    lock = RegisterLock(register.path)
+    try:
+        lock.acquire()
+    except RegisterUnavailable:
+        return number
+    try:
+        carry_out_without_runtime(register, now)
+    finally:
+        lock.release()
+    return number
+
+
+def carry_out_without_runtime(register: Register, now: datetime) -> None:
+    """Carry out the waiting requests that need the register alone; needs its lock."""
     for request in register.requests.waiting():
-        if request.verb == ACTIVATE:
+        work = _OF_REGISTER.get(request.verb)
+        if work is not None:
             with register.transaction():
-                _activate(register, request, now)
-                register.requests.done(request.id, now)
+                register.requests.done(request.id, now, work(register, request, now))
 
 
-def _activate(register: Register, request: VerbRequest, now: datetime) -> None:
+def _activate(register: Register, request: VerbRequest, now: datetime) -> str:
     asked = request.args
     log(LogAction.SET_ACTIVATED, how=asked["how"], asked_by=asked["by"], set=asked["set_hash"][:12])
     register.verdict_sets.activate(
@@ -68,17 +90,44 @@ def _activate(register: Register, request: VerbRequest, now: datetime) -> None:
         rules_alone=asked["rules_alone"],
         revision=asked["revision"],
     )
+    return ""
+
+
+def _save_draft(register: Register, request: VerbRequest, now: datetime) -> str:
+    """Keep changed rules as a draft; return its number, which is the answer."""
+    number = register.drafts.add(request.args["set_hash"], request.args["base_hash"], now, request.args["by"])
+    log(LogAction.DRAFT_SAVED, draft=number, asked_by=request.args["by"])
+    return str(number)
+
+
+def _note(register: Register, request: VerbRequest, now: datetime) -> str:  # noqa: ARG001 - the signature is shared
+    at = request.at.isoformat().replace("+00:00", "Z")
+    register.note_visit(request.args["kind"], {**request.args["what"], "at": at})
+    return ""
+
+
+_OF_REGISTER: Mapping[str, Callable[[Register, VerbRequest, datetime], str]] = {
+    ACTIVATE: _activate,
+    NOTE: _note,
+    SAVE_DRAFT: _save_draft,
+}
+"""Verb -> what carries it out without a runtime, and returns the answer."""
 
 
 def carry_out_requests(runtime: Runtime) -> list[str]:
     """Carry out every waiting request; return the names of sources whose cycle should run soon."""
     touched: set[str] = set()
-    for request in runtime.register.requests.waiting():
+    register, now = runtime.register, runtime.clock.now
+    for request in register.requests.waiting():
         if request.verb == ERASE:
             continue  # it waits until no cycle of its sources is under way (`erasure_work`)
-        with runtime.register.transaction():
-            touched.update(_carry_out(runtime, request))
-            runtime.register.requests.done(request.id, runtime.clock.now())
+        work, answer = _OF_REGISTER.get(request.verb), ""
+        with register.transaction():
+            if work is not None:
+                answer = work(register, request, now())
+            else:
+                touched.update(_carry_out(runtime, request))
+            register.requests.done(request.id, now(), answer)
         log(LogAction.REQUEST_TAKEN, verb=request.verb)
     return sorted(touched)
 
@@ -99,12 +148,6 @@ def _carry_out(runtime: Runtime, request: VerbRequest) -> list[str]:
     elif request.verb == DIFFERENT:
         one, other, by = (request.args[name] for name in ("one", "other", "by"))
         runtime.register.similar.mark_different(tuple(one), tuple(other), by, runtime.clock.now())
-    elif request.verb == ACTIVATE:
-        _activate(runtime.register, request, runtime.clock.now())
-    elif request.verb == NOTE:
-        at = request.at.isoformat().replace("+00:00", "Z")
-        runtime.register.note_visit(request.args["kind"], {**request.args["what"], "at": at})
-        return []
     elif request.verb == RETRY:
         ticket = request.args.get("ticket", "")
         runtime.register.outbox.retry((named, ticket) if ticket else None)

@@ -70,7 +70,7 @@ def change_to_files(setup: Setup, register: Register, *, rules_alone: bool) -> S
     Raises:
         UserError: with every mistake of the set, and every failure of its tests.
     """
-    stored = _live_set(register)
+    stored = live_set(register)
     if rules_alone and stored.parts:
         return change_to_rules(setup, register, ())
     configuration = configured(setup)
@@ -87,17 +87,19 @@ def change_to_rules(setup: Setup, register: Register, paths: Sequence[Path]) -> 
     Raises:
         UserError: with every mistake of the set, and every failure of its tests.
     """
-    stored = _live_set(register)
+    stored = live_set(register)
     wanted = rules_of_paths(setup, stored, paths)
     configuration = configuration_of(setup, wanted)
     found = tuple(differences(stored, wanted))
     return SetChange(wanted, configuration, found, How.ACTIVATE, rules_alone=True, revision=_revision(configuration))
 
 
-def change_to_set(register: Register, wanted: VerdictSet, configuration: Configuration) -> SetChange:
+def change_to_set(
+    register: Register, wanted: VerdictSet, configuration: Configuration, *, rules_alone: bool = False
+) -> SetChange:
     """Return the change to a set that is loaded already."""
-    found = tuple(differences(_live_set(register), wanted))
-    return SetChange(wanted, configuration, found, How.ACTIVATE, rules_alone=False)
+    found = tuple(differences(live_set(register), wanted))
+    return SetChange(wanted, configuration, found, How.ACTIVATE, rules_alone)
 
 
 def rules_of_paths(setup: Setup, stored: VerdictSet, paths: Sequence[Path]) -> VerdictSet:
@@ -115,7 +117,7 @@ def rules_of_paths(setup: Setup, stored: VerdictSet, paths: Sequence[Path]) -> V
     )
 
 
-def _live_set(register: Register) -> VerdictSet:
+def live_set(register: Register) -> VerdictSet:
     """Return the live set; one without parts while there is none."""
     live = register.verdict_sets.live()
     return register.verdict_sets.load(live.set_hash) if live is not None else VerdictSet(())

@@ -60,6 +60,24 @@ def check_rules(paths: Iterable[str | Path], options: JudgeOptions | None = None
     return _read(named, yaml_files(named), options or JudgeOptions())[2]
 
 
+def check_rule(text: str, file: str, others: Iterable[Rule]) -> tuple[Rule | None, list[Problem]]:
+    """Return the rule of a text that is being edited, None with mistakes in itself; and all its mistakes.
+
+    Args:
+        text: the whole text.
+        file: the name of its file, for messages.
+        others: the rules that it would stand beside; one of the same id is replaced.
+    """
+    content = text.encode()
+    if len(content) > LARGEST:
+        return None, [Problem(file, 1, f"the file is larger than {LARGEST // 1_024} KiB", "make two rules of it")]
+    problems: list[Problem] = []
+    rule = _read_file(Path(file), vocabulary(), lambda _: content, {}, problems)
+    if rule is not None:
+        problems += _across([*(other for other in others if other.id != rule.id), rule])
+    return rule, problems
+
+
 def _content_of(file: Path) -> bytes:
     return read_user_file(file, str(file), LARGEST)
 

@@ -94,6 +94,9 @@ _OF_MIRROR = (
     "(SELECT ticket_id FROM mirror WHERE nr = {row}.nr)",
 )
 _ID = ("CAST({row}.id AS TEXT)", "x.id = CAST(t.name AS INTEGER)")
+_PARTS_OF_SET = """(SELECT group_concat(line, char(10)) FROM (
+            SELECT role || ' ' || key || ' ' || name || ' ' || digest AS line FROM set_part
+            WHERE set_part.hash = x.hash ORDER BY role, key))"""
 _SAME_TICKET = "x.source = t.source AND x.ticket_id = t.ticket_id"
 
 CHAINED: tuple[ChainedTable, ...] = (
@@ -192,9 +195,12 @@ CHAINED: tuple[ChainedTable, ...] = (
         columns=(
             "hash", "rule_set", "activated_at", "activated_by", "how", "rules_alone", "revision",
         ),
-        further="""(SELECT group_concat(line, char(10)) FROM (
-            SELECT role || ' ' || key || ' ' || name || ' ' || digest AS line FROM set_part
-            WHERE set_part.hash = x.hash ORDER BY role, key))""",
+        further=_PARTS_OF_SET,
+    ),
+    ChainedTable(
+        "draft", "draft", "draft of rules", RowKey("''", "''", *_ID),
+        columns=("hash", "base", "saved_at", "saved_by"),
+        further=_PARTS_OF_SET,
     ),
 )  # fmt: skip
 """Every table whose rows are chained one by one; `capa_sync.store.verifying` checks these, parts and numbers."""

@@ -59,6 +59,7 @@ PRIMARY: tuple[str, ...] = (
     "tombstone",
     "legal_hold",
     "month_check",
+    "draft",
     CHAIN,
 )
 DERIVED: tuple[str, ...] = (
@@ -346,3 +347,16 @@ def monthly_figures(db: Any) -> None:
 def links_aside(db: Any) -> None:
     """Judge again: web addresses do not count as words any more (`substantive with at least …`)."""
     run_all(db, (JUDGE_AGAIN,))
+
+
+@STEPS(name="0038_draft")
+def draft(db: Any) -> None:
+    """Store the drafts of rules that people save on the page."""
+    run_all(
+        db,
+        (
+            """CREATE TABLE draft (
+                id INTEGER PRIMARY KEY, hash TEXT NOT NULL, base TEXT NOT NULL, saved_at TEXT NOT NULL,
+                saved_by TEXT NOT NULL)""",
+        ),
+    )

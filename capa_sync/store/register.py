@@ -21,6 +21,7 @@ from capa_sync.store.chained import watch
 from capa_sync.store.columns import json_text, json_value
 from capa_sync.store.database import Database, Row
 from capa_sync.store.digests import digests_of
+from capa_sync.store.drafts import Drafts
 from capa_sync.store.erasures import Erasures
 from capa_sync.store.facts import Facts
 from capa_sync.store.findings import Findings
@@ -57,7 +58,7 @@ class Register:
     Attributes:
         path: the file. id: random id given at creation, used in markers; a copy has the same id.
         tickets, runs, facts, accounts, findings, outbox, requests, halts, records, queue, reports, roles, waivers,
-            checks, monthly, verdict_sets, standings, chain, erasures,
+            checks, monthly, verdict_sets, drafts, standings, chain, erasures,
             legal_holds: its parts, each for a group of tables.
     """
 
@@ -82,6 +83,7 @@ class Register:
         self.checks = RegisterChecks(db)
         self.monthly = Monthly(db)
         self.verdict_sets = VerdictSets(db)
+        self.drafts = Drafts(db)
         self.standings = Standings(db)
         self.similar = SimilarRecords(db)
         self.erasures = Erasures(db, self.chain)

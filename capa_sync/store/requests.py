@@ -24,6 +24,8 @@ ACTIVATE = "activate"
 """The verb of a request to make another verdict set live."""
 NOTE = "note"
 """The verb of a request to append to the chain what a visitor of the page did: `kind` and `what`."""
+SAVE_DRAFT = "save_draft"
+"""The verb of a request to keep changed rules as a draft."""
 
 
 @dataclass(frozen=True, slots=True)

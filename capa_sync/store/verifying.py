@@ -209,12 +209,13 @@ class _Verification:
                 yield number, place, _slice(digests, step, DIGEST), _slice(salts, step, SALT)
 
     def _compare_texts(self) -> None:
-        """Compare the texts of the sets that were live with the digests that their activations chain."""
-        sql = """SELECT DISTINCT p.digest, p.name, t.body FROM activation a JOIN set_part p ON p.hash = a.hash
+        """Compare the texts of live sets and drafts with the digests that their activation or draft chains."""
+        sql = """SELECT DISTINCT p.digest, p.name, t.body
+            FROM (SELECT hash FROM activation UNION SELECT hash FROM draft) a JOIN set_part p ON p.hash = a.hash
             LEFT JOIN set_text t ON t.digest = p.digest"""
         for digest, name, body in self._connection.execute(sql):
             if body is None or hashlib.sha256(str(body).encode()).hexdigest() != digest:
-                self._add(0, f"text {digest[:12]} of a set that was live ({name})", _OTHER)
+                self._add(0, f"text {digest[:12]} of a live set or a draft ({name})", _OTHER)
 
     def _compare_register(self) -> None:
         """Compare the register's identity with the one that the first event has."""

@@ -28,7 +28,7 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _PATHS = re.compile(
-    rf"/|/records?|/rules|/trends|/sync|/sign-in|/waive|/page/[a-z]+\.css|/favicon\.ico|/{REGISTER}(\.json)?|/{REGISTER}/({'|'.join(HARMLESS)})(\.json|\.csv)?"
+    rf"/|/records?|/rules|/trends|/sync|/sign-in|/waive|/page/[a-z]+\.(css|js)|/workshop(/(rule|preview|request|draft))?|/favicon\.ico|/{REGISTER}(\.json)?|/{REGISTER}/({'|'.join(HARMLESS)})(\.json|\.csv)?"
     r"|/-/static/[\w-][\w.-]*\.(css|js|svg|png)"
 )
 _WITHOUT_SIGN_IN = frozenset({"/sign-in", "/page/style.css", "/favicon.ico"})
@@ -39,6 +39,9 @@ _OPTIONS = re.compile(
 """Datasette's parameters that only page, sort, shape or filter; all others that begin with `_` are refused."""
 
 _POLICY = b"default-src 'none'; img-src 'self'; style-src 'self'; form-action 'self'; base-uri 'none'; "
+_EDITOR = "/workshop/rule"
+_EDITOR_POLICY = _POLICY + b"script-src 'self'; connect-src 'self'; "
+"""The editor alone has a script, of our own package."""
 _DATASETTE_POLICY = (
     b"default-src 'none'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; script-src 'self'; "
     b"connect-src 'self'; form-action 'self'; base-uri 'none'; "
@@ -54,7 +57,8 @@ _HEADERS = (
 
 def _headers_of(path: str) -> list[tuple[bytes, bytes]]:
     """Return the headers of every answer to a path."""
-    policy = _DATASETTE_POLICY if path.startswith(f"/{REGISTER}") else _POLICY
+    policy = _EDITOR_POLICY if path == _EDITOR else _POLICY
+    policy = _DATASETTE_POLICY if path.startswith(f"/{REGISTER}") else policy
     return [(b"content-security-policy", policy + b"frame-ancestors 'none'"), *_HEADERS]
 
 

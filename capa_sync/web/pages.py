@@ -5,11 +5,15 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 from datasette import hookimpl
 from datasette.utils.asgi import Request, Response
 
+from capa_sync.model.page import PageOptions
+from capa_sync.model.visitor import AccessRole
 from capa_sync.web.asked import PageQuery, Row
 from capa_sync.web.record import record
 from capa_sync.web.records import records
@@ -32,6 +36,7 @@ PAGES: Mapping[str, tuple[str, str, Content]] = {
 }
 """Path -> template, name in the navigation ("" for none), and the function that reads its content."""
 NAVIGATION = tuple((path, name) for path, (_, name, _) in PAGES.items() if name)
+WORKSHOP = (("/workshop", "Workshop"),)
 
 
 @hookimpl  # type: ignore[untyped-decorator]
@@ -63,25 +68,32 @@ def _view(path: str) -> Callable[..., Awaitable[Response]]:
     return view
 
 
+def _sources(times: PageTimes, options: PageOptions, connection: sqlite3.Connection) -> list[Row]:
+    """Return the sources with their age, for the foot of every page."""
+    return PageQuery(connection, {}, times, options).sources()
+
+
 async def rendered(
-    datasette: Any, request: Request, template: str, found: Mapping[str, Any], *, status: int = 200
+    datasette: Any,
+    request: Request,
+    template: str,
+    found: Mapping[str, Any],
+    *,
+    status: int = 200,
+    headers: Mapping[str, str] = MappingProxyType({}),
 ) -> Response:
     """Return a page: what a template of ours shows, inside the frame that all pages share."""
     times = PageTimes(datasette.options.clock.now(), datasette.options.timezone)
-
-    def read(connection: sqlite3.Connection) -> list[Row]:
-        """Read how fresh each source is, for the foot of the page."""
-        return PageQuery(connection, {}, times, datasette.options).sources()
-
+    visitor = visitor_of(request.scope)
+    has_workshop = datasette.workshop is not None and visitor.role.may_act_as(AccessRole.ADMIN)
     frame = {
-        "visitor": visitor_of(request.scope),
+        "visitor": visitor,
         "can_sign_in": datasette.sign_ins.is_on,
         "times": times,
         "path": request.path,
-        "navigation": NAVIGATION,
+        "navigation": NAVIGATION + (WORKSHOP if has_workshop else ()),
         "coded": coded,
-        "sources": await datasette.page.execute_fn(read),
+        "sources": await datasette.page.execute_fn(partial(_sources, times, datasette.options)),
     }
-    return Response.html(
-        await datasette.render_template(template, {**frame, **found}, request=request), status=status
-    )
+    page = await datasette.render_template(template, {**frame, **found}, request=request)
+    return Response.html(page, status=status, headers=dict(headers))

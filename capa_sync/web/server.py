@@ -15,6 +15,7 @@ import uvicorn
 from capa_sync.errors import Problem, RegisterUnavailable, SettingsError
 from capa_sync.model.page import PageOptions
 from capa_sync.model.visitor import AccessRole
+from capa_sync.ports import Workshop
 from capa_sync.web.guard import ViewGuard
 from capa_sync.web.sign_ins import SignIns
 from capa_sync.web.site import RegisterSite
@@ -44,11 +45,13 @@ class RegisterPage:
             site.page.close()
 
 
-def serve_register(path: Path, listen: str, options: PageOptions | None = None) -> RegisterPage:
+def serve_register(
+    path: Path, listen: str, options: PageOptions | None = None, workshop: Workshop | None = None
+) -> RegisterPage:
     """Serve a register file's public views on `listen` (`ADDRESS:PORT`, port 0 for any free one).
 
     `options` tell the zone of its dates, where a proxy shows it and who may sign in; without them it shows UTC, on
-    loopback alone.
+    loopback alone. `workshop` is for admins, who have to sign in.
 
     Raises:
         SettingsError: the address is malformed, in use, or not on loopback without a sign-in.
@@ -62,7 +65,7 @@ def serve_register(path: Path, listen: str, options: PageOptions | None = None) 
     shown, hosts = _names(address, port)
     sign_ins = SignIns(options, hosts)
     sites = {
-        role.is_masked: RegisterSite(path, options, role, sign_ins)
+        role.is_masked: RegisterSite(path, options, role, sign_ins, workshop)
         for role in ((AccessRole.READER, AccessRole.AUDITOR) if options.access.is_on else (AccessRole.READER,))
     }
     with _closing_on_error(bound, list(sites.values())):

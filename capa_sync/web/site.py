@@ -13,7 +13,8 @@ from datasette.plugins import pm
 from capa_sync.model.page import PageOptions
 from capa_sync.model.view_columns import PUBLIC_VIEWS
 from capa_sync.model.visitor import AccessRole
-from capa_sync.web import faults, pages, sign_in, waive
+from capa_sync.ports import Workshop
+from capa_sync.web import faults, pages, sign_in, waive, workshop
 from capa_sync.web.database import PageDatabase
 from capa_sync.web.masking import HARMLESS, REGISTER
 from capa_sync.web.sign_ins import SignIns
@@ -22,7 +23,7 @@ from capa_sync.web.sign_ins import SignIns
 datasette.handle_exception.rich = None
 
 
-for plugin in (faults, pages, sign_in, waive):
+for plugin in (faults, pages, sign_in, waive, workshop):
     if not pm.has_plugin(plugin.__name__):
         pm.register(plugin, name=plugin.__name__)
 
@@ -66,6 +67,7 @@ class RegisterSite(Datasette):  # type: ignore[misc]  # datasette is untyped
 
     Attributes:
         page: the only database. options: what our pages need besides the register. sign_ins: who is signed in.
+        workshop: None without one.
     """
 
     def __init__(
@@ -74,9 +76,11 @@ class RegisterSite(Datasette):  # type: ignore[misc]  # datasette is untyped
         options: PageOptions | None = None,
         role: AccessRole = AccessRole.READER,
         sign_ins: SignIns | None = None,
+        workshop: Workshop | None = None,
     ) -> None:
         self.options = options or PageOptions()
         self.sign_ins = sign_ins or SignIns(self.options)
+        self.workshop = workshop
         here = Path(__file__).parent
         super().__init__(
             [],

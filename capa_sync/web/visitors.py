@@ -10,7 +10,12 @@ from capa_sync.model.page import PageOptions, Waiving
 from capa_sync.model.visitor import AccessRole, Visitor
 
 FORMS: Mapping[str, AccessRole] = MappingProxyType(
-    {"/sign-in": AccessRole.READER, "/sign-out": AccessRole.READER, "/waive": AccessRole.READER},
+    {
+        "/sign-in": AccessRole.READER,
+        "/sign-out": AccessRole.READER,
+        "/waive": AccessRole.READER,
+        **dict.fromkeys(("/workshop/rule", "/workshop/check", "/workshop/preview"), AccessRole.ADMIN),
+    },
 )
 """Path that takes a form (POST) -> the role that it needs. Every form has the field `csrftoken`, which Datasette
 compares with a signed cookie; `{{ csrftoken() }}` in a template gives its value."""

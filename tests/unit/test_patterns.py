@@ -25,7 +25,8 @@ MAY_MAKE_PATTERNS = (
     "rules/phrases/phrase.py",  # the language of rule files
     "rules/phrases/suggest.py",
     "rules/clauses.py",
-    "cli/rule_skeleton.py",  # a name on the command line
+    "rules/skeleton.py",  # a name on the command line or in a link
+    "rules/completing.py",  # a line of a rule file, of a bounded length
     "model/near.py",  # words and days of the files that users write
     "mapping/people.py",
     "yaml_syntax.py",  # lines of such a file, of a bounded size

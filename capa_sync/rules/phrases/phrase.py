@@ -88,7 +88,7 @@ class Family(StrEnum):
 
 
 _WORD = r"""(?:"[^"]*"|'[^']*'|[^\s,"']+)"""
-_SLOTS: dict[str, str] = {
+SLOTS: dict[str, str] = {
     "N": r"\d{1,5}",
     "A, B": rf"{_WORD}(?:\s*,\s*{_WORD})*",
     "A": rf"(?!(?:yes|no)$){_WORD}",
@@ -98,7 +98,7 @@ _SLOTS: dict[str, str] = {
     "STAGE": r"[a-z_]+",
     "NAME": r"[a-z][a-z-]*",
 }
-_SLOT = re.compile(r"\b(A, B|FIELD, FIELD|FIELD|STAGE|NAME|N|A|C)\b")
+SLOT = re.compile(r"\b(A, B|FIELD, FIELD|FIELD|STAGE|NAME|N|A|C)\b")
 _PLURALS = re.compile(r"\b(day|character|word|time)s\b")
 
 
@@ -127,14 +127,14 @@ class Phrase:
     @cached_property
     def slots(self) -> tuple[str, ...]:
         """Return the slots of the template in order."""
-        return tuple(_SLOT.findall(self.template))
+        return tuple(SLOT.findall(self.template))
 
     @cached_property
     def pattern(self) -> str:
         """Return the regular expression of a whole sentence, in the syntax that JSON Schema shares."""
-        parts = _SLOT.split(self.template)
+        parts = SLOT.split(self.template)
         for index, part in enumerate(parts):
-            parts[index] = f"({_SLOTS[part]})" if index % 2 else _variants(part)
+            parts[index] = f"({SLOTS[part]})" if index % 2 else _variants(part)
         return "^" + "".join(parts) + "$"
 
     @cached_property

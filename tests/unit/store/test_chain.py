@@ -61,6 +61,7 @@ ADDED = {
     "waiver_request": "key = 'other'",
     "different": "id = 99, other_ticket_id = '99'",
     "activation": "id = 99",
+    "draft": "id = 99",
     "tombstone": "id = 99",
     "legal_hold": "id = 99",
     "part": "id = 99, version = 99",
@@ -103,6 +104,7 @@ def fill(register: Register) -> None:
     register.similar.mark_different((SOURCE, "1"), (SOURCE, "2"), "ann", T0)
     register.verdict_sets.keep(_SET)
     register.verdict_sets.activate(_SET.hash, rule_set="rules-1", at=T0, by="ann", how=How.FIRST)
+    register.drafts.add(_SET.hash, _SET.hash, T0, "ann")
     _erase(register)
     register.note_visit("sign_in", {"by": "mara.roy"})
     register.note_taken({"verb": "export"})

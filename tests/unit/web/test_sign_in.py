@@ -6,6 +6,7 @@ import logging
 import re
 import sqlite3
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
@@ -22,7 +23,7 @@ from capa_sync.model.page import PageOptions
 from capa_sync.model.page_access import PageAccess, TrustedProxy, VisitKind
 from capa_sync.model.visitor import AccessRole
 from capa_sync.settings.page_tokens import new_token
-from capa_sync.store import open_register
+from capa_sync.store import RegisterLock, open_register
 from capa_sync.web import RegisterPage, serve_register
 from capa_sync.web.sign_ins import ATTEMPTS
 from tests.patience import PATIENCE
@@ -300,12 +301,17 @@ def test_other_addresses_are_served_with_a_sign_in_alone(
         site.stop()
 
 
-def test_an_event_is_a_request_that_the_daemon_carries_out(register_file: Path, tmp_path: Path) -> None:
-    """The page leaves who, what and when for the chain; a register that cannot be written is an error."""
+@pytest.mark.parametrize("has_daemon", [True, False], ids=["beside a daemon", "alone"])
+def test_an_event_is_a_request_that_the_daemon_carries_out(
+    register_file: Path, tmp_path: Path, has_daemon: bool
+) -> None:
+    """The page leaves who, what and when for the chain; without a daemon it carries the request out itself."""
     path = tmp_path / "register.db"
     path.write_bytes(register_file.read_bytes())
-    VisitRecorder(path, ManualClock(T0))(VisitKind.SIGN_IN, {"by": "mara.roy"})
+    with RegisterLock(path) if has_daemon else nullcontext():
+        VisitRecorder(path, ManualClock(T0))(VisitKind.SIGN_IN, {"by": "mara.roy"})
     with open_register(path, clock_now=T0, create=False) as register:
+        assert bool(register.requests.waiting()) is has_daemon
         before = register.chain.head_at(T0)
         later = ManualClock(T0 + timedelta(minutes=1))
         runtime: Any = SimpleNamespace(register=register, clock=later, contexts={"paper": None})

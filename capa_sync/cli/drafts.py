@@ -1,0 +1,82 @@
+"""`rules drafts`: the rules that people changed and saved on the page, which wait in the register."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from capa_sync.cli.context import (
+    clock_from,
+    config_option,
+    json_option,
+    open_for_reading,
+    print_json,
+    read_settings,
+    register_path,
+    say,
+)
+from capa_sync.cli.verbs import VerbCommand
+from capa_sync.live.drafts import StoredDraft, draft_numbered, newest_drafts
+from capa_sync.model.workshop import DraftState
+
+draft_option = click.option(
+    "--draft", type=click.IntRange(min=1), metavar="N", help="The rules of draft N, as `rules drafts` lists it."
+)
+_MOST = 50
+"""Drafts that are listed."""
+_WORDS = {
+    DraftState.WAITS: "waits",
+    DraftState.LIVE: "is live",
+    DraftState.OUTDATED: "is outdated",
+}
+
+
+@click.command(
+    cls=VerbCommand,
+    examples=(
+        ("capa-sync rules drafts", "the newest first"),
+        ("capa-sync rules drafts 3", "how draft 3 differs from what is live"),
+        ("capa-sync rules drafts 3 | patch -p0", "bring draft 3 into your files"),
+    ),
+)
+@click.argument("number", type=click.IntRange(min=1), required=False)
+@config_option
+@json_option
+def drafts(number: int | None, config: Path, test_clock: str | None, as_json: bool) -> None:
+    """List the drafts of rules that were saved on the page.
+
+    With NUMBER it prints how that draft differs from the live rules, as a difference that `patch` takes.
+    """
+    settings, clock = read_settings(config), clock_from(test_clock)
+    with open_for_reading(register_path(config, settings), clock) as register:
+        found = [draft_numbered(register, number)] if number is not None else newest_drafts(register, _MOST)
+    if as_json:
+        print_json([_as_dict(stored) for stored in found])
+        return
+    folder = config.resolve().parent
+    for line in found[0].difference(folder) if number is not None else _list(found):
+        say(line)
+
+
+def _as_dict(stored: StoredDraft) -> dict[str, Any]:
+    return {
+        "number": stored.draft.number,
+        "at": stored.draft.saved_at,
+        "by": stored.draft.saved_by,
+        "state": stored.state.value,
+        "changed_since": list(stored.changed_since),
+        "rules": [{"rule": part.key, "name": part.name, "text": part.text} for part in stored.rules],
+    }
+
+
+def _list(found: Sequence[StoredDraft]) -> Iterator[str]:
+    if not found:
+        yield "there is no draft; the page's workshop saves them"
+    for stored in found:
+        names = ", ".join(part.key for part in stored.rules)
+        why = f": {', '.join(stored.changed_since)} changed since" if stored.changed_since else ""
+        at = f"{stored.draft.saved_at:%Y-%m-%d %H:%M:%S}Z"
+        yield f"{stored.draft.number}  {at}  {_WORDS[stored.state]}{why}, by {stored.draft.saved_by}: {names}"

@@ -1,0 +1,114 @@
+"""Drafts of rules: how they differ from what is live, and the set that one of them would make live."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from capa_sync.errors import Problem, UserError
+from capa_sync.live.changing import SetChange, change_to_set, live_set
+from capa_sync.live.files import configuration_of
+from capa_sync.model.draft import RuleDraft
+from capa_sync.model.verdict_set import PartKind, SetPart, VerdictSet
+from capa_sync.model.workshop import DraftState, DraftSummary
+from capa_sync.store import Register
+from capa_sync.wiring import Setup
+
+
+@dataclass(frozen=True, slots=True)
+class StoredDraft:
+    """A draft with its texts.
+
+    Attributes:
+        draft: when and by whom it was saved. state: see `DraftState`. rules: the texts that it changes or adds.
+        changed_since: ids of the rules that were changed in what is live since it was saved.
+        before: rule id -> the text that is live now, "" for a rule that is not live.
+    """
+
+    draft: RuleDraft
+    state: DraftState
+    rules: tuple[SetPart, ...]
+    changed_since: tuple[str, ...]
+    before: dict[str, str]
+
+    def difference(self, folder: Path) -> Iterator[str]:
+        """Yield the lines of the difference from what is live to the draft; files are named from `folder` on."""
+        for part in self.rules:
+            yield from text_difference(shown_name(part.name, folder), self.before[part.key], part.text)
+
+    def summary(self, folder: Path) -> DraftSummary:
+        """Return what the page shows of it."""
+        return DraftSummary(
+            self.draft.number,
+            self.draft.saved_at,
+            self.draft.saved_by,
+            self.state,
+            [part.key for part in self.rules],
+            self.changed_since,
+            list(self.difference(folder)),
+        )
+
+
+def text_difference(name: str, before: str, after: str) -> Iterator[str]:
+    """Yield the lines of a unified difference of one file, which `patch -p0` takes, without line ends."""
+    old = name if before else "/dev/null"
+    yield from difflib.unified_diff(before.splitlines(), after.splitlines(), old, name, lineterm="")
+
+
+def shown_name(name: str, folder: Path) -> str:
+    """Return the name of a file from a folder on, where it is inside."""
+    path = Path(name)
+    return str(path.relative_to(folder)) if path.is_absolute() and path.is_relative_to(folder) else name
+
+
+def stored_draft(register: Register, draft: RuleDraft) -> StoredDraft:
+    """Return a draft with its texts, compared with what is live now."""
+    return _compared(register, draft, live_set(register))
+
+
+def newest_drafts(register: Register, most: int) -> Sequence[StoredDraft]:
+    """Return the newest drafts with their texts, the newest first."""
+    live = live_set(register)
+    return [_compared(register, draft, live) for draft in register.drafts.newest(most)]
+
+
+def draft_numbered(register: Register, number: int) -> StoredDraft:
+    """Return a draft by its number. Raises UserError when there is none."""
+    draft = register.drafts.find(number)
+    if draft is None:
+        raise UserError([Problem("", 0, f"there is no draft {number}", "`capa-sync rules drafts` lists them")])
+    return stored_draft(register, draft)
+
+
+def change_to_draft(setup: Setup, register: Register, number: int) -> SetChange:
+    """Return the change of the live set to the rules of a draft; all other rules stay as they are live.
+
+    Raises:
+        UserError: there is no such draft, a rule of it was changed in what is live since it was saved, the files
+            decide (`rules_live = "on_save"`), or with every mistake of the set.
+    """
+    found = draft_numbered(register, number)
+    if setup.settings.rules_live == "on_save":
+        what = f'draft {number} cannot be made live, because `rules_live = "on_save"` takes the rules from the files'
+        raise UserError([Problem("", 0, what, f"bring `capa-sync rules drafts {number}` into the files")])
+    if found.state is DraftState.OUTDATED:
+        names = ", ".join(found.changed_since)
+        what = f"draft {number} is outdated: {names} changed in what is live after it was saved"
+        raise UserError([Problem("", 0, what, "open it on the page, look at both, and save it again")])
+    wanted = live_set(register).with_parts(found.rules)
+    return change_to_set(register, wanted, configuration_of(setup, wanted), rules_alone=True)
+
+
+def _compared(register: Register, draft: RuleDraft, live: VerdictSet) -> StoredDraft:
+    rules = register.verdict_sets.load(draft.set_hash).parts
+    now, base = _texts(live), _texts(register.verdict_sets.load(draft.base_hash))
+    changed = tuple(part.key for part in rules if now.get(part.key, "") not in (base.get(part.key, ""), part.text))
+    is_live = all(now.get(part.key) == part.text for part in rules)
+    state = DraftState.LIVE if is_live else DraftState.OUTDATED if changed else DraftState.WAITS
+    return StoredDraft(draft, state, rules, changed, {part.key: now.get(part.key, "") for part in rules})
+
+
+def _texts(verdict_set: VerdictSet) -> dict[str, str]:
+    return {key: part.text for (_, key), part in verdict_set.of(PartKind.RULE).items()}

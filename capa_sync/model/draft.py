@@ -1,0 +1,22 @@
+"""A draft: rules that a person changed on the page, kept in the register until somebody makes them live."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RuleDraft:
+    """One saved draft; it never changes, a later save makes another one.
+
+    Attributes:
+        number: 1 for the first of a register. set_hash: the set of its rules alone.
+        base_hash: the set that was live when it was saved. saved_at, saved_by: when, and the signed-in person.
+    """
+
+    number: int
+    set_hash: str
+    base_hash: str
+    saved_at: datetime
+    saved_by: str

@@ -1,0 +1,193 @@
+"""A plugin of Datasette: the workshop, where an admin edits rules. All it knows it asks of `ports.Workshop`.
+
+Each page works as a plain form; the script of the editor only shows earlier what the form answers too. Nothing here
+changes the register or a file.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from datasette import hookimpl
+from datasette.utils.asgi import Request, Response
+
+from capa_sync.errors import Problem, RegisterUnavailable, UserError
+from capa_sync.model.visitor import AccessRole
+from capa_sync.model.workshop import DraftState, RuleText, TestedRule, TextOrigin
+from capa_sync.ports import Workshop
+from capa_sync.web.pages import rendered
+from capa_sync.web.previews import shown_preview
+from capa_sync.web.visitors import visitor_of
+
+View = Callable[[Any, Request, Workshop], Awaitable[Response]]
+_SOON = {"refresh": "1"}
+"""A header with which a browser asks again by itself, without a script."""
+_MOST_DIGITS = 9
+_DRAFTS = {
+    DraftState.WAITS: "waits to be made live",
+    DraftState.LIVE: "live",
+    DraftState.OUTDATED: "outdated: a live rule of it changed since",
+}
+
+
+@hookimpl  # type: ignore[untyped-decorator]
+def register_routes(datasette: object) -> list[tuple[str, Callable[..., Awaitable[Response]]]]:
+    """Add the pages of the workshop to the site of a register, and nothing to any other Datasette."""
+    if getattr(datasette, "options", None) is None:
+        return []
+    return [(rf"^{path}$", _for_admins(view)) for path, view in _VIEWS.items()]
+
+
+def _for_admins(view: View) -> Callable[..., Awaitable[Response]]:
+    async def guarded(datasette: Any, request: Request) -> Response:
+        if not visitor_of(request.scope).role.may_act_as(AccessRole.ADMIN):
+            return Response.text("the workshop needs the role admin: sign in as somebody who has it\n", status=403)
+        if datasette.workshop is None:
+            return Response.text("there is no such page\n", status=404)
+        try:
+            return await view(datasette, request, datasette.workshop)
+        except UserError as error:
+            return await _told(datasette, request, list(error.problems))
+
+    return guarded
+
+
+# --- pages -------------------------------------------------------------------------------------------------------
+async def _list(datasette: Any, request: Request, workshop: Workshop) -> Response:
+    found = await asyncio.to_thread(workshop.view)
+    return await rendered(datasette, request, "workshop.html", {"view": found, "draft_words": _DRAFTS})
+
+
+async def _draft(datasette: Any, request: Request, workshop: Workshop) -> Response:
+    found = await asyncio.to_thread(workshop.draft, _number(request.args, "number"))
+    return await rendered(datasette, request, "workshop_draft.html", {"draft": found, "draft_words": _DRAFTS})
+
+
+async def _waiting(datasette: Any, request: Request, workshop: Workshop) -> Response:
+    """Wait for the answer to a request, then lead to the draft that it made."""
+    answer = await asyncio.to_thread(workshop.answer, _number(request.args, "number"))
+    if answer is not None:
+        return Response.redirect(f"/workshop/draft?number={answer}", status=303)
+    return await rendered(datasette, request, "workshop_waiting.html", {}, headers=_SOON)
+
+
+async def _preview(datasette: Any, request: Request, workshop: Workshop) -> Response:
+    number = _number(request.args, "number")
+    if request.method == "POST":
+        given = await request.post_vars()
+        await asyncio.to_thread(workshop.stop_preview, _number(given, "number"))
+        return Response.redirect(f"/workshop/preview?number={_number(given, 'number')}", status=303)
+    found = workshop.previewed(number)
+    if found is None:
+        return await _told(
+            datasette, request, [Problem("", 0, "this preview is not known any more", "begin another one")]
+        )
+    tickets = await datasette.page.execute_fn(lambda connection: shown_preview(connection, found))
+    headers = _SOON if found.ended_at is None else {}
+    return await rendered(datasette, request, "workshop_preview.html", {"preview": found, **tickets}, headers=headers)
+
+
+async def _told(datasette: Any, request: Request, problems: list[Problem]) -> Response:
+    """Show the mistakes of a request that has no form to go back to."""
+    return await rendered(datasette, request, "workshop_problem.html", {"problems": problems}, status=400)
+
+
+# --- the editor --------------------------------------------------------------------------------------------------
+async def _edit(datasette: Any, request: Request, workshop: Workshop) -> Response:
+    if request.method == "POST":
+        return await _take(datasette, request, workshop)
+    asked = request.args
+    rule, draft, number = asked.get("rule") or "", _number(asked, "draft"), _number(asked, "preview")
+    origin = TextOrigin.FILE if asked.get("from") == TextOrigin.FILE else TextOrigin.LIVE
+    found = await asyncio.to_thread(workshop.rule_text, rule, origin, draft)
+    preview = workshop.previewed(number) if number else None
+    text = preview.text if preview is not None and preview.rule == rule else found.text
+    return await _editor(datasette, request, workshop, found, text)
+
+
+async def _take(datasette: Any, request: Request, workshop: Workshop) -> Response:
+    """Take the form of the editor: check, test, preview or save its text."""
+    given = await request.post_vars()
+    rule, text, draft = given.get("rule", ""), _text(given), _number(given, "draft")
+    by, does = visitor_of(request.scope).name, given.get("do", "check")
+    found = await asyncio.to_thread(workshop.rule_text, rule, TextOrigin.LIVE, draft)
+    told: dict[str, Any] = {"problems": []}
+    try:
+        if does == "save":
+            number = await asyncio.to_thread(workshop.save, rule, text, draft, by)
+            return Response.redirect(f"/workshop/request?number={number}", status=303)
+        if does == "preview":
+            number = await asyncio.to_thread(workshop.preview, rule, text, draft, by)
+            return Response.redirect(f"/workshop/preview?number={number}", status=303)
+        if does == "test":
+            told["tests"] = await asyncio.to_thread(workshop.test, rule, text, draft)
+        else:
+            told["problems"] = await asyncio.to_thread(workshop.check, rule, text, draft)
+            told["is_checked"] = True
+    except UserError as error:
+        told["problems"] = error.problems
+    except RegisterUnavailable as error:  # the text in the form must not be lost
+        told["problems"] = [Problem("", 0, str(error), "your text is still here: try again")]
+    return await _editor(datasette, request, workshop, found, text, **told)
+
+
+async def _editor(
+    datasette: Any, request: Request, workshop: Workshop, found: RuleText, text: str, **told: Any
+) -> Response:
+    tests: TestedRule | None = told.get("tests")
+    problems = [*told.get("problems", ()), *(tests.problems if tests is not None else ())]
+    shown = {
+        "rule": found,
+        "text": text,
+        "mistakes": [{"problem": problem, "there": _line(text, problem.line)} for problem in problems],
+        "is_checked": told.get("is_checked", False),
+        "tests": tests,
+        "difference": await asyncio.to_thread(workshop.difference, found.id, text),
+        "vocabulary": workshop.vocabulary(),
+    }
+    return await rendered(datasette, request, "workshop_rule.html", shown)
+
+
+async def _check(_datasette: Any, request: Request, workshop: Workshop) -> Response:
+    """Answer the script of the editor: the mistakes of the text now, and what may follow at its cursor."""
+    given = await request.post_vars()
+    text = given.get("text", "").replace("\r\n", "\n")
+    at = min(_number(given, "at"), len(text))
+    problems = await asyncio.to_thread(workshop.check, given.get("rule", ""), text, _number(given, "draft"))
+    offered = workshop.complete(text, at)
+    return Response.json(
+        {
+            "problems": [{"line": p.line, "what": p.what, "hint": p.hint} for p in problems],
+            "completions": [{"start": o.start, "text": o.text, "means": o.means} for o in offered],
+        }
+    )
+
+
+def _text(given: Mapping[str, str]) -> str:
+    """Return the text of the form as a file has it: browsers send other line ends."""
+    text = given.get("text", "").replace("\r\n", "\n")
+    return text if text.endswith("\n") else f"{text}\n"
+
+
+def _line(text: str, number: int) -> str:
+    """Return a line of a text, "" where there is none of this number."""
+    lines = text.splitlines()
+    return lines[number - 1].strip() if 0 < number <= len(lines) else ""
+
+
+def _number(given: Any, name: str) -> int:
+    """Return a number of a link or form, 0 for anything else."""
+    value = given.get(name) or ""
+    return int(value) if value.isascii() and value.isdigit() and len(value) <= _MOST_DIGITS else 0
+
+
+_VIEWS: Mapping[str, View] = {
+    "/workshop": _list,
+    "/workshop/rule": _edit,
+    "/workshop/check": _check,
+    "/workshop/preview": _preview,
+    "/workshop/request": _waiting,
+    "/workshop/draft": _draft,
+}

@@ -1,0 +1,146 @@
+"""Rules that were edited on the page wait as drafts in the register until a command makes them live."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from capa_sync.errors import UserError
+from capa_sync.live.workshop import RuleWorkshop
+from capa_sync.model.workshop import DraftState, TextOrigin
+from capa_sync.settings import load_settings
+from tests.cli.test_live_set import ORDER, WAITS, edit, severities
+from tests.daemon.conftest import MakeHarness
+from tests.daemon.harness import NOW, Harness, until
+
+
+def workshop(harness: Harness) -> RuleWorkshop:
+    """The workshop as the page beside this register has it."""
+    return RuleWorkshop(load_settings(harness.file, {}), harness.file, harness.clock, f"@{harness.folder / 'clock'}")
+
+
+def lowered(shop: RuleWorkshop) -> str:
+    """The live text of the rule with another severity, which its own tests accept."""
+    return shop.rule_text(ORDER).live.replace("severity: high", "severity: low")
+
+
+@pytest.fixture
+def harness(make_harness: MakeHarness) -> Harness:
+    """A tracker with one broken ticket, warned by the first set."""
+    found = make_harness("jira", rules=(ORDER,), settings=WAITS)
+    found.create_broken("jira")
+    found.sync()
+    return found
+
+
+def test_a_draft_is_listed_previewed_and_made_live_and_an_older_one_is_refused(harness: Harness) -> None:
+    """The commands take it by its number; a draft of a rule that changed in between would undo that change."""
+    shop = workshop(harness)
+    for title in ("lower", "lower, later"):
+        text = lowered(shop) if title == "lower" else f"# {title}\n{lowered(shop)}"
+        answer = shop.answer(shop.save(ORDER, text, 0, "mara.roy"))
+    assert answer == "2"
+    assert harness.run("rules", "drafts").out.splitlines()[1].endswith(f"waits, by mara.roy: {ORDER}")
+    shown = json.loads(harness.run("rules", "preview", "--draft", "1", "--json").out)
+    assert [(row["what"], row["severity"]) for row in shown["tickets"]] == [("changed", "low")]
+    assert severities(harness) == {"high"}
+    harness.set_clock(NOW + timedelta(hours=1))
+    assert "live from now on" in harness.run("rules", "activate", "--draft", "1").out
+    harness.sync()
+    assert severities(harness) == {"low"}
+    assert [row["state"] for row in json.loads(harness.run("rules", "drafts", "--json").out)] == ["outdated", "live"]
+    refused = harness.run("rules", "activate", "--draft", "2")
+    assert (refused.code, f"draft 2 is outdated: {ORDER} changed" in refused.err) == (2, True)
+    assert harness.run("rules", "activate", "--draft", "9").code == 2
+    assert harness.run("rules", "preview", "--draft", "1", "rules").code == 2
+    assert "draft of rules" not in harness.run("verify").out
+    assert harness.run("verify").code == 0
+
+
+def test_the_difference_of_a_draft_is_a_patch_for_the_file(harness: Harness) -> None:
+    """A draft changes no file; what `rules drafts N` prints makes the file what is live."""
+    shop = workshop(harness)
+    shop.save(ORDER, lowered(shop), 0, "mara.roy")
+    assert harness.run("rules", "activate", "--draft", "1").code == 0
+    assert shop.view().rules[0].differs
+    assert harness.run("rules", "drafts", "1").out == ""  # nothing differs any more
+    assert harness.run("rules", "rollback").code == 0
+    difference = harness.run("rules", "drafts", "1").out
+    assert f"+++ rules/{ORDER}.yaml" in difference
+    patch = shutil.which("patch")
+    if patch is None:
+        pytest.skip("patch is not installed")
+    subprocess.run([patch, "-p0"], input=difference, text=True, cwd=harness.folder, check=True, capture_output=True)
+    assert shop.rule_text(ORDER, TextOrigin.FILE).text == lowered(shop)
+
+
+def test_a_running_daemon_keeps_the_draft_at_its_next_tick(harness: Harness) -> None:
+    """The page leaves a request; the daemon answers with the number of the draft."""
+    shop = workshop(harness)
+    with harness.daemon() as daemon:
+        request = shop.save(ORDER, lowered(shop), 0, "mara.roy")
+        assert until(lambda: shop.answer(request)) == "1"
+        assert daemon.lines("draft_saved", draft="1", asked_by="mara.roy")
+        assert daemon.stop().code == 0
+
+
+def test_a_text_is_checked_tested_and_previewed_before_it_is_saved(harness: Harness) -> None:
+    """Mistakes have their lines, also those between rules; tests fail by their case; a preview shows the tickets."""
+    shop = workshop(harness)
+    text = lowered(shop)
+    assert shop.check(ORDER, text) == []
+    [mistake] = shop.check(ORDER, text.replace("severity: low", "severity: lwo", 1))
+    assert (mistake.line, mistake.hint) == (text[: text.index("severity:")].count("\n") + 1, "did you mean 'low'?")
+    [hides] = shop.check(ORDER, text.replace("hides:\n", "hides:\n  - no-such-rule\n"))
+    assert "there is no rule 'no-such-rule' to hide" in hides.what
+    assert shop.test(ORDER, text).problems == []
+    failed = shop.test(ORDER, text.replace("result: breach", "result: ok", 1))
+    assert failed.passed < failed.total
+    with pytest.raises(UserError):
+        shop.preview(ORDER, text.replace("severity: low", "severity: lwo", 1), 0, "mara.roy")
+    number = shop.preview(ORDER, text, 0, "mara.roy")
+    with pytest.raises(UserError, match=r"by mara\.roy still runs"):
+        shop.preview(ORDER, text, 0, "ann.lee")
+    done = until(lambda: (found := shop.previewed(number)) and found.ended_at and found)
+    assert done.problem == ""
+    assert done.result["changes"] == [f"{ORDER}.yaml: changed"]
+    assert [row["what"] for row in done.result["tickets"]] == ["changed"]
+    shop.close()
+
+
+def test_what_is_edited_is_live_or_from_the_file_or_a_draft_or_new(harness: Harness) -> None:
+    """An edited file shows; a draft takes the rules of another one along; a new rule begins as a skeleton."""
+    shop = workshop(harness)
+    live = shop.rule_text(ORDER)
+    assert (live.origin, live.is_other_in_file) == (TextOrigin.LIVE, False)
+    edit(harness, "severity: high", "severity: medium")
+    assert "severity: medium" in shop.rule_text(ORDER, TextOrigin.FILE).text
+    new = shop.rule_text("backup-tested")
+    assert (new.origin, new.file, new.live) == (TextOrigin.NEW, "rules/backup-tested.yaml", "")
+    shop.save("backup-tested", new.text, 0, "mara.roy")
+    shop.save(ORDER, lowered(shop), 1, "mara.roy")
+    second = shop.draft(2)
+    assert (second.state, second.rules) == (DraftState.WAITS, ["backup-tested", ORDER])
+    assert shop.rule_text("backup-tested", draft=2) == replace(new, origin=TextOrigin.DRAFT, draft=2)
+    assert [rule.drafts for rule in shop.view().rules if rule.id == ORDER] == [[2]]
+    for name in ("../up", "Big", ""):
+        with pytest.raises(UserError, match="cannot be the id of a rule"):
+            shop.rule_text(name)
+        with pytest.raises(UserError, match="cannot be the id of a rule"):
+            shop.save(name, "", 0, "mara.roy")
+
+
+def test_where_saved_files_are_live_no_draft_can_be(make_harness: MakeHarness) -> None:
+    """The files would take it back at the next cycle."""
+    harness = make_harness("jira", rules=(ORDER,), settings='rules_live = "on_save"')
+    harness.sync()
+    shop = workshop(harness)
+    shop.save(ORDER, lowered(shop), 0, "mara.roy")
+    refused = harness.run("rules", "activate", "--draft", "1")
+    assert (refused.code, "takes the rules from the files" in refused.err) == (2, True)
+    assert shop.view().is_on_save
