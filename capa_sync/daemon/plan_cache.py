@@ -1,6 +1,7 @@
 """The plan cache: plans made when tickets were evaluated, until all tickets are judged and the brakes are checked.
 
-`pipeline` alone makes plans. A plan rests here, in a file of the cycle, and then in the outbox.
+`pipeline` alone makes plans. A plan rests here, in a file of the cycle, and then in the outbox. Its writes are rows
+of the outbox already: in a first cycle over a large source a brake withholds nearly all, and they are stored so.
 """
 
 from __future__ import annotations
@@ -8,22 +9,57 @@ from __future__ import annotations
 import os
 import pickle
 import tempfile
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import IO, NamedTuple
 
-from capa_sync.writeback import TicketPlan
+from capa_sync.store import WriteRow, write_from, write_notifies, write_row
+from capa_sync.writeback import Learned, TicketPlan
 
 MOST = 1024 * 1024 * 1024
 """Largest number of bytes of plans on disk; plans that do not fit are made again."""
+
+
+class CachedPlan(NamedTuple):
+    """A plan whose writes are rows of the outbox; the other attributes are those of `TicketPlan`."""
+
+    writes: tuple[WriteRow, ...]
+    withdraw: tuple[str, ...]
+    next_due_at: datetime | None
+    withheld: str
+    learned: Mapping[str, Learned]
+    state: str
+
+    @classmethod
+    def of(cls, plan: TicketPlan) -> CachedPlan:
+        """Return a plan in this form."""
+        rows = tuple([write_row(write) for write in plan.writes])
+        return cls(rows, plan.withdraw, plan.next_due_at, plan.withheld, plan.learned, plan.state)
+
+    @property
+    def notifies(self) -> bool:
+        """Return whether this plan has a write that notifies people."""
+        return any(map(write_notifies, self.writes))
+
+    def plan(self) -> TicketPlan:
+        """Return the plan as it was made."""
+        return TicketPlan(
+            tuple([write_from(row) for row in self.writes]),
+            self.withdraw,
+            self.next_due_at,
+            self.withheld,
+            self.learned,
+            self.state,
+        )
 
 
 class PickledPlan(NamedTuple):
     """A pickled plan (a few kilobytes), with the two values that are read before it is unpickled.
 
     Attributes:
-        next_due_at, is_quiet: as in `TicketPlan`. pickled: the pickled plan.
+        next_due_at, is_quiet: as in `TicketPlan`. pickled: the attributes of a `CachedPlan`.
     """
 
     next_due_at: datetime | None
@@ -33,7 +69,8 @@ class PickledPlan(NamedTuple):
     @classmethod
     def of(cls, plan: TicketPlan) -> PickledPlan:
         """Pickle a plan."""
-        return cls(plan.next_due_at, plan.is_quiet, pickle.dumps(plan, protocol=pickle.HIGHEST_PROTOCOL))
+        pickled = pickle.dumps(tuple(CachedPlan.of(plan)), protocol=pickle.HIGHEST_PROTOCOL)
+        return cls(plan.next_due_at, plan.is_quiet, pickled)
 
 
 class PlanCache:
@@ -62,7 +99,7 @@ class PlanCache:
                 self._plans[ticket_id] = self._end, size
                 self._end += size
 
-    def take(self, ticket_id: str) -> TicketPlan | None:
+    def take(self, ticket_id: str) -> CachedPlan | None:
         """Remove a ticket's plan and return it; None when there is none, or when it cannot be read."""
         place = self._plans.get(ticket_id)
         if place is None or self._file is None:
@@ -75,8 +112,10 @@ class PlanCache:
         self._forget(ticket_id)
         if len(pickled) < size:
             return None
-        plan: TicketPlan = pickle.loads(pickled)  # noqa: S301 - pickled by this program
-        return plan
+        return CachedPlan(*pickle.loads(pickled))  # noqa: S301 - pickled by this program
+
+    def __contains__(self, ticket_id: str) -> bool:
+        return ticket_id in self._plans
 
     def _forget(self, ticket_id: str) -> None:
         if self._plans.pop(ticket_id, None) is not None and not self._plans:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from capa_sync.writeback import TicketPlan
+from capa_sync.daemon.plan_cache import CachedPlan
 
 
 class _PlanSums(NamedTuple):
@@ -42,7 +42,7 @@ class WithheldPlans:
     def __len__(self) -> int:
         return len(self._plans)
 
-    def keep(self, plans: Mapping[str, TicketPlan], cause: str) -> None:
+    def keep(self, plans: Mapping[str, CachedPlan], cause: str) -> None:
         """Add withheld plans; `cause` withholds all of them from now on."""
         self.cause = cause
         for ticket_id, plan in plans.items():

@@ -10,6 +10,7 @@ from datetime import datetime
 
 from capa_sync.daemon.log import LogAction, log
 from capa_sync.daemon.pipeline import Pipeline, plan_removals
+from capa_sync.daemon.plan_cache import CachedPlan
 from capa_sync.daemon.runtime import Runtime, SourceContext
 from capa_sync.model.halt import HaltKind
 from capa_sync.model.settings import WriteOptions
@@ -65,7 +66,7 @@ def plan_due_tickets(runtime: Runtime, context: SourceContext, now: datetime) ->
     return len(writes)
 
 
-def _wanted_plans(runtime: Runtime, context: SourceContext, now: datetime) -> dict[str, TicketPlan]:
+def _wanted_plans(runtime: Runtime, context: SourceContext, now: datetime) -> dict[str, CachedPlan]:
     """Plan due tickets; during a withdrawal plan only removals, and forget the withheld plans.
 
     Planning shows which texts have older wording; those that a person asked to refresh are planned once more.
@@ -84,24 +85,24 @@ def is_withdrawing(runtime: Runtime, context: SourceContext) -> bool:
     return halt is not None and halt.kind is HaltKind.WITHDRAWN
 
 
-def _plan_withdrawals(runtime: Runtime, context: SourceContext, now: datetime) -> dict[str, TicketPlan]:
+def _plan_withdrawals(runtime: Runtime, context: SourceContext, now: datetime) -> dict[str, CachedPlan]:
     """Plan the removal of all our texts on a source; tickets without any are left out.
 
     Tickets due for a warning stay due, so that `resume` finds them.
     """
-    inputs, plans = runtime.inputs(context, now), dict[str, TicketPlan]()
+    inputs, plans = runtime.inputs(context, now), dict[str, CachedPlan]()
     ids = runtime.register.outbox.written_tickets(context.name)
     for start in range(0, len(ids), _BATCH):
-        plans |= plan_removals(inputs, ids[start : start + _BATCH])
+        plans |= _in_rows(plan_removals(inputs, ids[start : start + _BATCH]))
     return plans
 
 
 def _put(
-    runtime: Runtime, context: SourceContext, plans: Mapping[str, TicketPlan], allowed: Allowed, now: datetime
+    runtime: Runtime, context: SourceContext, plans: Mapping[str, CachedPlan], allowed: Allowed, now: datetime
 ) -> list[Write]:
     """Put the allowed writes into the outbox, and return them."""
     chosen = choose(plans, allowed)
-    writes = [write for ticket in chosen for write in plans[ticket].writes]
+    writes = [write for ticket in chosen for write in plans[ticket].plan().writes]
     _withdraw(runtime, plans.values(), now)
     runtime.register.outbox.put(writes)
     _use_release(runtime, context, chosen, allowed, now)
@@ -117,12 +118,12 @@ def note_plan_times(runtime: Runtime, context: SourceContext, now: datetime) -> 
 
 def _plan_in_portions(
     runtime: Runtime, context: SourceContext, due: Sequence[str], now: datetime
-) -> dict[str, TicketPlan]:
+) -> dict[str, CachedPlan]:
     """Plan tickets, at most AT_ONCE plans in memory while a brake holds; return the plans that are not withheld.
 
     A brake that holds some plans also holds them together with more: these are withheld at once, and only counted.
     """
-    plans: dict[str, TicketPlan] = {}
+    plans: dict[str, CachedPlan] = {}
     for start in range(0, len(due), AT_ONCE):
         plans |= _plan_all(runtime, context, due[start : start + AT_ONCE], now)
         if start + AT_ONCE < len(due):
@@ -135,9 +136,9 @@ def _plan_in_portions(
     return plans
 
 
-def _plan_all(runtime: Runtime, context: SourceContext, due: Sequence[str], now: datetime) -> dict[str, TicketPlan]:
+def _plan_all(runtime: Runtime, context: SourceContext, due: Sequence[str], now: datetime) -> dict[str, CachedPlan]:
     """Plan tickets from their findings, their records and every write ever planned for them."""
-    plans: dict[str, TicketPlan] = {}
+    plans: dict[str, CachedPlan] = {}
     for start in range(0, len(due), _BATCH):
         plans |= _plan_batch(runtime, context, due[start : start + _BATCH], now)
     learned = {write_id: fact for plan in plans.values() for write_id, fact in plan.learned.items()}
@@ -145,12 +146,16 @@ def _plan_all(runtime: Runtime, context: SourceContext, due: Sequence[str], now:
     return plans
 
 
-def _plan_batch(runtime: Runtime, context: SourceContext, ids: Sequence[str], now: datetime) -> dict[str, TicketPlan]:
+def _plan_batch(runtime: Runtime, context: SourceContext, ids: Sequence[str], now: datetime) -> dict[str, CachedPlan]:
     """Return the plans cached when these tickets were judged in this cycle, and make the others."""
     cached = {ticket_id: context.plans.take(ticket_id) for ticket_id in ids}
     plans = {ticket_id: plan for ticket_id, plan in cached.items() if plan is not None}
     unplanned = [ticket_id for ticket_id in ids if ticket_id not in plans]
-    return plans | plan_from_mirror(runtime, context, unplanned, now) if unplanned else plans
+    return plans | _in_rows(plan_from_mirror(runtime, context, unplanned, now)) if unplanned else plans
+
+
+def _in_rows(plans: Mapping[str, TicketPlan]) -> dict[str, CachedPlan]:
+    return {ticket_id: CachedPlan.of(plan) for ticket_id, plan in plans.items()}
 
 
 def plan_from_mirror(
@@ -186,12 +191,12 @@ def _due(runtime: Runtime, context: SourceContext, now: datetime) -> list[str]:
     return list(due)
 
 
-def _wanting(plans: Mapping[str, TicketPlan]) -> set[str]:
+def _wanting(plans: Mapping[str, CachedPlan]) -> set[str]:
     return {ticket for ticket, plan in plans.items() if plan.writes}
 
 
 def _decide(
-    runtime: Runtime, context: SourceContext, plans: Mapping[str, TicketPlan], now: datetime
+    runtime: Runtime, context: SourceContext, plans: Mapping[str, CachedPlan], now: datetime
 ) -> Allowed | Stopped:
     """Check the planned writes of this source against the brakes."""
     brakes = BrakePolicy(context.name, context.write)
@@ -208,7 +213,7 @@ def brakes_ahead(runtime: Runtime, context: SourceContext, options: WriteOptions
 
 
 def _counts(
-    runtime: Runtime, context: SourceContext, brakes: BrakePolicy, plans: Mapping[str, TicketPlan], now: datetime
+    runtime: Runtime, context: SourceContext, brakes: BrakePolicy, plans: Mapping[str, CachedPlan], now: datetime
 ) -> Counts:
     """Count what the brakes look at: these plans, and the withheld ones."""
     register, withheld_plans = runtime.register, context.withheld_plans
@@ -241,7 +246,7 @@ def _waiting(runtime: Runtime, source: str, planned: Sequence[Container[str]]) -
 
 
 def _not_put(
-    runtime: Runtime, context: SourceContext, plans: Mapping[str, TicketPlan], stopped: Stopped, now: datetime
+    runtime: Runtime, context: SourceContext, plans: Mapping[str, CachedPlan], stopped: Stopped, now: datetime
 ) -> int:
     """Withhold the plans; record a brake that latches, and raise its SafetyStop."""
     with runtime.register.transaction():
@@ -253,18 +258,18 @@ def _not_put(
 
 
 def _hold_back(
-    runtime: Runtime, context: SourceContext, plans: Mapping[str, TicketPlan], stopped: Stopped, now: datetime
+    runtime: Runtime, context: SourceContext, plans: Mapping[str, CachedPlan], stopped: Stopped, now: datetime
 ) -> None:
     """Put the writes into the outbox as withheld, and keep only the sums of the plans in memory."""
-    writes = [write for plan in plans.values() for write in plan.writes]
+    rows = [row for plan in plans.values() for row in plan.writes]
     with runtime.register.transaction():
         _withdraw(runtime, plans.values(), now)
-        runtime.register.outbox.put(writes, withheld=stopped.cause.value)
+        runtime.register.outbox.put_rows(rows, withheld=stopped.cause.value)
         _plan_next(runtime, context, plans, plans)
     context.withheld_plans.keep(plans, stopped.cause.value)
 
 
-def _withdraw(runtime: Runtime, plans: Iterable[TicketPlan], now: datetime) -> None:
+def _withdraw(runtime: Runtime, plans: Iterable[CachedPlan], now: datetime) -> None:
     """Withhold waiting writes that their ticket's plan replaces."""
     for plan in plans:
         for write_id in plan.withdraw:
@@ -292,7 +297,7 @@ def _use_release(
 
 
 def _plan_next(
-    runtime: Runtime, context: SourceContext, plans: Mapping[str, TicketPlan], done: Iterable[str]
+    runtime: Runtime, context: SourceContext, plans: Mapping[str, CachedPlan], done: Iterable[str]
 ) -> None:
     """Store for each planned ticket when to plan it again; tickets whose writes were not allowed stay due."""
     runtime.register.queue.planned(context.name, {ticket_id: plans[ticket_id].next_due_at for ticket_id in done})

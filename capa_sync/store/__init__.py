@@ -36,6 +36,7 @@ from capa_sync.store.runs import CENSUS, FULL, POLL, STAMPED_AHEAD
 from capa_sync.store.snapshot import RegisterSnapshot
 from capa_sync.store.standings import StandingChange
 from capa_sync.store.waivers import waiver_as_json, waiver_from_json
+from capa_sync.store.write_rows import WriteRow, write_from, write_notifies, write_row
 
 __all__ = [
     "ACTIVATE",
@@ -66,6 +67,7 @@ __all__ = [
     "StoredReads",
     "TicketPlace",
     "VerbRequest",
+    "WriteRow",
     "back_up",
     "copy_register",
     "judged_rows",
@@ -77,4 +79,7 @@ __all__ = [
     "standing_row",
     "waiver_as_json",
     "waiver_from_json",
+    "write_from",
+    "write_notifies",
+    "write_row",
 ]

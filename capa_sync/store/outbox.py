@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from capa_sync.model.write import Wording, Write, WriteKind, WriteState
@@ -11,10 +10,19 @@ from capa_sync.store.brakes import Brakes
 from capa_sync.store.chain import Chain
 from capa_sync.store.chained import entries_of
 from capa_sync.store.columns import instant_text, optional_text
-from capa_sync.store.database import Database, Params
-from capa_sync.store.write_rows import FIELDS, chained_cells, facts_text, row_of, write_from
+from capa_sync.store.database import Database
+from capa_sync.store.write_rows import (
+    FIELDS,
+    WriteRow,
+    chained_cells,
+    facts_text,
+    withheld_row,
+    write_from,
+    write_row,
+)
 
 REPLACED = "replaced"
+_SOURCE, _TICKET, _KIND = (FIELDS.index(name) for name in ("source", "ticket_id", "kind"))
 _AT_ONCE = 600
 """New writes inserted together; their texts take memory twice until they are in the chain."""
 _UNDER_WAY = timedelta(minutes=2)  # longer than any request may take; an older write with an unknown result is stuck
@@ -36,43 +44,45 @@ class SqlOutbox(Brakes):
         self._chain = chain
 
     # --- putting ---------------------------------------------------------------------------------------------------
-    def put(self, writes: Iterable[Write], withheld: str = "") -> None:
-        """Add writes that do not exist yet (by id); `state` may be PENDING or WITHHELD, which `withheld` makes it.
+    def put(self, writes: Iterable[Write]) -> None:
+        """Add writes that do not exist yet (by id), as in `put_rows`; `state` may be PENDING or WITHHELD."""
+        self.put_rows([write_row(write) for write in writes])
 
-        `withheld` is the reason why none of these writes may be sent now.
+    def put_rows(self, rows: Sequence[WriteRow], withheld: str = "") -> None:
+        """Add writes, as rows, that do not exist yet (by id); `withheld`: why none of them may be sent now.
 
         An older pending or failed write of the same ticket and kind becomes withheld with the reason "replaced". A
         write without an answer stays unknown, because its result must be known before the next one is sent. A
         withheld write that is put again gets its new state, and a pending one may become withheld again, so that the
         planner can repeat its plan every cycle. Delivered, unknown and failed writes do not change.
         """
-        planned = list(writes)
         with self._db.transaction():
-            known = self._known(planned)
-            fresh: list[Params] = []  # consecutive writes, each the first of its kind on its ticket
-            for write in planned:
-                place = (write.source, write.ticket_id, write.kind.value)
+            known = self._known(rows)
+            fresh: list[WriteRow] = []  # consecutive writes, each the first of its kind on its ticket
+            for planned in rows:
+                row = withheld_row(planned, withheld) if withheld else planned
+                place = (row[_SOURCE], row[_TICKET], row[_KIND])
                 is_first = place not in known
                 if is_first:
-                    fresh.append(row_of(write, withheld))
+                    fresh.append(row)
                     known.add(place)
                 if not is_first or len(fresh) >= _AT_ONCE:
                     self._add(fresh)
                     fresh = []
                 if not is_first:
-                    self._put(replace(write, state=WriteState.WITHHELD, error=withheld) if withheld else write)
+                    self._put(write_from(row))
             self._add(fresh)
 
-    def _add(self, rows: Sequence[Params]) -> None:
+    def _add(self, rows: Sequence[WriteRow]) -> None:
         """Insert new writes, and append them to the chain from what is in memory."""
         self._db.execute_many(_INSERT, rows)
         self._chain.append(list(entries_of("write", map(chained_cells, rows))))
 
-    def _known(self, writes: Iterable[Write]) -> set[tuple[str, str, str]]:
+    def _known(self, rows: Iterable[WriteRow]) -> set[tuple[str, str, str]]:
         """Return (source, ticket id, kind) of all writes ever stored for the tickets of these writes."""
         tickets: dict[str, set[str]] = {}
-        for write in writes:
-            tickets.setdefault(write.source, set()).add(write.ticket_id)
+        for row in rows:
+            tickets.setdefault(row[_SOURCE], set()).add(row[_TICKET])
         sql = "SELECT source, ticket_id, kind FROM write_out WHERE source = ? AND ticket_id IN (?)"
         return {row for source, ids in tickets.items() for row in self._db.rows_in(sql, (source,), list(ids))}
 
@@ -80,13 +90,13 @@ class SqlOutbox(Brakes):
         stored = self._db.row("SELECT state, error FROM write_out WHERE id = ?", (write.id,))
         if stored is None:
             self._replace_older(write)
-            self._add([row_of(write)])
+            self._add([write_row(write)])
         elif stored[0] in (WriteState.PENDING, WriteState.WITHHELD) and stored != (write.state, write.error):
             if stored[0] == WriteState.PENDING and write.state is WriteState.PENDING:
                 return  # it is pending already, perhaps with the error of an attempt
             self._replace_older(write)
             self._db.execute("DELETE FROM write_out WHERE id = ?", (write.id,))
-            self._add([row_of(write)])
+            self._add([write_row(write)])
 
     def _replace_older(self, write: Write) -> None:
         self._db.execute(

@@ -7,19 +7,22 @@ from typing import Any
 
 from capa_sync.model.write import Paragraph, Span, WarningText, Wording, Write, WriteKind, WriteState
 from capa_sync.store.columns import instant, instant_text, json_text, json_value, optional_instant, optional_text
-from capa_sync.store.database import Params, Row
+from capa_sync.store.database import Row
 
 FIELDS: tuple[str, ...] = (
     "id", "source", "ticket_id", "ticket_key", "kind", "hash", "created_at", "text", "labels_add", "labels_remove",
     "fields", "points", "notifies", "marker", "state", "attempts", "error", "remote_id", "not_before", "delivered_at",
     "facts", "wording", "seq",
 )  # fmt: skip
+WriteRow = tuple[Any, ...]
+"""A row of the outbox, with the cells of FIELDS."""
+_NOTIFIES, _STATE, _ATTEMPTS, _ERROR = (FIELDS.index(name) for name in ("notifies", "state", "attempts", "error"))
 _DELIVERY = FIELDS.index("not_before")
 """The chain holds the columns before this one, `delivered_at`, and `marked_at`, which a new write does not have."""
 
 
-def row_of(write: Write, withheld: str = "") -> Params:
-    """Return a new write's row; the table assigns `seq`. `withheld`: why it may not be sent now, if so."""
+def write_row(write: Write) -> WriteRow:
+    """Return a new write's row; the table assigns `seq`."""
     return (
         write.id,
         write.source,
@@ -35,9 +38,9 @@ def row_of(write: Write, withheld: str = "") -> Params:
         json_text(dict(write.points)),
         int(write.notifies),
         write.marker,
-        WriteState.WITHHELD.value if withheld else write.state.value,
+        write.state.value,
         write.attempts,
-        withheld or write.error,
+        write.error,
         write.remote_id,
         optional_text(write.not_before),
         optional_text(write.delivered_at),
@@ -47,7 +50,17 @@ def row_of(write: Write, withheld: str = "") -> Params:
     )
 
 
-def chained_cells(row: Params) -> Row:
+def withheld_row(row: WriteRow, why: str) -> WriteRow:
+    """Return the row of a write that may not be sent now."""
+    return (*row[:_STATE], WriteState.WITHHELD.value, row[_ATTEMPTS], why, *row[_ERROR + 1 :])
+
+
+def write_notifies(row: WriteRow) -> bool:
+    """Return whether the write of a row notifies people."""
+    return bool(row[_NOTIFIES])
+
+
+def chained_cells(row: WriteRow) -> Row:
     """Return what `entries_of` needs of a new write's row: its place, that it is there, and its chained columns."""
     return (row[1], row[2], row[0], 0, *row[:_DELIVERY], row[_DELIVERY + 1], None)
 
@@ -57,8 +70,8 @@ def facts_text(facts: Mapping[str, str] | None) -> str | None:
     return None if facts is None else json_text(dict(facts))
 
 
-def write_from(row: Row) -> Write:
-    """Return the write of a row."""
+def write_from(row: WriteRow) -> Write:
+    """Return the write of a row; of a new one, too."""
     stored = dict(zip(FIELDS, row, strict=True))
     return Write(
         **stored
@@ -76,6 +89,7 @@ def write_from(row: Row) -> Write:
             "delivered_at": optional_instant(stored["delivered_at"]),
             "facts": None if stored["facts"] is None else json_value(stored["facts"]),
             "wording": Wording(stored["wording"]),
+            "seq": stored["seq"] or 0,
         }
     )
 

@@ -8,7 +8,7 @@ from capa_sync.writeback.guard import ROLLING_DAY, Allowed, BrakePolicy, Cause, 
 from capa_sync.writeback.plan import IN_DOUBT, NOTIFIED, SETTLING, plan_ticket
 from capa_sync.writeback.reported import REPLACED, ReportedWrites
 from capa_sync.writeback.samples import sample_texts
-from capa_sync.writeback.ticket_plan import Target, TicketPlan
+from capa_sync.writeback.ticket_plan import Learned, Target, TicketPlan
 from capa_sync.writeback.withdrawal import plan_withdrawal
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "Cause",
     "Counts",
     "DeliveryReport",
+    "Learned",
     "ReleaseLimit",
     "ReportedWrites",
     "Stopped",

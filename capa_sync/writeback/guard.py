@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
+from typing import Protocol
 
 from capa_sync.errors import SafetyStop
 from capa_sync.model.amounts import count_of
 from capa_sync.model.halt import Halt, HaltKind
 from capa_sync.model.settings import WriteOptions
-from capa_sync.writeback.ticket_plan import TicketPlan
 
 ROLLING_DAY = timedelta(hours=24)
 """New comments are counted over this time up to now, from the stored writes: a restart does not reset the count."""
@@ -190,7 +190,19 @@ class BrakePolicy:
         return f"{self.source}: safety stop: {what}; {hint}"
 
 
-def choose(plans: Mapping[str, TicketPlan], allowed: Allowed) -> Sequence[str]:
+class PlannedState(Protocol):
+    """What `choose` needs of a plan; `TicketPlan` has the descriptions."""
+
+    @property
+    def writes(self) -> Sequence[object]:
+        """Return the new writes."""
+
+    @property
+    def state(self) -> str:
+        """Return the state of the ticket."""
+
+
+def choose(plans: Mapping[str, PlannedState], allowed: Allowed) -> Sequence[str]:
     """Return ids of tickets whose writes may be sent: all, or the first `allowed.tickets`, worst state first."""
     order = ("overdue", "warning", "waived", "clear")
     ready = [ticket for ticket, plan in plans.items() if plan.writes]

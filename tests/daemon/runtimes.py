@@ -75,7 +75,7 @@ def judge(runtime: Runtime, source: str = "jira-dc") -> Judged:
     return (
         counts,
         runtime.register.rows_by_table(),
-        {ticket_id: plan for ticket_id, plan in plans.items() if plan is not None},
+        {ticket_id: plan.plan() for ticket_id, plan in plans.items() if plan is not None},
     )
 
 

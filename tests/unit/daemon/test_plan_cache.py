@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from capa_sync.daemon.plan_cache import PickledPlan, PlanCache
+from capa_sync.daemon.plan_cache import CachedPlan, PickledPlan, PlanCache
 from capa_sync.writeback import TicketPlan
 from tests.unit.store.fake_parser import DAY, T0
 from tests.unit.store.writes import write
@@ -20,6 +20,12 @@ def pickled(size: int) -> PickledPlan:
     return PickledPlan(None, False, b"x" * size)
 
 
+def taken(plans: PlanCache, name: str) -> TicketPlan | None:
+    """Take a ticket's plan, as it was made."""
+    found = plans.take(name)
+    return None if found is None else found.plan()
+
+
 def stored_bytes(plans: PlanCache, *names: str) -> dict[str, bytes]:
     """Return the bytes of those plans of these tickets that the cache holds."""
     return {name: plans._plans[name] for name in names if name in plans._plans}
@@ -30,9 +36,10 @@ def test_a_plan_comes_back_as_it_was(plan: TicketPlan) -> None:
     """A plan comes back with all its writes; what must be known before it is unpickled stands beside it."""
     seal = PickledPlan.of(plan)
     assert (seal.next_due_at, seal.is_quiet) == (plan.next_due_at, plan.is_quiet)
+    assert CachedPlan.of(plan).notifies == plan.notifies
     plans = PlanCache()
     plans.keep("1", seal)
-    assert plans.take("1") == plan
+    assert taken(plans, "1") == plan
 
 
 def test_each_plan_is_taken_once_and_by_its_ticket_alone() -> None:
@@ -41,8 +48,8 @@ def test_each_plan_is_taken_once_and_by_its_ticket_alone() -> None:
     plans.keep("1", PickledPlan.of(LOUD))
     plans.keep("2", PickledPlan.of(QUIET))
     assert plans.take("3") is None
-    assert (plans.take("2"), plans.take("2")) == (QUIET, None)
-    assert (plans.take("1"), plans.take("1")) == (LOUD, None)
+    assert (taken(plans, "2"), taken(plans, "2")) == (QUIET, None)
+    assert (taken(plans, "1"), taken(plans, "1")) == (LOUD, None)
 
 
 def test_what_does_not_fit_is_not_kept() -> None:
@@ -61,7 +68,7 @@ def test_a_plan_that_is_taken_gives_its_room_back() -> None:
         plans.keep(name, plan)
         plans.keep("late", plan)
         assert plans.take("late") is None
-        assert plans.take(name) == LOUD
+        assert taken(plans, name) == LOUD
 
 
 def test_a_plan_that_is_replaced_gives_its_room_back() -> None:
@@ -69,7 +76,7 @@ def test_a_plan_that_is_replaced_gives_its_room_back() -> None:
     plans = PlanCache(most=len(PickledPlan.of(LOUD).pickled))
     plans.keep("1", PickledPlan.of(QUIET))
     plans.keep("1", PickledPlan.of(LOUD))
-    assert plans.take("1") == LOUD
+    assert taken(plans, "1") == LOUD
 
 
 def test_a_plan_too_large_leaves_not_even_the_one_before_it() -> None:
@@ -88,7 +95,7 @@ def test_clearing_keeps_none_and_gives_all_room_back() -> None:
     plans.clear()
     assert plans.take("1") is None
     plans.keep("2", plan)
-    assert plans.take("2") == LOUD
+    assert taken(plans, "2") == LOUD
 
 
 def test_a_folder_that_cannot_be_written_keeps_no_plan(tmp_path: Path) -> None:
@@ -103,4 +110,4 @@ def test_plans_leave_no_file_behind(tmp_path: Path) -> None:
     plans = PlanCache(folder=tmp_path)
     plans.keep("1", PickledPlan.of(LOUD))
     assert list(tmp_path.iterdir()) == []
-    assert plans.take("1") == LOUD
+    assert taken(plans, "1") == LOUD

@@ -23,7 +23,7 @@ from capa_sync.model.ticket import Presence, Role
 from capa_sync.model.verdict_set import How, PartKind, SetPart, VerdictSet
 from capa_sync.model.waiver import RequestAnswer, Waiver, Way
 from capa_sync.model.write import WriteKind, WriteState
-from capa_sync.store import Register, open_register
+from capa_sync.store import Register, open_register, write_row
 from capa_sync.store.chained import CHAINED
 from capa_sync.store.similar import similar_key_rows
 from capa_sync.store.verifying import verify
@@ -234,9 +234,8 @@ def test_withheld_writes_of_a_whole_source_are_chained(tmp_path: Path) -> None:
     """Two thousand in one call, each with an event of its own, and as the reason says."""
     path = tmp_path / "register.db"
     with open_register(path, clock_now=T0) as register:
-        register.outbox.put(
-            (write(f"w{place}", str(place), source=SOURCE) for place in range(2_000)), withheld="brake"
-        )
+        rows = [write_row(write(f"w{place}", str(place), source=SOURCE)) for place in range(2_000)]
+        register.outbox.put_rows(rows, withheld="brake")
         assert {stored.error for stored in register.outbox.writes_of(SOURCE, ["0", "1999"])["1999"]} == {"brake"}
     report = verified(path)
     assert report.breaks == ()
