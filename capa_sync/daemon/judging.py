@@ -31,13 +31,13 @@ def pass_to_primaries(runtime: Runtime, context: SourceContext, now: datetime) -
     if runtime.past is not None:
         queue.want_all_judged(context.name, now)
         return
-    _notice_new_rules(runtime, context, now)
+    is_all_due = _notice_new_rules(runtime, context, now)
     if not queue.has_due_judging(context.name, now):
         return
     if runtime.joins.is_learnt_before_judging(context.name):
         with runtime.register.transaction():
             learn_duplicates(runtime.inputs(context, now), queue.due_judging(context.name, now))
-    _send_to_primaries(runtime, context, now)
+    _send_to_primaries(runtime, context, now, is_all_due=is_all_due)
 
 
 def speculate(runtime: Runtime, context: SourceContext, page: Page, changed: Sequence[str]) -> None:
@@ -148,8 +148,11 @@ def accounts_judged_with(register: Register, source: str) -> str:
     return next(iter(register.queue.judged_with(source).split(":")[2:3]), "")
 
 
-def _notice_new_rules(runtime: Runtime, context: SourceContext, now: datetime) -> None:
-    """Make every ticket due when rules, mapping, accounts, the tracker's fields or the joined source differ."""
+def _notice_new_rules(runtime: Runtime, context: SourceContext, now: datetime) -> bool:
+    """Make every ticket due when rules, mapping, accounts, the tracker's fields or the joined source differ.
+
+    Returns whether they did.
+    """
     judged_with = runtime.register.queue.judged_with(context.name)
     if not judged_with:  # all is judged for the first time, with the accounts that reading has shown
         context.accounts_version = version_of_accounts(runtime.register, context.name, context.facts)
@@ -163,24 +166,26 @@ def _notice_new_rules(runtime: Runtime, context: SourceContext, now: datetime) -
     if context.name in runtime.options.texts:
         fingerprint += f":{runtime.options.texts[context.name].version}"
     if judged_with == fingerprint:
-        return
+        return False
     log(LogAction.RULES_CHANGED, source=context.name)
     with runtime.register.transaction():
         settle_all_roles(runtime, context, now)
         runtime.register.queue.want_all_judged(context.name, now)
         runtime.register.queue.judge_with(context.name, fingerprint)
+    return True
 
 
-def _send_to_primaries(runtime: Runtime, context: SourceContext, now: datetime) -> None:
-    """Make the records of due actions due, then the primaries of due duplicates.
+def _send_to_primaries(runtime: Runtime, context: SourceContext, now: datetime, *, is_all_due: bool) -> None:
+    """Make the records of due actions due (where not all are), then the primaries of due duplicates.
 
     A ticket may be a record and an action. A ticket that is only an action is never judged itself.
     """
     register, joins = runtime.register, runtime.joins
     with register.transaction():
-        due = register.queue.due_judging(context.name, now)
-        records = records_with(register, context.mapping, context.name, due)
-        register.queue.want_judging(context.name, records - set(due), now)
+        if not is_all_due:
+            due = register.queue.due_judging(context.name, now)
+            records = records_with(register, context.mapping, context.name, due)
+            register.queue.want_judging(context.name, records - set(due), now)
         retract_actions(runtime, context, register.queue.due_actions(context.name, now), now)
         for ticket_id in register.queue.due_judging(context.name, now) if register.records.has_joins else ():
             for source, other in joins.judged_with(context.name, ticket_id):

@@ -24,6 +24,7 @@ from capa_sync.daemon.waiving import TicketWaivers, waivers_on
 from capa_sync.errors import CapaSyncError, own_error
 from capa_sync.model.finding import Finding, Mode, Verdict
 from capa_sync.model.finding import Outcome as RuleOutcome
+from capa_sync.model.light import altered
 from capa_sync.model.record import CapaRecord, Unmapped
 from capa_sync.model.ticket import Presence
 from capa_sync.model.write import Write, WriteKind
@@ -122,7 +123,7 @@ class Pipeline:
         if self._inputs.past is not None and record.earlier is not None:
             return record  # what it matched then was recorded
         if ticket_id in self._earlier or record.earlier is None:
-            return replace(record, earlier=self._earlier.get(ticket_id, ()))
+            return altered(record, earlier=self._earlier.get(ticket_id, ()))
         return record
 
     def _mapped(self, ticket_id: str, *, learn: bool = False) -> CapaRecord | Unmapped | None:

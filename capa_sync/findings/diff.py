@@ -10,7 +10,7 @@ from typing import Any
 
 from capa_sync.findings.hiding import hidden_by
 from capa_sync.model.finding import SEVERITY_ORDER, Evidence, Finding, FindingState, Outcome, Verdict
-from capa_sync.model.light import light
+from capa_sync.model.light import altered, light
 from capa_sync.model.waiver import Granted
 
 RULE_GONE = "cleared because the rule is no longer in the active rule set"
@@ -245,7 +245,7 @@ def _with_hiding(rows: Sequence[Finding], verdicts: Sequence[Verdict]) -> list[F
 
 
 def _behind(row: Finding, front: str) -> Finding:
-    return row if row.hidden_by == front else replace(row, hidden_by=front)
+    return row if row.hidden_by == front else altered(row, hidden_by=front)
 
 
 def _result(known: Mapping[str, Finding], steps: Mapping[str, What | None], rows: Sequence[Finding]) -> DiffResult:

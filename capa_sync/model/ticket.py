@@ -115,7 +115,7 @@ class ChildRef:
     link_type: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class SourceTicket:
     """One ticket, parsed from its raw parts by its source's parser; a pure function of those parts.
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from datetime import date, datetime
 
 from capa_sync.model.finding import SEVERITY_ORDER, Finding, FindingState, Outcome, Severity, Verdict
+from capa_sync.model.light import altered
 from capa_sync.model.record import Action, CapaRecord, FieldChange
 from capa_sync.model.settings import JudgeOptions
 from capa_sync.model.ticket import Origin
@@ -47,7 +47,7 @@ def register_row(
 
 def action_rows(record: CapaRecord) -> list[Action]:
     """Return a record's actions for `v_actions`, with names of owners; without emptied and cancelled ones."""
-    return [replace(action, owner=_named(record, action.owner)) for action in record.actions if is_there(action)]
+    return [altered(action, owner=_named(record, action.owner)) for action in record.actions if is_there(action)]
 
 
 def birth_rows(record: CapaRecord) -> list[FieldChange]:
@@ -56,7 +56,7 @@ def birth_rows(record: CapaRecord) -> list[FieldChange]:
     The derived stage and the mapping's constants are no fields of the ticket; children have their own birth rows.
     """
     return [
-        replace(row, new=_named(record, row.new)) if row.field in _PERSONS else row
+        altered(row, new=_named(record, row.new)) if row.field in _PERSONS else row
         for row in record.timeline
         if row.group == 0 and row.origin is Origin.BIRTH and row.tracker_field and row.field != "stage"
     ]

@@ -104,8 +104,15 @@ class Block:
         """Return the members, those that time does not change first: they cost less and may decide the block."""
         return tuple(sorted(self.members, key=lambda member: member.is_clocked))
 
+    @cached_property
+    def _only(self) -> Condition | None:
+        """Return the member whose truth is that of the block, because there is no other."""
+        return self.members[0] if len(self.members) == 1 and self.join is not Join.NONE else None
+
     def judge(self, context: Context) -> Judged:
         """Return its truth, and the earliest instant at which time alone may change a member that matters."""
+        if self._only is not None:
+            return self._only.judge(context)
         deciding = self.join is not Join.ALL
         known, soonest, decided = True, None, False
         for member in self._cheapest_first:

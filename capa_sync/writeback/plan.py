@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, assert_never
 
 from capa_sync.model.finding import Finding, Outcome
+from capa_sync.model.light import altered
 from capa_sync.model.note import NoteMark
 from capa_sync.model.settings import WriteOptions
 from capa_sync.model.ticket import Presence
@@ -76,7 +77,7 @@ def _postponed(plan: TicketPlan, fresh: list[Write], planner: _Planner) -> Ticke
         return replace(plan, withheld=SETTLING, next_due_at=planner.now + rest)
     until = planner.quiet_until()
     if until is None or not any(write.notifies for write in fresh):
-        return replace(plan, writes=tuple(fresh))
+        return altered(plan, writes=tuple(fresh))
     silent = tuple(write for write in fresh if not write.notifies)
     why = IN_DOUBT if planner.reported.has_unknown_notification else NOTIFIED
     return replace(plan, writes=silent, withheld=why, next_due_at=until)

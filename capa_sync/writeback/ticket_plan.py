@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
+from capa_sync.model.light import light
 from capa_sync.model.ticket import Presence
 from capa_sync.model.waiver import RequestAnswer
 from capa_sync.model.write import Wording, Write
@@ -57,7 +58,7 @@ class Learned(NamedTuple):
     wording: Wording
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class TicketPlan:
     """What to do on one ticket.
 
