@@ -28,9 +28,11 @@ from capa_sync.daemon.requests import release
 from capa_sync.daemon.runtime import Runtime, no_progress
 from capa_sync.daemon.shutdown import stop_on_signals
 from capa_sync.model.clock import SystemClock
+from capa_sync.model.visitor import AccessRole
 from capa_sync.sandbox.jira import API_EMAIL, API_TOKEN
 from capa_sync.sandbox.servicenow import INTEGRATION_USER, PASSWORD
 from capa_sync.settings import load_settings
+from capa_sync.settings.page_tokens import new_token
 from capa_sync.starter import joined_mappings
 from capa_sync.web import serve_register
 from capa_sync.wiring import Configuration, configure
@@ -47,6 +49,7 @@ max_new_comments_per_day = 200
 
 [web]
 listen = "127.0.0.1:8765"
+auth.tokens = "page-tokens"
 
 [sources.jira]
 kind = "jira"
@@ -77,6 +80,8 @@ auth = {{ method = "basic", user = "{user}", password_env = "DEMO_SERVICENOW_PAS
 write_back = {{ text_field = "u_capa_sync_text", state_field = "u_capa_sync_state", work_notes = true }}
 """
 
+_ADMIN = "mara.roy"
+"""Who signs in to the demo's page: a member of the waiver group of the shipped people file."""
 SECRETS = {
     "DEMO_JIRA_TOKEN": API_TOKEN,
     "DEMO_JIRA_DC_TOKEN": API_TOKEN,
@@ -154,6 +159,14 @@ def _first_cycle(runtime: Runtime, trackers: Trackers, *, as_json: bool) -> dict
     return summary_of(runtime, results)
 
 
+def _page_token(file: Path) -> str:
+    """Write the file of tokens for the demo's page; return the token of its one admin."""
+    token, line = new_token(_ADMIN, AccessRole.ADMIN, None)
+    file.write_text(f"{line}\n", encoding="utf-8")
+    file.chmod(0o600)
+    return token
+
+
 def _print_result(summary: dict[str, Any], trackers: Trackers, *, as_json: bool) -> None:
     """Print what the first cycle found and wrote."""
     if as_json:
@@ -169,10 +182,12 @@ def _print_result(summary: dict[str, Any], trackers: Trackers, *, as_json: bool)
 
 def _stay(daemon: Daemon, configuration: Configuration, trackers: Trackers, listen: str) -> None:
     """Serve the register and run the daemon until stopped."""
+    token = _page_token(configuration.folder / configuration.settings.web.auth.tokens)
     options = page_options(configuration.settings, configuration.file)
     page = serve_register(configuration.register_path, listen, options)
     urls = {name: server.url for name, server in trackers.servers.items()}
     click.echo(f"\nThe register:  {page.url}")
+    click.echo(f"Everybody is a reader there; sign in as {_ADMIN}, who may see all and waive:  {token}")
     click.echo("Three tickets worth opening in the sandbox:")
     for highlight in trackers.highlights:
         click.echo(f"  {highlight.url_in(urls)}  {highlight.why}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 import shlex
@@ -48,6 +49,19 @@ def test_the_register_and_three_tickets_are_there_to_look_at(printed: str) -> No
         answer = requests.get(address, timeout=PATIENCE)
         assert answer.status_code == 200
         assert "Clause 10 check" in answer.text, "the ticket shows our comment"
+
+
+def test_the_printed_token_signs_in(printed: str) -> None:
+    """As an admin of the demo's page, who belongs to the waiver group."""
+    (page,) = re.findall(r"^The register:  (\S+)$", printed, re.MULTILINE)
+    (token,) = re.findall(r"^Everybody is a reader there; .*:  (\S+)$", printed, re.MULTILINE)
+    with requests.Session() as browser:
+        form = browser.get(f"{page}sign-in", timeout=PATIENCE).text
+        proof = re.findall(r'name="csrftoken" value="([^"]+)"', form)[0]
+        answer = browser.post(f"{page}sign-in", data={"csrftoken": proof, "token": token}, timeout=PATIENCE)
+        assert "mara.roy, admin" in answer.text
+        (record,) = re.findall(r'href="(/record\?[^"]+)"', answer.text)[:1]
+        assert "Waive this finding" in browser.get(page.rstrip("/") + html.unescape(record), timeout=PATIENCE).text
 
 
 def test_the_printed_explain_can_be_pasted(printed: str) -> None:
