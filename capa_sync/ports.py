@@ -13,9 +13,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence, Set
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from capa_sync.errors import Problem
+from capa_sync.model.attachment import Attachment
 from capa_sync.model.inspection import Inspection
 from capa_sync.model.settings import ChildSpec
 from capa_sync.model.site import Account, Census, Located, SiteFacts
@@ -158,6 +159,25 @@ class Source(Protocol):
 
     def parser(self) -> Parser:
         """Return the pure parser for this tracker's raw parts."""
+        ...
+
+
+@runtime_checkable
+class AttachmentReader(Protocol):
+    """A source that can fetch attached files, to hash them; a kind may have none."""
+
+    def list_attachments(self, ticket_id: str, known: Sequence[Attachment] | None) -> Sequence[Attachment]:
+        """Return a ticket's attachments: `known` are those of the mirror, None where the mirror holds none of them.
+
+        Raises SourceError.
+        """
+        ...
+
+    def fetch_attachment(self, attachment: Attachment, most: int) -> Attachment:
+        """Return an attachment with its digest and size, or its `problem`; at most so many bytes are read.
+
+        Raises SourceError: no attachment can be fetched now.
+        """
         ...
 
 

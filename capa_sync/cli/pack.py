@@ -27,6 +27,7 @@ from capa_sync.cli.export import ROLES, refuse_register_file
 from capa_sync.cli.progress import progress_listener
 from capa_sync.cli.taken import note_taken
 from capa_sync.cli.verbs import VerbCommand
+from capa_sync.daemon.attached_files import AttachmentFetch
 from capa_sync.daemon.evidence import collect_evidence, find_record
 from capa_sync.daemon.runtime import Runtime
 from capa_sync.errors import Problem, UserError
@@ -52,24 +53,42 @@ _role = click.option(
     examples=(
         ("capa-sync register pack CAPA-12", "into evidence-SOURCE-CAPA-12.zip in this folder"),
         ("capa-sync register pack jira:CAPA-12 --output audit.zip", "where two sources share the key"),
+        ("capa-sync register pack CAPA-12 --fetch-attachments", "with the checksum of each attached file"),
     ),
 )
 @click.argument("ticket")
 @click.option("--output", type=click.Path(path_type=Path), help="The file; by the ticket's name by default.")
+@click.option(
+    "--fetch-attachments", is_flag=True, help="Ask the tracker for each attachment, to hash it; the zip gets no file."
+)
 @_role
 @config_option
 @json_option
-def pack(ticket: str, output: Path | None, as_role: str, config: Path, test_clock: str | None, as_json: bool) -> None:
+def pack(
+    ticket: str,
+    output: Path | None,
+    fetch_attachments: bool,
+    as_role: str,
+    config: Path,
+    test_clock: str | None,
+    as_json: bool,
+) -> None:
     """Write the whole evidence of one ticket into one zip.
 
     TICKET is a key, or SOURCE:KEY. The zip has a page that reads on its own, JSON, the raw payloads in every version,
     the timeline, every finding ever, the present verdicts with their facts, actions, what capa-sync wrote, names,
     sizes and dates of attachments, and SHA256SUMS; what is missing is named. For open, closed and vanished tickets.
-    The same register gives the same bytes. It asks no tracker and needs no secret.
+    The same register gives the same bytes. It asks no tracker and needs no secret, but with --fetch-attachments:
+    then each attachment of at most 50 MB (500 MB and 200 files in a pack) is read from the tracker and hashed; one
+    that is not says why.
     """
-    with _reading(config, test_clock) as runtime:
-        evidence = collect_evidence(runtime, *find_record(runtime, ticket))
+    fetch = AttachmentFetch() if fetch_attachments else None
+    with _reading(config, test_clock, with_secrets=fetch_attachments) as runtime:
+        place = find_record(runtime, ticket)
+        evidence = collect_evidence(runtime, *place)
         _check_role(evidence, as_role)
+        if fetch is not None:
+            evidence = collect_evidence(runtime, *place, fetch)
         file = output or Path(pack_name(evidence.name))
         refuse_register_file(file, runtime.register.path)
         result = write_pack(file, evidence)
@@ -126,9 +145,9 @@ def sample(
 
 
 @contextmanager
-def _reading(config: Path, test_clock: str | None) -> Iterator[Runtime]:
-    """Open the register and what its rules rest on, for reading alone."""
-    setup, clock = read_setup(config, with_secrets=False), clock_from(test_clock)
+def _reading(config: Path, test_clock: str | None, *, with_secrets: bool = False) -> Iterator[Runtime]:
+    """Open the register and what its rules rest on, for reading alone; with secrets the trackers can be asked."""
+    setup, clock = read_setup(config, with_secrets=with_secrets), clock_from(test_clock)
     conceal_available(setup.settings, config, os.environ)
     with open_for_reading(setup.register_path, clock) as register:
         yield build_runtime_for_reading(settled(setup, register, clock), register, clock)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import datetime
 
+from capa_sync.daemon.attached_files import AttachmentFetch
 from capa_sync.daemon.pipeline import explain
 from capa_sync.daemon.runtime import Runtime, SourceContext
 from capa_sync.errors import Problem, UserError
@@ -48,8 +49,10 @@ def _refused(what: str, hint: str) -> UserError:
     return UserError([Problem("", 0, what, f"{hint}; nothing was written")])
 
 
-def collect_evidence(runtime: Runtime, source: str, ticket_id: str) -> RecordEvidence:
-    """Collect the evidence of a record that `find_record` returned."""
+def collect_evidence(
+    runtime: Runtime, source: str, ticket_id: str, fetch: AttachmentFetch | None = None
+) -> RecordEvidence:
+    """Collect the evidence of a record that `find_record` returned; `fetch` fetches and hashes its attachments."""
     register, context = runtime.register, runtime.contexts[source]
     as_of = register.runs.as_of(source)
     with register.snapshot(ExportSelection(ticket=(source, ticket_id))) as snapshot:
@@ -65,7 +68,7 @@ def collect_evidence(runtime: Runtime, source: str, ticket_id: str) -> RecordEvi
             actions=_rows(snapshot, "v_actions"),
             waivers=_rows(snapshot, "v_waivers"),
             writes=_writes(runtime, snapshot, source, ticket_id),
-            tickets=list(_tickets(runtime, source, ticket_id)),
+            tickets=list(_tickets(runtime, source, ticket_id, fetch)),
             about=snapshot.facts() | {"sources": snapshot.sources()},
             missing=missing,
         )
@@ -163,7 +166,9 @@ def _content(write: Write | None) -> Row:
     }
 
 
-def _tickets(runtime: Runtime, source: str, ticket_id: str) -> Iterator[TicketEvidence]:
+def _tickets(
+    runtime: Runtime, source: str, ticket_id: str, fetch: AttachmentFetch | None
+) -> Iterator[TicketEvidence]:
     """Yield the record's own ticket, then those joined to it, then the tickets of its actions."""
     register = runtime.register
     joined = register.records.joined(source, ticket_id)
@@ -171,10 +176,17 @@ def _tickets(runtime: Runtime, source: str, ticket_id: str) -> Iterator[TicketEv
     for role, tickets in (("record", [(source, ticket_id)]), ("joined", joined), ("action", actions)):
         for ticket in tickets:
             with register.snapshot(ExportSelection(ticket=ticket)) as snapshot:
-                yield _ticket(runtime, snapshot, role, *ticket)
+                yield _ticket(runtime, snapshot, role, *ticket, fetch)
 
 
-def _ticket(runtime: Runtime, snapshot: RegisterSnapshot, role: str, source: str, ticket_id: str) -> TicketEvidence:
+def _ticket(
+    runtime: Runtime,
+    snapshot: RegisterSnapshot,
+    role: str,
+    source: str,
+    ticket_id: str,
+    fetch: AttachmentFetch | None,
+) -> TicketEvidence:
     """Collect what the mirror has of one ticket."""
     rows = _rows(snapshot, "v_tickets")
     found = TicketEvidence(role, rows[0] if rows else {"source": source, "ticket_key": "", "ticket_id": ticket_id})
@@ -194,7 +206,7 @@ def _ticket(runtime: Runtime, snapshot: RegisterSnapshot, role: str, source: str
         found.missing.append("comments and attachments: the settings name this source no longer")
         return found
     _add_comments(runtime, context, found, ticket_id)
-    _add_attachments(runtime, context, found, ticket_id)
+    _add_attachments(runtime, context, found, ticket_id, fetch)
     return found
 
 
@@ -206,19 +218,32 @@ def _add_comments(runtime: Runtime, context: SourceContext, found: TicketEvidenc
     found.comments = [asdict(comment) for comment in ticket.comments]
 
 
-def _add_attachments(runtime: Runtime, context: SourceContext, found: TicketEvidence, ticket_id: str) -> None:
+def _add_attachments(
+    runtime: Runtime, context: SourceContext, found: TicketEvidence, ticket_id: str, fetch: AttachmentFetch | None
+) -> None:
     record = runtime.register.tickets.record(context.name, ticket_id)
-    if context.kind.attachments is None:
-        found.missing.append(f"attachments: capa-sync does not read those of {context.kind.title}")
-    elif record is not None:
-        found.attachments = [_attachment(attachment) for attachment in context.kind.attachments(record)]
+    names = context.kind.attachments
+    known = list(names(record)) if names is not None and record is not None else None
+    if fetch is not None:
+        listed, why = fetch.listed(context, ticket_id, known)
+        if why:
+            found.missing.append(f"attachments: {why}")
+        found.attachments = [_attachment(fetch.fetched(context, attachment)) for attachment in listed]
+    elif names is None:
+        hint = "`--fetch-attachments` asks the tracker for them"
+        found.missing.append(f"attachments: capa-sync does not mirror those of {context.kind.title}; {hint}")
+    else:
+        found.attachments = [_attachment(attachment) for attachment in known or ()]
 
 
 def _attachment(attachment: Attachment) -> Row:
+    why = f": {attachment.problem}" if attachment.problem else ""
     return {
         "name": attachment.name,
         "size": attachment.size,
         "added_at": attachment.added_at,
         "added_by": attachment.added_by,
         "media_type": attachment.media_type,
+        "sha256": attachment.sha256,
+        "content": "fetched and hashed" if attachment.is_fetched else f"not fetched{why}",
     }

@@ -47,11 +47,16 @@ class AnswerTooSlow(TimeoutError):
 
 def hold_to(session: requests.Session, source: str, limits: Limits) -> requests.Session:
     """Make a session keep the limits; returns it. Its requests then raise AnswerTooLarge and `requests` time-outs."""
+    time_bound(session, limits).hooks["response"].append(_taker(source, limits.answer))
+    return session
+
+
+def time_bound(session: requests.Session, limits: Limits) -> requests.Session:
+    """Make a session keep the time limit alone, for bodies that their caller counts; returns it."""
     _conceal_proxies()
     adapter = _Adapter(limits.seconds)
     session.mount("https://", adapter)
     session.mount("http://", adapter)
-    session.hooks["response"].append(_taker(source, limits.answer))
     return session
 
 

@@ -219,7 +219,12 @@ def test_a_pack_has_the_whole_life_of_a_ticket(harness: Harness) -> None:
         ("jira", "gone", ["record"], ""),
         ("jira", "odd", ["record"], "the present verdicts: "),
         ("jira", "parent", ["record", "action"], ""),
-        ("servicenow", "duplicate", ["record", "joined"], "attachments: capa-sync does not read those of ServiceNow"),
+        (
+            "servicenow",
+            "duplicate",
+            ["record", "joined"],
+            "attachments: capa-sync does not mirror those of ServiceNow; `--fetch-attachments`",
+        ),
     ],
 )
 def test_a_pack_of_any_ticket_names_what_is_missing(

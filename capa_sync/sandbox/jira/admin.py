@@ -9,6 +9,7 @@ from typing import Any
 from capa_sync.sandbox.jira.errors import JiraError
 from capa_sync.sandbox.jira.site import JiraSite
 from capa_sync.sandbox.jira.state import Issue, Project, account_of
+from capa_sync.sandbox.jira.times import jira_instant, zone_of
 
 
 class Admin:
@@ -56,6 +57,18 @@ class Admin:
             issue = self._issue(key)
             issue.fields.update(fields)
             self._site.state.note_parent(issue)
+
+    def attach(self, key: str, name: str, content: bytes, media_type: str = "application/octet-stream") -> str:
+        """Attach a file to an issue, and return its id."""
+        with self._changing():
+            issue, state = self._issue(key), self._site.state
+            file_id = str(state.next_id("attachment"))
+            created = jira_instant(self._site.now(), zone_of("UTC"))
+            member = {"id": file_id, "filename": name, "size": len(content), "mimeType": media_type}
+            member |= {"created": created, "author": issue.fields.get("reporter")}
+            state.files[file_id] = (issue.id, member, content)
+            issue.fields["attachment"] = [*(issue.fields.get("attachment") or ()), member]
+        return file_id
 
     def rename_status(self, name: str, new_name: str) -> None:
         """Rename a status; tickets show the new name, their history keeps the old one."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
+from urllib.parse import quote
 
 from capa_sync.sandbox.jira.access import JiraAccess, Viewer
 from capa_sync.sandbox.jira.settings import JiraSandboxSettings
@@ -68,6 +69,7 @@ class IssueRenderer:
             "issuelinks": lambda _issue, value: self._links(value),
             "subtasks": self._subtasks,
             "parent": lambda _issue, value: self._short(value),
+            "attachment": lambda _issue, value: [self._attachment(member) for member in value],
         }
         for name, field in self._state.fields.items():
             kind = kind_of(field)
@@ -80,6 +82,15 @@ class IssueRenderer:
         for name in self._settings.volatile_fields:
             found[name] = lambda _issue, value: f"{to_wiki(value)}@{next(_addresses):x}"
         return found
+
+    def _attachment(self, member: Any) -> Any:
+        """Return an attachment whose content the site holds with its addresses; another one as it was loaded."""
+        if not isinstance(member, dict) or member.get("id") not in self._state.files:
+            return member
+        place = f"{self.root}/attachment/content/{member['id']}"
+        if not self._state.is_cloud:
+            place = f"{self.viewer.base}/secure/attachment/{member['id']}/{quote(member['filename'])}"
+        return {"self": f"{self.root}/attachment/{member['id']}", **member, "content": place}
 
     def at(self, ms: int) -> str:
         """Return an instant in the viewer's zone."""

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from capa_sync.sandbox.jira import attachment_calls as attachments
 from capa_sync.sandbox.jira import change_calls as changes
 from capa_sync.sandbox.jira import comment_calls as comments
 from capa_sync.sandbox.jira import issue_calls as issues
@@ -73,6 +74,7 @@ ROUTES: tuple[Route, ...] = (
     _route("GET PUT DELETE", "comment/*/properties/*", comments.comment_properties),
     _route("GET", "issue/*/properties", comments.issue_properties, is_open=True),
     _route("GET PUT DELETE", "issue/*/properties/*", comments.issue_properties),
+    _route("GET", "attachment/content/*", attachments.cloud_content, "cloud", is_open=True),
     _route("GET", "serverInfo", meta.server_info, is_open=True),
     _route("GET", "myself", meta.myself, is_open=True),
     _route("GET", "user", meta.one_user),

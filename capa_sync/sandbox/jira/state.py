@@ -144,6 +144,8 @@ class JiraState:
         self.link_types = _builtin("issueLinkType", LINK_TYPES)
         self.options: defaultdict[str, list[Json]] = defaultdict(list)
         self.workflows: list[Json] = []
+        self.files: dict[str, tuple[int, Json, bytes]] = {}
+        """Attachment id -> its issue, its member of the field, its content."""
         self._last: defaultdict[str, int] = defaultdict(lambda: 10_000)
 
     def next_id(self, kind: str) -> int:

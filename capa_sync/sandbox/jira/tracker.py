@@ -12,6 +12,7 @@ from urllib.parse import unquote
 from capa_sync.sandbox.clock import SandboxClock
 from capa_sync.sandbox.jira.access import Viewer
 from capa_sync.sandbox.jira.admin import Admin
+from capa_sync.sandbox.jira.attachment_calls import secure_content
 from capa_sync.sandbox.jira.browse import browse_page
 from capa_sync.sandbox.jira.errors import JiraError
 from capa_sync.sandbox.jira.limits import BurstGate
@@ -128,6 +129,9 @@ class JiraTracker(Tracker):
             return browse_page(self.site, unquote(path.removeprefix("/browse/")))
         proto, host = request.header("x-forwarded-proto", "http"), request.header("host", "localhost")
         base = f"{proto}://{host}{request.header('x-forwarded-prefix')}"
+        if path.startswith("/secure/attachment/") and not self.site.is_cloud and request.method == "GET":
+            file_id = unquote(path.split("/")[3])
+            return self._served(request, base, 2, secure_content, (file_id,), is_open=True)
         if path == "/rest/auth/1/session":
             return self._served(request, base, 2, session, ())
         parts = path.split("/", 4)

@@ -103,6 +103,14 @@ _JOURNAL = """
     element_id string
     value text
 """
+_ATTACHMENT = """
+    table_name string 80
+    table_sys_id string
+    file_name string 100
+    content_type string 255
+    size_bytes integer
+    hash string 64
+"""
 
 
 def add_people(schema: Schema) -> None:
@@ -125,6 +133,7 @@ def add_meta(schema: Schema) -> None:
     define(schema, "sys_audit|Audit||", _AUDIT)
     define(schema, "sys_audit_delete|Deleted record||", _AUDIT_DELETE)
     define(schema, "sys_journal_field|Journal entry||", _JOURNAL)
+    define(schema, "sys_attachment|Attachment||file_name", _ATTACHMENT)
     define(schema, "sys_properties|System property||name", "name string 100\nvalue string 4000\ndescription text")
     schema.tables["sys_audit"].columns["oldvalue"].max_length = 65_000
     schema.tables["sys_audit"].columns["newvalue"].max_length = 65_000

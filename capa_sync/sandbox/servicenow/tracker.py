@@ -21,6 +21,7 @@ from capa_sync.sandbox.servicenow.answers import (
     compressed,
     not_authenticated,
 )
+from capa_sync.sandbox.servicenow.attachment_api import AttachmentApi
 from capa_sync.sandbox.servicenow.browse import page_for
 from capa_sync.sandbox.servicenow.call import ServiceNowCall
 from capa_sync.sandbox.servicenow.catalogue import make_id
@@ -67,6 +68,7 @@ class ServiceNowTracker(Tracker):
         self._transactions = 0
         self._table_api = TableApi(self._instance)
         self._stats_api = StatsApi(self._instance)
+        self._attachment_api = AttachmentApi(self._instance)
         self.accounts = self._instance.accounts
         self.ignored_parts = self._instance.ignored_parts
         self.add_account(ADMIN, name="System Administrator", roles=frozenset({"admin"}))
@@ -131,6 +133,8 @@ class ServiceNowTracker(Tracker):
             return self._table_api.answer(call, parts[4] if len(parts) == 5 else None)
         if parts[:3] == ["api", "now", "stats"] and len(parts) == 4:
             return self._stats_api.answer(ServiceNowCall(request, caller, version, parts[3], origin))
+        if parts[:3] == ["api", "now", "attachment"] and parts[4:] == ["file"] and request.method == "GET":
+            return self._attachment_api.answer(parts[3])
         raise ApiError(400, "Requested URI does not represent any resource", request.path)
 
     # --- Python ------------------------------------------------------------------------------------------------
@@ -147,6 +151,15 @@ class ServiceNowTracker(Tracker):
     def as_user(self, user_name: str) -> ServiceNowActor:
         """Return the interface for a person's edits; the user needs no password."""
         return ServiceNowActor(self._instance, user_name, self._lock)
+
+    def attach(
+        self, table: str, sys_id: str, name: str, content: bytes, media_type: str = "application/octet-stream"
+    ) -> str:
+        """Attach a file to a record, and return the attachment's sys_id."""
+        values = self._attachment_api.values(table, sys_id, name, content, media_type)
+        found = self.as_user(ADMIN).insert("sys_attachment", values)["sys_id"]
+        self._attachment_api.keep(found, content)
+        return found
 
     def add_account(
         self,

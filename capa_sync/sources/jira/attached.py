@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Any
+from urllib.parse import quote
 
 from capa_sync.model.attachment import Attachment
 
@@ -21,7 +22,18 @@ def attachments_of(record: Mapping[str, Any]) -> Iterator[Attachment]:
                 _text(member.get("created")),
                 _text(author.get("displayName")) if isinstance(author, dict) else "",
                 _text(member.get("mimeType")),
+                _text(member.get("id")),
             )
+
+
+def content_path(attachment: Attachment, *, is_cloud: bool) -> str:
+    """Return the path of an attachment's content below the address of a Jira.
+
+    Cloud redirects to its media host unless asked to answer itself; Data Center has no REST path for content.
+    """
+    if is_cloud:
+        return f"rest/api/3/attachment/content/{quote(attachment.id, safe='')}?redirect=false"
+    return f"secure/attachment/{quote(attachment.id, safe='')}/{quote(attachment.name, safe='')}"
 
 
 def _text(value: Any) -> str:

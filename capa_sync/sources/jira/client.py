@@ -31,6 +31,7 @@ from capa_sync.model.clock import Clock
 from capa_sync.redaction import conceal
 from capa_sync.sources.bearer import read_token
 from capa_sync.sources.budget import Budget
+from capa_sync.sources.downloads import AttachmentDownloads
 from capa_sync.sources.jira import answers
 from capa_sync.sources.jira.bearer import BearerAuth
 from capa_sync.sources.jira.gate import EndpointGate
@@ -126,6 +127,13 @@ class JiraClient:
         if auth.method == "oauth-client-credentials":
             session.auth = BearerAuth(self._clock, lambda: self._fetch_token(auth))
         return session
+
+    def downloads(self) -> AttachmentDownloads:
+        """Return what fetches attached files with this session's sign-in."""
+        return AttachmentDownloads(
+            self.source, self._base, self._session, self._limits, self._clock, self._retry, self._budget,
+            answers.sign_in_problem,
+        )  # fmt: skip
 
     def get(self, path: str, params: Mapping[str, Any] | None = None) -> Any:
         """Read a path below `rest/api/N/` and return the decoded JSON.

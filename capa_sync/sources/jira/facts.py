@@ -20,8 +20,7 @@ _LONG_AGO = 946_684_800_000  # 2000-01-01, epoch ms
 
 def read_facts(client: JiraClient, api: Api, people: JiraAccounts) -> SiteFacts:
     """Sign in, find out which product answers, and read fields and statuses."""
-    server = _object(client, client.get("serverInfo"), "serverInfo")
-    client.is_cloud = server.get("deploymentType") == "Cloud" if api == "auto" else api == "cloud"
+    server = find_product(client, api)
     me = read_me(client)
     fields = {str(raw.get("id")): _field(raw) for raw in _list(client, client.get("field"), "field")}
     statuses = {str(raw.get("id")): read_status(raw) for raw in _list(client, client.get("status"), "status")}
@@ -33,6 +32,13 @@ def read_facts(client: JiraClient, api: Api, people: JiraAccounts) -> SiteFacts:
         time_zone=str(me.get("timeZone") or "UTC"),
         server_time=_server_time(server),
     )
+
+
+def find_product(client: JiraClient, api: Api) -> dict[str, Any]:
+    """Find out which product answers, let the client know it, and return what the server tells about itself."""
+    server = _object(client, client.get("serverInfo"), "serverInfo")
+    client.is_cloud = server.get("deploymentType") == "Cloud" if api == "auto" else api == "cloud"
+    return server
 
 
 def read_me(client: JiraClient) -> dict[str, Any]:

@@ -8,16 +8,19 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from capa_sync.errors import Skippable
+from capa_sync.model.attachment import Attachment
 from capa_sync.model.clock import Clock
 from capa_sync.model.inspection import Inspection
 from capa_sync.model.site import Account, Census, Located, SiteFacts
 from capa_sync.model.ticket import Cursor, Page, Reading
 from capa_sync.ports import EndpointHolds, MirrorLookup
 from capa_sync.sources.budget import Budget
+from capa_sync.sources.downloads import AttachmentDownloads
 from capa_sync.sources.fence import fenced
+from capa_sync.sources.jira.attached import content_path
 from capa_sync.sources.jira.census import read_roster, take_census
 from capa_sync.sources.jira.client import JiraClient
-from capa_sync.sources.jira.facts import prove_identity, read_facts, read_me, try_query
+from capa_sync.sources.jira.facts import find_product, prove_identity, read_facts, read_me, try_query
 from capa_sync.sources.jira.gate import EndpointGate
 from capa_sync.sources.jira.hinted import Hinted
 from capa_sync.sources.jira.history import chunks
@@ -82,6 +85,7 @@ class JiraSource:
         self.gate = EndpointGate(options.name, clock, holds)
         self._client = JiraClient(options, clock, self.retry, self.budget, self.gate)
         self._signed: _Signed | None = None
+        self._downloads: AttachmentDownloads | None = None
 
     def parser(self) -> JiraParser:
         """Return the pure parser for this source's raw parts."""
@@ -91,6 +95,20 @@ class JiraSource:
     def clock_offset(self) -> timedelta | None:
         """The tracker's clock minus ours; see `ports.Source`."""
         return self._client.clock_offset
+
+    def list_attachments(self, ticket_id: str, known: Sequence[Attachment] | None) -> Sequence[Attachment]:  # noqa: ARG002 - the mirror has them
+        """Return a ticket's attachments; see `ports.AttachmentReader`."""
+        return known or ()
+
+    @fenced
+    def fetch_attachment(self, attachment: Attachment, most: int) -> Attachment:
+        """Return an attachment with its digest; see `ports.AttachmentReader`."""
+        if self._downloads is None:
+            if self._signed is None:
+                find_product(self._client, self._options.api)
+            self._downloads = self._client.downloads()
+        path = content_path(attachment, is_cloud=self._client.is_cloud)
+        return self._downloads.fetched(attachment, f"{self._options.base}/{path}", most)
 
     @fenced
     def identify(self) -> SiteFacts:

@@ -32,6 +32,7 @@ from capa_sync.model.address import check_address
 from capa_sync.model.clock import Clock
 from capa_sync.redaction import conceal
 from capa_sync.sources.budget import Budget, Rate
+from capa_sync.sources.downloads import AttachmentDownloads
 from capa_sync.sources.retry import RetryPolicy
 from capa_sync.sources.servicenow.answers import (
     NotFound,
@@ -109,6 +110,13 @@ class TableClient:
 
     def _measure(self, response: requests.Response, **_: Any) -> None:
         self._answered_bytes = len(response.content)
+
+    def downloads(self) -> AttachmentDownloads:
+        """Return what fetches attached files with this session's sign-in."""
+        options, clock, _stop = self._made_of
+        return AttachmentDownloads(
+            self.source, options.url, self._session, options.limits, clock, self._policy, self._budget
+        )
 
     def another(self) -> TableClient:
         """Return a client with its own session, for another thread, with the same budget and sign-in."""

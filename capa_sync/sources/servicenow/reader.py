@@ -13,14 +13,17 @@ from datetime import timedelta
 from functools import partial
 
 from capa_sync.errors import Skippable
+from capa_sync.model.attachment import Attachment
 from capa_sync.model.clock import Clock
 from capa_sync.model.inspection import Inspection
 from capa_sync.model.site import Account, Census, Located, SiteFacts
 from capa_sync.model.ticket import Cursor, Page, Reading, Skip
 from capa_sync.ports import MirrorLookup
+from capa_sync.sources.downloads import AttachmentDownloads
 from capa_sync.sources.fence import fenced
 from capa_sync.sources.servicenow.answers import value_of
 from capa_sync.sources.servicenow.assembly import Assembly
+from capa_sync.sources.servicenow.attached import attachments_of, content_path
 from capa_sync.sources.servicenow.census import CensusTaker
 from capa_sync.sources.servicenow.client import SYS_ID, TableClient
 from capa_sync.sources.servicenow.dictionary import check_columns, check_tables, read_table
@@ -63,6 +66,7 @@ class ServiceNowSource:
         self._filling = Filling(self._tables, assembly, clock)
         self._following = Following(self._tables, assembly, clock, lookup)
         self._is_ready = False
+        self._downloads: AttachmentDownloads | None = None
 
     def parser(self) -> ServiceNowParser:
         """Return the pure parser for this source's parts."""
@@ -72,6 +76,18 @@ class ServiceNowSource:
     def clock_offset(self) -> timedelta | None:
         """The instance's clock minus ours; see `ports.Source`."""
         return self.client.pace.clock_offset
+
+    @fenced
+    def list_attachments(self, ticket_id: str, known: Sequence[Attachment] | None) -> Sequence[Attachment]:  # noqa: ARG002 - the mirror has none
+        """Return a record's attachments; see `ports.AttachmentReader`."""
+        return attachments_of(self.client, ticket_id)
+
+    @fenced
+    def fetch_attachment(self, attachment: Attachment, most: int) -> Attachment:
+        """Return an attachment with its digest; see `ports.AttachmentReader`."""
+        self._downloads = self._downloads or self.client.downloads()
+        url = f"{self._options.url.rstrip('/')}/{content_path(attachment)}"
+        return self._downloads.fetched(attachment, url, most)
 
     @fenced
     def identify(self) -> SiteFacts:

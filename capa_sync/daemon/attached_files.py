@@ -1,0 +1,59 @@
+"""Fetches the attachments of a pack within its limits, to hash them; what is not fetched is named with the reason."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from capa_sync.daemon.runtime import SourceContext
+from capa_sync.errors import SourceError
+from capa_sync.model.attachment import Attachment
+from capa_sync.ports import AttachmentReader
+
+MOST_FILE, MOST_PACK = 50_000_000, 500_000_000
+"""Bytes that are read of one attachment, and of all attachments of a pack."""
+MOST_FILES = 200
+"""Attachments of a pack that are fetched."""
+
+
+class AttachmentFetch:
+    """Fetches attachments until a limit of the pack is reached; a source that cannot be reached is asked once."""
+
+    def __init__(self) -> None:
+        self._bytes, self._files = MOST_PACK, MOST_FILES
+        self._unreachable: dict[str, str] = {}
+
+    def listed(
+        self, context: SourceContext, ticket_id: str, known: Sequence[Attachment] | None
+    ) -> tuple[Sequence[Attachment], str]:
+        """Return a ticket's attachments, and why they are not known, "" where they are.
+
+        `known` are those of the mirror, None where it holds none of them.
+        """
+        reader, name = context.source, context.name
+        if not isinstance(reader, AttachmentReader):
+            return known or (), "" if known is not None else f"{context.kind.title} has none that can be fetched"
+        if name not in self._unreachable:
+            try:
+                return reader.list_attachments(ticket_id, known), ""
+            except SourceError as error:
+                self._unreachable[name] = error.message
+        return known or (), "" if known is not None else self._unreachable[name]
+
+    def fetched(self, context: SourceContext, attachment: Attachment) -> Attachment:
+        """Return an attachment with the digest of its content, or with its problem."""
+        reader, name = context.source, context.name
+        if not isinstance(reader, AttachmentReader) or not attachment.id:
+            return replace(attachment, problem="the tracker names nothing by which it can be fetched")
+        if self._files == 0:
+            return replace(attachment, problem=f"{MOST_FILES} attachments of this pack were fetched")
+        if name not in self._unreachable:
+            try:
+                found = reader.fetch_attachment(attachment, min(MOST_FILE, self._bytes))
+            except SourceError as error:
+                self._unreachable[name] = error.message
+            else:
+                self._files -= 1
+                self._bytes -= (found.size or 0) if found.is_fetched else 0
+                return found
+        return replace(attachment, problem=self._unreachable[name])
