@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from capa_sync.cli.context import register_path, say
+from capa_sync.errors import Problem, UserError
 from capa_sync.model.clock import Clock
 from capa_sync.model.page_access import PageAccess, PageToken, TrustedProxy, VisitKind
 from capa_sync.redaction import conceal
@@ -54,10 +55,11 @@ class TokensFile:
         """Return the tokens as they are now. Raises UserError for a file with a mistake: then nobody is signed in."""
         try:
             found = self._path.stat()
-            state: object = (found.st_mtime_ns, found.st_size, found.st_ino)
+            state = (found.st_mtime_ns, found.st_size, found.st_ino)
         except OSError:
-            state = None
-        if state is None or state != self._read[0]:
+            hint = "make it: capa-sync token NAME --role ROLE"
+            raise UserError([Problem(self._shown, 0, "this file of tokens cannot be found", hint)]) from None
+        if state != self._read[0]:
             self._read = (state, read_tokens(self._path, self._shown))
         return self._read[1]
 

@@ -91,7 +91,7 @@ def _address(listen: str, options: PageOptions) -> tuple[str, int]:
     """Split `ADDRESS:PORT`. Raises SettingsError for a malformed one, and where others could come without sign-in."""
     host, _, port = listen.rpartition(":")
     host = "127.0.0.1" if host == "localhost" else host.strip("[]")
-    what, hint = "is not an address and port on loopback", "without [web.auth] the page has no sign-in"
+    what, hint = "is not an address and port on loopback", "write [web.auth], without which nobody can sign in"
     with suppress(ValueError):
         address = ipaddress.ip_address(host)
         if 0 <= int(port) <= 65_535:

@@ -273,8 +273,8 @@ def test_a_mistake_in_the_file_of_tokens_lets_nobody_in(world: World, caplog: py
     [
         ("0.0.0.0:0", "https://capa.example.com/", True, None),
         ("0.0.0.0:0", "", True, "say in public_url"),
-        ("0.0.0.0:0", "https://capa.example.com/", False, r"without \[web.auth\] the page has no sign-in"),
-        ("[::]:0", "", False, r"without \[web.auth\] the page has no sign-in"),
+        ("0.0.0.0:0", "https://capa.example.com/", False, r"write \[web.auth\], without which nobody can"),
+        ("[::]:0", "", False, r"write \[web.auth\], without which nobody can"),
         ("example.org:0", "https://capa.example.com/", True, "is not an address and port"),
     ],
 )
