@@ -90,12 +90,12 @@ def _place(setup: Setup, register: Register, ticket: str | None, only: str | Non
         (source,) = chosen_sources(setup, only)
         return source, "", f"every ticket of {source}"
     found = register.tickets.find(ticket)
-    if len(found) != 1:
+    if not found:
+        hint = "; ".join(map(str, register.erasures.named(ticket))) or "see capa-sync status"
+        raise UserError([Problem("", 0, f"there is no ticket '{ticket}' in the register", hint)])
+    if len(found) > 1:
         names = ", ".join(f"{source}:{register.tickets.key(source, id_)}" for source, id_ in found)
-        what = (
-            f"several tickets have the name '{ticket}'" if found else f"there is no ticket '{ticket}' in the register"
-        )
-        raise UserError([Problem("", 0, what, f"name one of {names}" if found else "see capa-sync status")])
+        raise UserError([Problem("", 0, f"several tickets have the name '{ticket}'", f"name one of {names}")])
     source, ticket_id = found[0]
     return source, ticket_id, f"{source}:{register.tickets.key(source, ticket_id)}"
 

@@ -20,6 +20,8 @@ Turns = Callable[[Collection[str]], AbstractContextManager[bool]]
 RETENTION_EVERY = timedelta(days=1)
 AT_ONCE = 20
 """Records that retention erases in one transaction, and in one tick."""
+BUSY_AGAIN = timedelta(minutes=1)
+"""After this time retention is tried again where a source was busy."""
 CLEAN_AGAIN = timedelta(minutes=10)
 """After this time a clean-up that failed or was blocked is tried again."""
 
@@ -60,7 +62,7 @@ class ErasureWork:
                     log(LogAction.REQUEST_TAKEN, verb=ERASE)
 
     def _retain(self, runtime: Runtime, now: datetime) -> None:
-        """Once a day, erase records whose time is over, some at each tick; a busy source is tried again next tick."""
+        """Once a day, erase records whose time is over, some at each tick."""
         if not runtime.retention.erases or not _is_due(self._next_retention, now):
             return
         due = list(islice((record.scope for record in outlived(runtime, now) if record.may_go), AT_ONCE))
@@ -68,7 +70,9 @@ class ErasureWork:
             if is_idle:
                 reason = f"it ended more than {runtime.retention.keep.days} days ago"
                 erase_scopes(runtime, due, Erasure(reason, "", ErasedBy.RETENTION), now)
-        if len(due) < AT_ONCE and is_idle:
+        if not is_idle:
+            self._next_retention = now + BUSY_AGAIN
+        elif len(due) < AT_ONCE:
             self._next_retention = now + RETENTION_EVERY
 
 

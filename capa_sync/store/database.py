@@ -25,6 +25,8 @@ _PAGE = 16_384
 _CHECKPOINT = 16 * 1024 * 1024
 """Size of the write-ahead log, in bytes, at which SQLite copies it into the file."""
 _PLACES = 500
+_SHORT_WAIT = 500
+"""Milliseconds to wait for readers before the log is emptied; it is tried again later."""
 _STEP = 2_000
 """Pages that a copy takes in one step, between two reports of its progress."""
 
@@ -258,7 +260,12 @@ class Database:
         Raises RegisterUnavailable.
         """
         with self._lock, in_words(self.path):
-            blocked, _pages, _moved = self.writer.conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            connection = self._connect(read_only=False)
+            try:
+                connection.execute(f"PRAGMA busy_timeout = {_SHORT_WAIT}")
+                blocked, _pages, _moved = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            finally:
+                connection.close()
         return not blocked
 
     def words(self) -> AbstractContextManager[None]:

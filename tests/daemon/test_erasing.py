@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from tests.daemon.conftest import MakeHarness
 
 
@@ -18,4 +20,27 @@ def test_a_running_daemon_erases_and_goes_on(make_harness: MakeHarness) -> None:
         assert daemon.lines("clean_up_waits") == []
         assert daemon.stop().code == 0
     assert [row["ticket_key"] for row in harness.rows("v_register")] == [keys[1]]
+    assert harness.run("verify").code == 0
+
+
+def test_a_joined_record_goes_as_a_whole(make_harness: MakeHarness) -> None:
+    """A hold on one of its tickets holds both; then both are gone, and neither tracker brings its ticket back."""
+    harness = make_harness("jira", "servicenow")
+    key, number = harness.create_broken("jira"), harness.create_broken("servicenow", "duplicate")
+    harness.sync()
+    harness.cloud.as_user("anna").edit(key, {"ServiceNow number": number})
+    harness.set_clock(harness.clock.now() + timedelta(hours=25))
+    harness.sync()
+    assert [row["source"] for row in harness.rows("v_register")] == ["jira"]
+    erase = ("register", "erase", number, "--reason", "case 17", "--yes")
+    assert harness.run("register", "hold", key, "--reason", "case 18").code == 0
+    assert harness.run(*erase).code == 2
+    assert harness.run("register", "unhold", key).code == 0
+    assert harness.run(*erase).code == 0
+    assert b"quarterly access review" not in harness.register_file.read_bytes()
+    written = harness.writes()
+    for hours in (1, 25):
+        harness.set_clock(harness.clock.now() + timedelta(hours=hours))
+        harness.sync("--full")
+    assert (harness.rows("v_tickets"), harness.writes()) == ([], written)
     assert harness.run("verify").code == 0

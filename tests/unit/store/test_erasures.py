@@ -92,6 +92,23 @@ def test_no_byte_of_the_file_and_its_log_keeps_the_text_and_the_chain_stays_whol
     assert all(not any(kept) for _kind, kept in events)
 
 
+def test_what_a_reader_of_an_earlier_state_holds_up_is_cleaned_up_later(register: Register, path: Path) -> None:
+    """Also by another process: the wish to clean up is stored with the erasure."""
+    fill(register)
+    with sqlite3.connect(path) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT COUNT(*) FROM part").fetchone()
+        register.erasures.erase([(SOURCE, "2")], WHY, T0 + DAY)
+        assert not register.erasures.clean()
+        reader.rollback()
+    register.close()
+    with open_register(path, clock_now=T0) as again:
+        assert again.erasures.wants_clean_up
+        assert again.erasures.clean()
+        assert not again.erasures.wants_clean_up
+    assert PLANTED.encode() not in bytes_of(path)
+
+
 def test_an_erased_ticket_does_not_come_back(register: Register) -> None:
     """Read again it changes no row, unreadable it is not quarantined, its sub-tasks are not stored either."""
     fakes = fill(register)
