@@ -126,6 +126,30 @@ MONTHS = (
     Column("warned", _NUMBER, "How many of these had an open warning then.", _UNCOUNTED, masked=False),
 )
 
+ERASURES = (
+    Column("number", _NUMBER, "1, 2, … for each ticket that was erased.", masked=False),
+    SOURCE,
+    ID,
+    Column("ticket_key", _TEXT, "The ticket's key or number when it was erased.", masked=False),
+    Column("register_no", _TEXT, "The register number, which is not given again; empty for none.", masked=False),
+    Column("erased_at", _INSTANT, "When it was erased.", masked=False),
+    Column("way", _TEXT, "Why it was erased: `request`, `retention`, or `restore` of an older copy.", masked=False),
+    Column("erased_by", _TEXT, "The operating system's user who asked for it; empty for retention.", masked=False),
+    Column("reason", _TEXT, "The reason, in that person's words."),
+)
+
+HOLDS = (
+    Column("number", _NUMBER, "1, 2, … for each legal hold.", masked=False),
+    SOURCE,
+    Column("ticket_id", _TEXT, "The tracker's id of the ticket; empty for all of the source.", masked=False),
+    Column("name", _TEXT, "What is held, as `SOURCE:KEY` or in words.", masked=False),
+    Column("reason", _TEXT, "The reason, in that person's words."),
+    Column("held_by", _TEXT, "The operating system's user who asked for the hold.", masked=False),
+    Column("held_at", _INSTANT, "Since when nothing of it is erased.", masked=False),
+    Column("ended_at", _INSTANT, "When the hold was ended.", "while it is in force", masked=False),
+    Column("ended_by", _TEXT, "The operating system's user who ended it; empty while it is in force.", masked=False),
+)
+
 ACTIVATIONS = (
     Column("number", _NUMBER, "1, 2, … for each time that a verdict set became live.", masked=False),
     Column("activated_at", _INSTANT, "From when on it was live.", masked=False),

@@ -11,6 +11,8 @@ from capa_sync.model.page_columns import (
     CONFIDENTIAL,
     DISAGREEMENTS,
     EPISODES,
+    ERASURES,
+    HOLDS,
     ID,
     JOINED,
     KEY,
@@ -230,6 +232,8 @@ PUBLIC_VIEWS: tuple[PublicView, ...] = (
     ),
     PublicView("v_cannot_tell", "A reason for which rules cannot tell.", CANNOT_TELL),
     PublicView("v_months", "One month, of the last 120 since the first record.", MONTHS),
+    PublicView("v_erasures", "A ticket that was erased.", ERASURES),
+    PublicView("v_holds", "A legal hold, also one that was ended.", HOLDS),
     PublicView("v_activations", "One time that a verdict set became live.", ACTIVATIONS),
 )
 """In the order in which the page lists them."""

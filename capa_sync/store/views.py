@@ -175,6 +175,13 @@ _MONTHS = """SELECT f.month, f.opened, f.ended, f.open_end, f.corrected, f.corre
     c.in_work, c.warned FROM month_figure f LEFT JOIN month_check c ON c.month = f.month"""
 
 
+_ERASURES = f"""SELECT e.id AS number, e.source, e.ticket_id, e.ticket_key,
+    COALESCE(printf('NC-%04d-%04d', n.year, n.serial), '') AS register_no, {_at("e.erased_at")}, e.way, e.erased_by,
+    e.reason FROM tombstone e LEFT JOIN register_number n ON n.source = e.source AND n.ticket_id = e.ticket_id"""
+_HOLDS = f"""SELECT id AS number, source, ticket_id, name, reason, held_by, {_at("held_at")}, {_at("ended_at")},
+    ended_by FROM legal_hold"""
+
+
 def _one_line(sql: str) -> str:
     return re.sub(r"\s+", " ", sql)
 
@@ -200,6 +207,8 @@ VIEWS: dict[str, str] = {
         ("v_disagreements", DISAGREEMENTS),
         ("v_cannot_tell", CANNOT_TELL),
         ("v_months", _MONTHS),
+        ("v_erasures", _ERASURES),
+        ("v_holds", _HOLDS),
         ("v_activations", _ACTIVATIONS),
     )
 }
