@@ -6,14 +6,15 @@ tested again in a process that imports the program and the tests anew (`CAPA_SYN
 module computes at its import belongs to all its tests.
 
 Tests whose names begin with a line of `CAPA_SYNC_SLOW_TESTS` run only for a mutant that all others let live.
-`CAPA_SYNC_COMPILE_ANEW=1` compiles the phrases of rules anew for each mutant; they are most of the time of a mutant
-whose code does not run when a rule is read.
+`CAPA_SYNC_COMPILE_ANEW=1` compiles the phrases and rules of the tests anew for each mutant; otherwise those that the
+original program compiled are used, which takes less time.
 """
 
 from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
@@ -22,6 +23,7 @@ from mutmut.state import state
 
 _OURS = ("capa_sync", "tests.unit", "tests.conftest")
 _at_import: set[str] = set()
+_at_fixture: dict[object, set[str]] = {}
 
 settings.register_profile(
     "mutants",
@@ -46,11 +48,11 @@ def pytest_load_initial_conftests() -> None:
     """Forget what the process that this one was forked from imported."""
     if os.environ.get("CAPA_SYNC_COMPILE_ANEW"):
         _forget_phrases()
+        _forget_modules("tests.unit.rules")
     if "capa_sync.rules.calendar" in sys.modules:  # a calendar keeps the days that the original program computed
         sys.modules["capa_sync.rules.calendar"].calendar_for.cache_clear()
     if os.environ.get("CAPA_SYNC_FRESH_IMPORTS"):
-        for name in [name for name in sys.modules if name.startswith(_OURS)]:
-            del sys.modules[name]
+        _forget_modules(*_OURS)
 
 
 def pytest_collection() -> None:
@@ -71,6 +73,23 @@ def pytest_collection_finish() -> None:
     _at_import.update(state()._stats)
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup(fixturedef: pytest.FixtureDef[object]) -> Iterator[None]:
+    """Note the functions that ran while a fixture was made that tests share."""
+    before, state()._stats = state()._stats, set()
+    result = yield
+    if fixturedef.scope != "function":
+        _at_fixture[fixturedef] = set(state()._stats)
+    state()._stats |= before
+    return result
+
+
+def pytest_runtest_call(item: pytest.Item) -> None:
+    """Attribute what ran while a shared fixture was made to each test that uses it."""
+    for found in item._fixtureinfo.name2fixturedefs.values():
+        state()._stats |= _at_fixture.get(found[-1], set())
+
+
 def pytest_runtest_setup() -> None:
     """Compile each test's phrases anew while mutmut notes which functions a test uses."""
     if os.environ.get("CAPA_SYNC_COMPILE_ANEW") and _mutant_under_test() == "stats":
@@ -84,6 +103,11 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     _at_import.clear()
     if session.exitstatus == pytest.ExitCode.INTERRUPTED and session.testsfailed:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def _forget_modules(*names: str) -> None:
+    for name in [name for name in sys.modules if name.startswith(names)]:
+        del sys.modules[name]
 
 
 def _forget_phrases() -> None:

@@ -71,13 +71,16 @@ _QUICK = tuple(
     )
 )
 """The unit tests of rules without those of years hour by hour, of references and of texts, which take minutes."""
-_OF_PHRASES = tuple(f"tests/unit/rules/test_{name}.py" for name in ("references", "mutants", "registered_phrases"))
+_REFERENCES = "tests/unit/rules/test_references.py"
+_OF_PHRASES = (_REFERENCES, "tests/unit/rules/test_registered_phrases.py", "tests/unit/rules/test_languages.py")
 _LONG_LIVES = ("tests/unit/rules/test_life.py", "tests/unit/rules/test_together.py::test_together_each_rule")
 MODULES: Mapping[str, Module] = {
     "evaluation": Module(
         tuple(f"capa_sync/rules/{name}.py" for name in _EVALUATION), _QUICK, every=True, slow=_LONG_LIVES
     ),
-    "phrases": Module(("capa_sync/rules/phrases/*.py",), (*_QUICK, *_OF_PHRASES), slow=_LONG_LIVES, compiled=True),
+    "phrases": Module(
+        ("capa_sync/rules/phrases/*.py",), (*_QUICK, *_OF_PHRASES), slow=(*_LONG_LIVES, _REFERENCES), compiled=True
+    ),
     "findings": Module(("capa_sync/findings/*.py",), ("tests/unit/findings",)),
     "guard": Module(("capa_sync/writeback/guard.py",), ("tests/unit/writeback/test_guard.py",), every=True),
     "plan": Module(

@@ -543,6 +543,53 @@ def test_a_work_note_reports_each_answer_to_a_request_once(shown: list[Finding])
     assert plan.writes == ()
 
 
+def test_labels_under_way_hold_back_no_other_labels() -> None:
+    """A change of labels that waits is replaced when other labels are wanted, and not planned twice."""
+    ticket = Ticket()
+    ticket.plan([CAUSE])
+    overdue = finding("rca-on-time")
+    assert WriteKind.LABELS not in by_kind(ticket.plan([CAUSE]))
+    labels = by_kind(ticket.plan([CAUSE, overdue]))[WriteKind.LABELS]
+    assert labels.labels_add == ("capa-overdue", "capa-warning")
+
+
+def test_a_comment_under_way_is_not_written_a_second_time() -> None:
+    """Neither one that is missing on the ticket nor one whose words a person asked to renew."""
+    ticket = Ticket()
+    ticket.cycle([CAUSE])
+    where = {"labels": frozenset({"capa-warning"}), "read_at": T0 + 2 * DAY}
+    again = ticket.plan([CAUSE], T0 + 2 * DAY, is_comment_gone=True, **where)
+    assert [write.kind for write in again.writes] == [WriteKind.COMMENT]
+    assert ticket.plan([CAUSE], T0 + 2 * DAY, is_comment_gone=True, **where).writes == ()
+    ticket.deliver(T0 + 2 * DAY)
+    comment = ticket.book.rows()[-1]
+    waiting = replace(comment, id="next", seq=comment.seq + 1, state=WriteState.PENDING)
+    other = replace(CAUSE, message="Other words")
+    for rows, kinds in (([comment], [WriteKind.COMMENT]), ([comment, waiting], [])):
+        asked = [replace(rows[0], wording=Wording.REFRESH), *rows[1:]]
+        target = replace(TARGET, labels=frozenset({"capa-warning"}))
+        plan = plan_ticket(
+            target, [other], asked, now=T0 + 3 * DAY, options=replace(ON, channels=(WriteKind.COMMENT,))
+        )
+        assert [write.kind for write in plan.writes] == kinds
+
+
+def test_a_text_keeps_the_facts_that_it_was_written_with() -> None:
+    """A fact that only an earlier version had stays with the text; a note has the episodes that it reports."""
+    ticket = Ticket(NOTES)
+    ticket.cycle([CAUSE, replace(EXTENT, episode=3)])
+    (note,) = ticket.book.rows()
+    assert note.facts is not None
+    assert note.facts["episodes"] == "1 3"
+    earlier = [replace(note, facts={**note.facts, "earlier": "x"})]
+    plan = plan_ticket(TARGET, [CAUSE, replace(EXTENT, episode=3)], earlier, now=T0 + DAY, options=NOTES)
+    assert (plan.writes, plan.learned) == ((), {})
+    comment = Ticket()
+    comment.cycle([CAUSE])
+    rows = [replace(row, facts={**(row.facts or {}), "earlier": "x"}) for row in comment.book.rows()]
+    assert plan_ticket(TARGET, [CAUSE], rows[:1], now=T0 + DAY, options=ON).learned == {}
+
+
 def test_a_text_that_was_not_kept_has_the_present_wording() -> None:
     """Nothing shows that its words are older, so that no refresh is offered for it."""
     ticket = Ticket()
