@@ -39,6 +39,7 @@ class Module:
     Attributes:
         files: patterns of its source files. tests: the unit tests that must kill its mutants.
         every: each survivor must be listed as the same program.
+        without: tests that are left out, because they take long and concern other files.
         slow: beginnings of names of tests that run only for mutants that all other tests let live.
         compiled: the code runs when rules are read, so that they are read anew for each mutant.
     """
@@ -46,6 +47,7 @@ class Module:
     files: tuple[str, ...]
     tests: tuple[str, ...]
     every: bool = False
+    without: tuple[str, ...] = ()
     slow: tuple[str, ...] = ()
     compiled: bool = False
 
@@ -58,35 +60,30 @@ _QUICK = tuple(
         "edges",
         "gates",
         "history_of_a_record",
-        "life",
         "limits_of_time",
         "parts_of_a_verdict",
         "read_digests",
         "rule_files",
         "shipped_rules",
-        "together",
         "truth",
         "verdict_words",
         "vocabulary",
     )
 )
-"""The unit tests of rules without those of years hour by hour, of references and of texts, which take minutes."""
+"""The unit tests of rules without those of whole lives, of references and of texts, which take minutes."""
 _REFERENCES = "tests/unit/rules/test_references.py"
 _OF_PHRASES = (_REFERENCES, "tests/unit/rules/test_registered_phrases.py", "tests/unit/rules/test_languages.py")
-_LONG_LIVES = ("tests/unit/rules/test_life.py", "tests/unit/rules/test_together.py::test_together_each_rule")
 MODULES: Mapping[str, Module] = {
-    "evaluation": Module(
-        tuple(f"capa_sync/rules/{name}.py" for name in _EVALUATION), _QUICK, every=True, slow=_LONG_LIVES
-    ),
-    "phrases": Module(
-        ("capa_sync/rules/phrases/*.py",), (*_QUICK, *_OF_PHRASES), slow=(*_LONG_LIVES, _REFERENCES), compiled=True
-    ),
+    "evaluation": Module(tuple(f"capa_sync/rules/{name}.py" for name in _EVALUATION), _QUICK, every=True),
+    "phrases": Module(("capa_sync/rules/phrases/*.py",), (*_QUICK, *_OF_PHRASES), slow=(_REFERENCES,), compiled=True),
     "findings": Module(("capa_sync/findings/*.py",), ("tests/unit/findings",)),
     "guard": Module(("capa_sync/writeback/guard.py",), ("tests/unit/writeback/test_guard.py",), every=True),
     "plan": Module(
         tuple(f"capa_sync/writeback/{name}.py" for name in ("plan", "desired_state", "reported")),
         tuple(f"tests/unit/writeback/test_{name}.py" for name in ("plan", "render", "reported_writes")),
-        slow=("tests/unit/writeback/test_render.py::test_no_text_is_longer",),
+        without=(
+            "tests/unit/writeback/test_render.py::test_no_text_is_longer_than_the_limit_or_has_control_characters",
+        ),
     ),
     "timeline": Module(
         ("capa_sync/mapping/timeline.py", "capa_sync/mapping/stages.py"),
@@ -217,6 +214,7 @@ def _prepare(folder: Path, module: Module) -> None:
         "pytest_add_cli_args": (
             *("-p", "tests.tools.fresh_imports", "--hypothesis-seed=0"),
             *("-p", "no:cacheprovider", "-p", "no:unraisableexception"),  # the latter collects garbage at each end
+            *(f"--deselect={name}" for name in module.without),
         ),
         "pytest_add_cli_args_test_selection": module.tests,
     }

@@ -184,6 +184,19 @@ def test_a_list_without_a_place_may_hold_actions() -> None:
     assert seen(actions_mapped=False, actions=(action(),)).action_start() == FirstTime()
 
 
+def test_an_action_counts_unless_it_was_cancelled_or_is_an_emptied_field() -> None:
+    """A child ticket without a text is an action; a field without a text is none any more; a correction never is."""
+    child, cancelled = action(), replace(action(), id="A2", cancelled=True)
+    emptied, written = (
+        replace(action(), id=name, origin=ActionOrigin.FIELD, text=text)
+        for name, text in (("f1", EMPTY), ("f2", filled("Name a deputy")))
+    )
+    correction = replace(action(), id="A3", kind=ActionKind.CORRECTION)
+    context = seen(actions=(child, cancelled, emptied, written, correction))
+    assert context.actions == [child, written]
+    assert context.all_actions == [child, cancelled, emptied, written]
+
+
 def test_nobody_is_not_a_person_without_a_name() -> None:
     """A person without a known name is shown by the id, and no person as such."""
     context = seen(people_names={"ana": "Ana Lee"})
@@ -244,9 +257,13 @@ VALUES = {"owner": HIDDEN, "grade": CLOSED_LIST, "location": UNMAPPED, "impact":
     ],
 )
 def test_each_unknown_value_has_its_reason_once(names: tuple[str, ...], reason: str) -> None:
-    """A field says why it cannot be read, a list of actions why it may be incomplete, and neither for another."""
-    context = seen(fields={**TICKET.fields, **VALUES}, actions_problem="no permission")
-    assert context.unknown(names) == reason
+    """A field says why it cannot be read, a list of actions why it may be incomplete, and neither for another.
+
+    What is known of the actions that were read does not make the list complete.
+    """
+    for actions in ((), (replace(action(started_at=NOW, started_group=9), owner=filled("bo")),)):
+        context = seen(fields={**TICKET.fields, **VALUES}, actions_problem="no permission", actions=actions)
+        assert context.unknown(names) == reason
 
 
 @pytest.mark.parametrize(

@@ -352,7 +352,7 @@ def test_the_reasons_of_a_condition_are_those_of_its_unknown_lines() -> None:
 def test_a_line_reads_the_history_and_the_comments_only_as_its_phrase_does() -> None:
     """A line over the present has no reason in a history that is incomplete, and no instant of its own."""
     context = context_of(WORLD, "2026-03-02", undelivered={"comments": "refused"}, history_complete=False)
-    lines = ("location: filled", "root_cause: filled before action started", "due_at: each later move has a reason")
+    lines = ("location: filled", "stage: has been closed", "due_at: each later move has a reason")
     assert [line(text).unknown(context) for text in lines] == [
         "'location' is not mapped",
         "the change history is incomplete",

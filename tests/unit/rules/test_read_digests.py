@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 
 import pytest
 
 from capa_sync.rules import RuleSet, load_rules
+from capa_sync.rules.conditions import Block, Join
 from capa_sync.starter import starter_path
 from tests.unit.rules.lives import LONDON, record_on
+from tests.unit.rules.test_truth import line
 
 NOW = datetime(2026, 4, 1, tzinfo=UTC)
 LIFE = """
 case: a life
 timeline:
   - {day: 2026-03-02, by: ana, track: nonconformity, owner: ana, extent_result: found, extent_note: looked}
+  - {day: 2026-03-02, by: ana, due_at: 2026-04-15}
   - {day: 2026-03-02, by: ana, action: {id: A1, text: Name a deputy, owner: bo, due_at: 2026-03-31}}
   - {day: 2026-03-03, by: ana, %s}
 """
@@ -23,9 +27,11 @@ timeline:
 
 @cache
 def pack() -> RuleSet:
-    """Return the shipped rules that the table names."""
+    """Return the rules that the table names: three shipped ones, and one about moves of the due date."""
     rules = ("extent-assessed", "action-planned", "root-cause-before-action")
-    return load_rules([starter_path("rules") / f"{rule}.yaml" for rule in rules], LONDON)
+    shipped = load_rules([starter_path("rules") / f"{rule}.yaml" for rule in rules], LONDON)
+    moves = replace(shipped.rules[0], id="moves", require=Block(Join.ALL, (line("replans: at most 2"),)))
+    return RuleSet([*shipped.rules, moves], LONDON, "digest")
 
 
 def digests(rule: str, edit: str) -> dict[str, str]:
@@ -42,6 +48,7 @@ def digests(rule: str, edit: str) -> dict[str, str]:
         ("action-planned", "action: {id: A1, text: Name two deputies}", {"actions"}),
         ("action-planned", "action: {id: A2, text: Test it}", {"actions"}),
         ("action-planned", "action: {id: A1, done: yes}", {"actions"}),
+        ("moves", "due_at: 2026-04-30", {"replans"}),
         ("root-cause-before-action", "root_cause: No deputy was named", {"root_cause"}),
     ],
 )
