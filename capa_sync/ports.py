@@ -396,6 +396,13 @@ class Workshop(Protocol):
         """
         ...
 
+    def write_files(self, draft: int, by: str) -> int:
+        """Ask that the rules of a draft are written into their files; return the number of the request.
+
+        The answer says in words what was written, or why nothing was. Raises UserError where that is not allowed.
+        """
+        ...
+
     def answer(self, request: int) -> str | None:
         """Return the answer to a request, None while it waits for the daemon."""
         ...

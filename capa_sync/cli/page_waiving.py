@@ -84,8 +84,9 @@ class PageWaiving:
         return found
 
     def _leave(self, verb: str, asked: Mapping[str, object]) -> None:
+        from capa_sync.daemon.requests import ask
         from capa_sync.store import open_register
 
         now = self._clock.now()
         with open_register(self._path, clock_now=now, now=self._clock.now, create=False) as register:
-            register.requests.leave(verb, asked, now)
+            ask(register, verb, asked, now)

@@ -7,9 +7,10 @@ from datetime import datetime
 from typing import Any
 
 from capa_sync.daemon.log import LogAction, log
+from capa_sync.daemon.rule_files import RuleFiles
 from capa_sync.daemon.runtime import Runtime
 from capa_sync.daemon.waiver_requests import record_approval, record_waiver
-from capa_sync.errors import RegisterUnavailable
+from capa_sync.errors import RegisterUnavailable, UserError
 from capa_sync.model.verdict_set import How
 from capa_sync.store import (
     ACTIVATE,
@@ -22,9 +23,11 @@ from capa_sync.store import (
     RELEASE,
     RESUME,
     RETRY,
+    RULES_WRITTEN,
     SAVE_DRAFT,
     WAIVE,
     WITHDRAW,
+    WRITE_RULES,
     Register,
     RegisterLock,
     VerbRequest,
@@ -51,10 +54,12 @@ def refresh(runtime: Runtime, sources: Iterable[str], tickets: int | None) -> No
         runtime.register.outbox.ask_refresh(source, tickets, runtime.clock.now())
 
 
-def ask(register: Register, verb: str, args: Mapping[str, Any], now: datetime) -> int:
-    """Leave a request that needs the register alone; return its number.
+def ask(
+    register: Register, verb: str, args: Mapping[str, Any], now: datetime, rule_files: RuleFiles | None = None
+) -> int:
+    """Leave a request that needs no runtime; return its number.
 
-    Where no daemon holds the register, it is carried out at once.
+    Where no daemon holds the register, it is carried out at once. `rule_files` as in `Runtime`.
     """
     number = register.requests.leave(verb, args, now)
     lock = RegisterLock(register.path)
@@ -63,19 +68,24 @@ def ask(register: Register, verb: str, args: Mapping[str, Any], now: datetime) -
     except RegisterUnavailable:
         return number
     try:
-        carry_out_without_runtime(register, now)
+        carry_out_without_runtime(register, now, rule_files)
     finally:
         lock.release()
     return number
 
 
-def carry_out_without_runtime(register: Register, now: datetime) -> None:
-    """Carry out the waiting requests that need the register alone; needs its lock."""
+def carry_out_without_runtime(register: Register, now: datetime, rule_files: RuleFiles | None = None) -> None:
+    """Carry out the waiting requests that need no runtime; needs the lock. `rule_files` as in `Runtime`."""
     for request in register.requests.waiting():
-        work = _OF_REGISTER.get(request.verb)
-        if work is not None:
+        if request.verb in _OF_REGISTER or (request.verb == WRITE_RULES and rule_files is not None):
             with register.transaction():
-                register.requests.done(request.id, now, work(register, request, now))
+                register.requests.done(request.id, now, _answer(register, request, now, rule_files))
+
+
+def _answer(register: Register, request: VerbRequest, now: datetime, rule_files: RuleFiles | None) -> str:
+    """Carry out a request that needs no runtime, and return the answer."""
+    work = _OF_REGISTER.get(request.verb)
+    return work(register, request, now) if work is not None else _write_rules(register, request, now, rule_files)
 
 
 def _activate(register: Register, request: VerbRequest, now: datetime) -> str:
@@ -106,12 +116,46 @@ def _note(register: Register, request: VerbRequest, now: datetime) -> str:  # no
     return ""
 
 
+def _waive(register: Register, request: VerbRequest, now: datetime) -> str:
+    record_waiver(register, waiver_from_json(request.args), now, waits=bool(request.args.get("waits")))
+    return ""
+
+
+def _approve(register: Register, request: VerbRequest, now: datetime) -> str:
+    """Record the second person of a waiver."""
+    asked = request.args
+    record_approval(register, asked["source"], asked["ticket_id"], asked["id"], asked["by"], now)
+    return ""
+
+
+def _write_rules(register: Register, request: VerbRequest, now: datetime, files: RuleFiles | None) -> str:
+    """Write the rules of a draft into their files; return in words what was written, or why nothing was."""
+    asked = request.args
+    if files is None:
+        return "nothing was written: the settings do not allow it ([web] rules_folder_writable)"
+    draft = register.drafts.find(asked["draft"])
+    parts = register.verdict_sets.load(draft.set_hash).parts if draft is not None else ()
+    try:
+        written = files.write({part.key: part.text for part in parts}, asked["expected"])
+    except UserError as error:
+        return f"nothing was written: {error.problems[0]}"
+    names = [file.name for file in written]
+    log(LogAction.RULES_WRITTEN, draft=asked["draft"], asked_by=asked["by"], files=",".join(names))
+    what = {"draft": asked["draft"], "by": asked["by"], "files": names, "at": f"{now:%Y-%m-%dT%H:%M:%S}Z"}
+    register.note_visit(RULES_WRITTEN, what)
+    return f"written: {', '.join(names)}" if names else "every file held these texts already"
+
+
 _OF_REGISTER: Mapping[str, Callable[[Register, VerbRequest, datetime], str]] = {
     ACTIVATE: _activate,
+    APPROVE: _approve,
     NOTE: _note,
     SAVE_DRAFT: _save_draft,
+    WAIVE: _waive,
 }
 """Verb -> what carries it out without a runtime, and returns the answer."""
+_WITHOUT_CYCLE = frozenset({ACTIVATE, NOTE, SAVE_DRAFT, WRITE_RULES})
+"""Verbs that no cycle of a source has to follow soon."""
 
 
 def carry_out_requests(runtime: Runtime) -> list[str]:
@@ -121,11 +165,11 @@ def carry_out_requests(runtime: Runtime) -> list[str]:
     for request in register.requests.waiting():
         if request.verb == ERASE:
             continue  # it waits until no cycle of its sources is under way (`erasure_work`)
-        work, answer = _OF_REGISTER.get(request.verb), ""
+        answer = ""
         with register.transaction():
-            if work is not None:
-                answer = work(register, request, now())
-            else:
+            if request.verb in _OF_REGISTER or request.verb == WRITE_RULES:
+                answer = _answer(register, request, now(), runtime.rule_files)
+            if request.verb not in _WITHOUT_CYCLE:
                 touched.update(_carry_out(runtime, request))
             register.requests.done(request.id, now(), answer)
         log(LogAction.REQUEST_TAKEN, verb=request.verb)
@@ -143,8 +187,6 @@ def _carry_out(runtime: Runtime, request: VerbRequest) -> list[str]:
             runtime.register.queue.want_planning_of_warned(name, runtime.clock.now())
     elif request.verb == REFRESH:
         refresh(runtime, sources, request.args.get("tickets"))
-    elif request.verb in (WAIVE, APPROVE):
-        _waive(runtime, request)
     elif request.verb == DIFFERENT:
         one, other, by = (request.args[name] for name in ("one", "other", "by"))
         runtime.register.similar.mark_different(tuple(one), tuple(other), by, runtime.clock.now())
@@ -152,12 +194,3 @@ def _carry_out(runtime: Runtime, request: VerbRequest) -> list[str]:
         ticket = request.args.get("ticket", "")
         runtime.register.outbox.retry((named, ticket) if ticket else None)
     return sources
-
-
-def _waive(runtime: Runtime, request: VerbRequest) -> None:
-    """Record a waiver, or the second person of one."""
-    asked, now = request.args, runtime.clock.now()
-    if request.verb == APPROVE:
-        record_approval(runtime.register, asked["source"], asked["ticket_id"], asked["id"], asked["by"], now)
-    else:
-        record_waiver(runtime.register, waiver_from_json(asked), now, waits=bool(asked.get("waits")))

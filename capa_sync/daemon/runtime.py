@@ -13,6 +13,7 @@ from capa_sync.daemon.joins import Joins
 from capa_sync.daemon.outcome import Outcome
 from capa_sync.daemon.past_mirror import PastMirror
 from capa_sync.daemon.plan_cache import PlanCache
+from capa_sync.daemon.rule_files import RuleFiles
 from capa_sync.daemon.source_inputs import SourceInputs
 from capa_sync.daemon.waiver_file import WaiverFile
 from capa_sync.daemon.withheld_plans import WithheldPlans
@@ -152,7 +153,7 @@ class Runtime:
             record is the primary. clock: the time. stop: set when the process must stop.
         progress, checkpoint: hooks for progress bars and for the kill test.
         workers: the worker pool that evaluates due tickets when there are many.
-        waiver_file: the reviewed file of waivers, or none.
+        waiver_file: the reviewed file of waivers, or none. rule_files: those that the page may have written, or None.
         limits: those of the checks over the whole register. retention: how long ended records are kept.
         past: the mirror as it was, for work on a copy that was set back; None: as it is.
     """
@@ -167,6 +168,7 @@ class Runtime:
     checkpoint: Callable[[str], None] = no_checkpoint
     workers: EvaluationPool = field(default_factory=NoPool)
     waiver_file: WaiverFile = field(default_factory=WaiverFile)
+    rule_files: RuleFiles | None = None
     limits: RegisterLimits = field(default_factory=RegisterLimits)
     retention: RetentionOptions = field(default_factory=RetentionOptions)
     past: PastMirror | None = None

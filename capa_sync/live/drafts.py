@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from capa_sync.daemon.rule_files import RuleFiles
 from capa_sync.errors import Problem, UserError
 from capa_sync.live.changing import SetChange, change_to_set, live_set
 from capa_sync.live.files import configuration_of
@@ -38,8 +39,13 @@ class StoredDraft:
         for part in self.rules:
             yield from text_difference(shown_name(part.name, folder), self.before[part.key], part.text)
 
-    def summary(self, folder: Path) -> DraftSummary:
-        """Return what the page shows of it."""
+    @property
+    def texts(self) -> dict[str, str]:
+        """Return rule id -> the text that it has in the draft."""
+        return {part.key: part.text for part in self.rules}
+
+    def summary(self, folder: Path, files: RuleFiles | None) -> DraftSummary:
+        """Return what the page shows of it; `files` as in `Runtime.rule_files`."""
         return DraftSummary(
             self.draft.number,
             self.draft.saved_at,
@@ -48,6 +54,7 @@ class StoredDraft:
             [part.key for part in self.rules],
             self.changed_since,
             list(self.difference(folder)),
+            list(files.differing(self.texts)) if files is not None else None,
         )
 
 

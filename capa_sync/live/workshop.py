@@ -44,7 +44,8 @@ from capa_sync.rules import (
 )
 from capa_sync.settings import Settings
 from capa_sync.starter import rule_paths
-from capa_sync.store import SAVE_DRAFT, Register, open_register
+from capa_sync.store import SAVE_DRAFT, WRITE_RULES, Register, open_register
+from capa_sync.wiring import writable_rule_files
 from capa_sync.yamlfiles import LARGEST
 
 DRAFTS = 20
@@ -79,6 +80,7 @@ class RuleWorkshop:
         self._settings = settings
         self._folder = file.resolve().parent
         self._clock = clock
+        self._rule_files = writable_rule_files(settings, self._folder)
         self._previews = Previews(file, clock, test_clock)
         self._loaded: _LiveRules | None = None
         self._lock = threading.Lock()
@@ -87,7 +89,7 @@ class RuleWorkshop:
     def view(self) -> WorkshopView:
         """Return the rules of the live set and of the files, and the newest drafts."""
         with self._reading() as register:
-            drafts = [stored.summary(self._folder) for stored in newest_drafts(register, DRAFTS)]
+            drafts = [stored.summary(self._folder, self._rule_files) for stored in newest_drafts(register, DRAFTS)]
             live = self._live(register)
         files = self._files()
         rules = [
@@ -105,7 +107,7 @@ class RuleWorkshop:
     def draft(self, number: int) -> DraftSummary:
         """Return a draft, compared with what is live. Raises UserError when there is none of this number."""
         with self._reading() as register:
-            return draft_numbered(register, number).summary(self._folder)
+            return draft_numbered(register, number).summary(self._folder, self._rule_files)
 
     def rule_text(self, rule: str, origin: TextOrigin = TextOrigin.LIVE, draft: int = 0) -> RuleText:
         """Return the text of a rule to edit: the one that is live unless another is asked for.
@@ -203,6 +205,19 @@ class RuleWorkshop:
             register.verdict_sets.keep(wanted)
             arguments = {"set_hash": wanted.hash, "base_hash": live.set_hash, "by": by}
             return ask(register, SAVE_DRAFT, arguments, self._clock.now())
+
+    def write_files(self, draft: int, by: str) -> int:
+        """Ask that the rules of a draft are written into their files, as these are now; return the request's number.
+
+        The answer says in words what was written, or why nothing was. Raises UserError where that is not allowed.
+        """
+        if self._rule_files is None:
+            hint = "set [web] rules_folder_writable, or bring the difference into the files yourself"
+            raise UserError([Problem("", 0, "the page may not have files written here", hint)])
+        with self._writing() as register:
+            expected = self._rule_files.differing(draft_numbered(register, draft).texts)
+            asked = {"draft": draft, "expected": expected, "by": by}
+            return ask(register, WRITE_RULES, asked, self._clock.now(), self._rule_files)
 
     def answer(self, request: int) -> str | None:
         """Return the answer to a request, None while it waits for the daemon."""

@@ -103,6 +103,7 @@ class DraftSummary:
         number, saved_at, saved_by: as in `RuleDraft`. state: see `DraftState`. rules: ids that it changes or adds.
         changed_since: those that were changed in what is live since it was saved.
         difference: the lines of a difference from what is live, which `patch -p0` takes.
+        unwritten: those whose file holds another text; None where the page may not have files written.
     """
 
     number: int
@@ -112,6 +113,7 @@ class DraftSummary:
     rules: Sequence[str]
     changed_since: Sequence[str]
     difference: Sequence[str]
+    unwritten: Sequence[str] | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,6 +84,7 @@ class WebSettings(Strict):
 
     listen: Listen = "127.0.0.1:8765"
     with_run: bool = False
+    rules_folder_writable: bool = False
     auth: PageAuthSettings = PageAuthSettings()
 
 

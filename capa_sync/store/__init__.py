@@ -8,6 +8,7 @@ row, and that no primary data is ever deleted but by an erasure, which leaves a 
 from __future__ import annotations
 
 from capa_sync.store.backup import back_up, own_files, restore
+from capa_sync.store.chain import RULES_WRITTEN
 from capa_sync.store.judged_rows import JudgedRows, judged_rows, standing_row
 from capa_sync.store.lock import RegisterLock
 from capa_sync.store.opening import copy_register, open_register
@@ -29,6 +30,7 @@ from capa_sync.store.requests import (
     SAVE_DRAFT,
     WAIVE,
     WITHDRAW,
+    WRITE_RULES,
     VerbRequest,
 )
 from capa_sync.store.roles import Naming, TicketPlace
@@ -52,10 +54,12 @@ __all__ = [
     "RELEASE",
     "RESUME",
     "RETRY",
+    "RULES_WRITTEN",
     "SAVE_DRAFT",
     "STAMPED_AHEAD",
     "WAIVE",
     "WITHDRAW",
+    "WRITE_RULES",
     "JudgedRows",
     "Naming",
     "PastVersion",

@@ -21,10 +21,11 @@ from capa_sync.store.database import Database, Params
 DIGEST, SALT = 32, 16
 """Bytes of a digest, and of a salt."""
 START, PAGE, NUMBERS, EXPORT, SIGN_IN = "start", "page", "numbers", "export", "sign_in"
+RULES_WRITTEN = "rules_written"
 """Kinds of events beside those of `CHAINED`: the beginning; parts read with one page; register numbers of a year;
-what a person took away; who signed in to the page. `start`, `export` and `sign_in` hold their content themselves, as
-text."""
-VISITS = (EXPORT, SIGN_IN)
+what a person took away; who signed in to the page; who had rule files written there. All but `page` and `numbers`
+hold their content themselves, as text."""
+VISITS = (EXPORT, SIGN_IN, RULES_WRITTEN)
 """Kinds of events that say nothing of the register: an export of an unchanged register does not depend on them."""
 GONE = b""
 """Content of a row that was deleted."""
@@ -102,7 +103,7 @@ class Chain:
     def head_at(self, at: datetime) -> ChainHead | None:
         """Return the newest event of an instant, but visits: it depends on nothing that happened later."""
         row = self._db.row(
-            "SELECT number, hash FROM event WHERE at <= ? AND kind NOT IN (?, ?) ORDER BY number DESC LIMIT 1",
+            "SELECT number, hash FROM event WHERE at <= ? AND kind NOT IN (?, ?, ?) ORDER BY number DESC LIMIT 1",
             (instant_text(at), *VISITS),
         )
         return None if row is None else ChainHead(row[0], row[1].hex())

@@ -27,7 +27,7 @@ _ORDER = {
     "v_tickets": "",
 }
 _MASKED = {view.name: {column.name for column in view.columns if column.masked} for view in PUBLIC_VIEWS}
-_HEAD = "SELECT number, hash FROM event WHERE kind NOT IN (?, ?) ORDER BY number DESC LIMIT 1"
+_HEAD = "SELECT number, hash FROM event WHERE kind NOT IN (?, ?, ?) ORDER BY number DESC LIMIT 1"
 _ENDED = "('closed', 'rejected', 'cancelled', 'duplicate')"
 
 

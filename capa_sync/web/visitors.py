@@ -14,7 +14,9 @@ FORMS: Mapping[str, AccessRole] = MappingProxyType(
         "/sign-in": AccessRole.READER,
         "/sign-out": AccessRole.READER,
         "/waive": AccessRole.READER,
-        **dict.fromkeys(("/workshop/rule", "/workshop/check", "/workshop/preview"), AccessRole.ADMIN),
+        **dict.fromkeys(
+            ("/workshop/rule", "/workshop/check", "/workshop/preview", "/workshop/draft"), AccessRole.ADMIN
+        ),
     },
 )
 """Path that takes a form (POST) -> the role that it needs. Every form has the field `csrftoken`, which Datasette

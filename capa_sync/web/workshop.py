@@ -61,16 +61,22 @@ async def _list(datasette: Any, request: Request, workshop: Workshop) -> Respons
 
 
 async def _draft(datasette: Any, request: Request, workshop: Workshop) -> Response:
+    """Show a draft; its form asks that it is written into the files."""
+    if request.method == "POST":
+        given, by = await request.post_vars(), visitor_of(request.scope).name
+        number = await asyncio.to_thread(workshop.write_files, _number(given, "number"), by)
+        return Response.redirect(f"/workshop/request?number={number}", status=303)
     found = await asyncio.to_thread(workshop.draft, _number(request.args, "number"))
     return await rendered(datasette, request, "workshop_draft.html", {"draft": found, "draft_words": _DRAFTS})
 
 
 async def _waiting(datasette: Any, request: Request, workshop: Workshop) -> Response:
-    """Wait for the answer to a request, then lead to the draft that it made."""
+    """Wait for the answer to a request, then show it, or lead to the draft that it made."""
     answer = await asyncio.to_thread(workshop.answer, _number(request.args, "number"))
-    if answer is not None:
+    if answer is not None and answer.isdigit():
         return Response.redirect(f"/workshop/draft?number={answer}", status=303)
-    return await rendered(datasette, request, "workshop_waiting.html", {}, headers=_SOON)
+    headers = _SOON if answer is None else {}
+    return await rendered(datasette, request, "workshop_waiting.html", {"answer": answer}, headers=headers)
 
 
 async def _preview(datasette: Any, request: Request, workshop: Workshop) -> Response:

@@ -21,6 +21,7 @@ from capa_sync.wiring.runtimes import (
     build_runtime,
     build_runtime_for_reading,
     build_unmapped_source,
+    writable_rule_files,
     write_options,
 )
 
@@ -38,5 +39,6 @@ __all__ = [
     "configured",
     "judge_options",
     "set_up",
+    "writable_rule_files",
     "write_options",
 ]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from capa_sync.daemon.collector import calm_collector
 from capa_sync.daemon.judging import accounts_judged_with
 from capa_sync.daemon.plan_cache import PlanCache
+from capa_sync.daemon.rule_files import RuleFiles
 from capa_sync.daemon.runtime import Runtime, SourceContext
 from capa_sync.daemon.waiver_file import WaiverFile
 from capa_sync.errors import Problem, UserError
@@ -23,6 +24,7 @@ from capa_sync.ports import Source, TicketWriter
 from capa_sync.redaction import conceal
 from capa_sync.settings import Settings, SourceSettings
 from capa_sync.settings.secrets import secret_of
+from capa_sync.starter import rule_paths
 from capa_sync.store import Register
 from capa_sync.wiring.configuration import Configuration, Setup
 
@@ -43,11 +45,19 @@ def build_runtime(
     runtime.retention = RetentionOptions(kept.keep, erases=kept.mode == "on")
     if name := configuration.settings.waivers.file:
         runtime.waiver_file = WaiverFile(configuration.folder / name, name)
+    runtime.rule_files = writable_rule_files(configuration.settings, configuration.folder)
     runtime.contexts = {
         name: _source_context(configuration, name, register, clock, stop, write_mode)
         for name in configuration.settings.sources
     }
     return runtime
+
+
+def writable_rule_files(settings: Settings, folder: Path) -> RuleFiles | None:
+    """Return the rule files of the settings where the page may have them written, else None."""
+    if not (settings.web.rules_folder_writable and settings.rules):
+        return None
+    return RuleFiles(rule_paths(settings.rules, folder))
 
 
 def build_hints(configuration: Setup) -> tuple[HintReceiver, HintBox] | None:

@@ -10,10 +10,13 @@ from datetime import timedelta
 
 import pytest
 
+from capa_sync.daemon.requests import carry_out_without_runtime
 from capa_sync.errors import UserError
 from capa_sync.live.workshop import RuleWorkshop
 from capa_sync.model.workshop import DraftState, TextOrigin
 from capa_sync.settings import load_settings
+from capa_sync.store import RegisterLock, open_register
+from capa_sync.wiring import set_up, writable_rule_files
 from tests.cli.test_live_set import ORDER, WAITS, edit, severities
 from tests.daemon.conftest import MakeHarness
 from tests.daemon.harness import NOW, Harness, until
@@ -144,3 +147,45 @@ def test_where_saved_files_are_live_no_draft_can_be(make_harness: MakeHarness) -
     refused = harness.run("rules", "activate", "--draft", "1")
     assert (refused.code, "takes the rules from the files" in refused.err) == (2, True)
     assert shop.view().is_on_save
+
+
+WRITABLE = f"{WAITS}\nweb = {{ rules_folder_writable = true }}"
+
+
+def test_files_are_written_where_the_settings_allow_it_and_nobody_edited_them(make_harness: MakeHarness) -> None:
+    """By the daemon when one runs, else by the page; an edit in between is not lost; else the page may not ask."""
+    harness = make_harness("jira", rules=(ORDER,), settings=WRITABLE)
+    harness.sync()
+    shop, file = workshop(harness), harness.folder / "rules" / f"{ORDER}.yaml"
+    file.chmod(0o640)
+    shop.save(ORDER, lowered(shop), 0, "mara.roy")
+    new = shop.rule_text("backup-tested").text
+    shop.save("backup-tested", new, 1, "mara.roy")
+    assert shop.draft(1).unwritten == [ORDER]
+    assert shop.answer(shop.write_files(1, "mara.roy")) == f"written: {ORDER}.yaml"
+    assert (file.read_text(encoding="utf-8"), file.stat().st_mode & 0o777) == (lowered(shop), 0o640)
+    with harness.daemon() as daemon:
+        request = shop.write_files(2, "mara.roy")
+        assert until(lambda: shop.answer(request)) == "written: backup-tested.yaml"
+        assert daemon.lines("rules_written", asked_by="mara.roy")
+        assert daemon.stop().code == 0
+    assert (file.parent / "backup-tested.yaml").read_text(encoding="utf-8") == new
+    assert shop.draft(2).unwritten == []
+    with RegisterLock(harness.register_file):
+        edit(harness, "severity: low", "severity: info")
+        request = shop.write_files(1, "mara.roy")
+        edit(harness, "severity: info", "severity: medium")
+    with open_register(harness.register_file, clock_now=harness.clock.now()) as register:
+        setup = set_up(load_settings(harness.file, {}), harness.file, {}, with_secrets=False)
+        files = writable_rule_files(setup.settings, setup.folder)
+        carry_out_without_runtime(register, harness.clock.now(), files)
+    assert "it was edited after you looked at it" in str(shop.answer(request))
+    assert "severity: medium" in file.read_text(encoding="utf-8")
+    assert harness.run("verify").code == 0
+    harness.write_settings()
+    text = harness.file.read_text(encoding="utf-8").replace(WRITABLE, WAITS)
+    harness.file.write_text(text, encoding="utf-8")
+    closed = workshop(harness)
+    assert closed.draft(1).unwritten is None
+    with pytest.raises(UserError, match="may not have files written"):
+        closed.write_files(1, "mara.roy")

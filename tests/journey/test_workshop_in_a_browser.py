@@ -18,12 +18,13 @@ from tests.cli.test_drafts import harness, workshop
 from tests.cli.test_live_set import ORDER, severities
 from tests.daemon.conftest import make_harness
 from tests.daemon.harness import Harness
-from tests.journey.test_page_in_a_browser import browser, pytestmark
+from tests.journey.browsing import PHONE, axe_violations, complaints, shown_as
 from tests.patience import PATIENCE
 from tests.unit.web.conftest import HOSTILE
 from tests.unit.web.test_workshop import ACCESS
 
-__all__ = ["browser", "harness", "make_harness", "pytestmark"]
+__all__ = ["harness", "make_harness"]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
@@ -74,7 +75,7 @@ def test_from_a_mistake_to_a_rule_that_is_live(
     site: RegisterPage, browser: webdriver.Chrome, harness: Harness
 ) -> None:
     """A mistake shows as one types, and is mended by choosing; then tests, preview and draft; a command activates."""
-    browser.get_log("browser")
+    complaints(browser)
     sign_in(site, browser)
     browser.find_element(By.LINK_TEXT, "Workshop").click()
     browser.find_element(By.LINK_TEXT, ORDER).click()
@@ -114,22 +115,19 @@ def test_from_a_mistake_to_a_rule_that_is_live(
     assert severities(harness) == {"low"}
     browser.refresh()
     wait_for_text(browser, "#state", "live")
-    assert [entry for entry in browser.get_log("browser") if "favicon" not in entry["message"]] == []
+    assert complaints(browser) == []
 
 
 def test_phrases_are_chosen_by_keyboard_and_the_pages_fit_a_phone(
     site: RegisterPage, browser: webdriver.Chrome
 ) -> None:
     """What may follow is asked for, walked through and taken without a mouse, and can be taken back."""
-    browser.execute_cdp_cmd(
-        "Emulation.setDeviceMetricsOverride",
-        {"width": 375, "height": 800, "deviceScaleFactor": 1, "mobile": True},
-    )
     sign_in(site, browser)
-    for path in ("workshop", f"workshop/rule?rule={ORDER}"):
-        browser.get(site.url + path)
-        assert browser.execute_script("return document.documentElement.scrollWidth") <= 375
-    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    for path, theme in (("workshop", "light"), (f"workshop/rule?rule={ORDER}", "dark")):
+        with shown_as(browser, width=PHONE, theme=theme):
+            browser.get(site.url + path)
+            assert browser.execute_script("return document.documentElement.scrollWidth") <= PHONE
+            assert axe_violations(browser) == []
     area = browser.find_element(By.ID, "text")
     put_cursor_after(browser, area, "require:")
     area.send_keys(Keys.ENTER, "  - root_cause: filled bef")

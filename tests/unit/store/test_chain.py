@@ -105,6 +105,7 @@ def fill(register: Register) -> None:
     register.verdict_sets.keep(_SET)
     register.verdict_sets.activate(_SET.hash, rule_set="rules-1", at=T0, by="ann", how=How.FIRST)
     register.drafts.add(_SET.hash, _SET.hash, T0, "ann")
+    register.note_visit("rules_written", {"draft": 1, "by": "ann"})
     _erase(register)
     register.note_visit("sign_in", {"by": "mara.roy"})
     register.note_taken({"verb": "export"})
@@ -179,7 +180,15 @@ def test_what_capa_sync_wrote_itself_is_whole(filled: Path, spoilt: sqlite3.Conn
     report = verified(filled)
     assert (report.breaks, report.since, report.adopted) == ((), T0, 0)
     kinds = {row[0] for row in spoilt.execute("SELECT kind FROM event")}
-    assert kinds == {*(table.kind for table in CHAINED), "start", "page", "numbers", "export", "sign_in"}
+    assert kinds == {
+        *(table.kind for table in CHAINED),
+        "start",
+        "page",
+        "numbers",
+        "export",
+        "sign_in",
+        "rules_written",
+    }
     assert all(spoilt.execute(f"SELECT 1 FROM {table.table}").fetchone() for table in CHAINED)
 
 

@@ -314,7 +314,7 @@ def test_an_event_is_a_request_that_the_daemon_carries_out(
         assert bool(register.requests.waiting()) is has_daemon
         before = register.chain.head_at(T0)
         later = ManualClock(T0 + timedelta(minutes=1))
-        runtime: Any = SimpleNamespace(register=register, clock=later, contexts={"paper": None})
+        runtime: Any = SimpleNamespace(register=register, clock=later, contexts={"paper": None}, rule_files=None)
         assert carry_out_requests(runtime) == []
         assert register.requests.waiting() == []
         assert register.chain.head_at(later.now()) == before, "what an export shows does not depend on visits"
