@@ -24,6 +24,7 @@ from capa_sync.cli.progress import progress_listener
 from capa_sync.cli.taken import note_taken
 from capa_sync.cli.verbs import VerbCommand
 from capa_sync.daemon.explaining_past import bind_as_known_at
+from capa_sync.daemon.kept_reviews import basis_of
 from capa_sync.daemon.reviewing import collect_review
 from capa_sync.errors import Problem, UserError
 from capa_sync.exports.report import report_format, write_report
@@ -82,6 +83,7 @@ def report(
             period,
             about,
             lambda source, done, most: listener(source, "records", done, most),
+            basis=basis_of(register, judged_by.verdict_set.hash, period.zone, period.at),
             is_masked=as_role == "reader",
         )
     if not given.records:

@@ -2,7 +2,7 @@
 
 read -> mirror -> sweep, census when due -> evaluate due tickets -> look up lost answers
 -> plans past the brakes -> outbox -> deliver -> after a census, the checks over the whole register
--> the figures of the months, where records changed.
+-> the figures of the months, where records changed, and what records showed at the end of the last one.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from capa_sync.daemon.clocks import (
 from capa_sync.daemon.delivery import deliver_writes, settle_unknown_writes
 from capa_sync.daemon.hinted import may_follow_hints, read_hinted
 from capa_sync.daemon.judging import judge_due_tickets, pass_to_primaries, speculate
+from capa_sync.daemon.kept_reviews import keep_reviews
 from capa_sync.daemon.log import LogAction, log
 from capa_sync.daemon.monthly import keep_monthly_figures
 from capa_sync.daemon.reading import (
@@ -230,6 +231,7 @@ def _end(runtime: Runtime, context: SourceContext, result: CycleResult, *, deliv
         _run_step(runtime, context, result, partial(_deliver, runtime, context, result))
     _run_step(runtime, context, result, partial(check_register_after_census, runtime, context, result.started_at))
     _run_step(runtime, context, result, partial(keep_monthly_figures, runtime, result.started_at))
+    _run_step(runtime, context, result, partial(keep_reviews, runtime, context, result.started_at))
     _finish(runtime, result)
 
 

@@ -11,25 +11,20 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from capa_sync.daemon.explaining_past import judge_past
-from capa_sync.daemon.past import map_past
 from capa_sync.daemon.past_mirror import PastMirror
+from capa_sync.daemon.reviewed import reviewed_record
 from capa_sync.daemon.runtime import Runtime, SourceContext
 from capa_sync.mapping import unmapped_names
 from capa_sync.model.amounts import count_of
-from capa_sync.model.record import Unmapped
 from capa_sync.model.register_check import CheckName, CheckResult, RecordSpan, RegisterCheckState
 from capa_sync.model.review import ReviewPeriod, ReviewRecord
 from capa_sync.model.selection import ExportSelection
-from capa_sync.model.ticket import Presence
 from capa_sync.model.waiver import Waiver
 from capa_sync.register import checks
 from capa_sync.register.review import ReviewInput, WaivedRule
-from capa_sync.register.review_facts import review_facts
 
 _BATCH = 200
 """Tickets of which the past is kept in memory at once."""
-_UNSEEN = frozenset({Presence.UNOBSERVED, Presence.ACCESS_LOST})
 _NOT_KEPT = "a past count of the source is not kept; `capa-sync status` shows the last one"
 
 Advance = Callable[[str, int, int], None]
@@ -48,12 +43,15 @@ class _Found:
 
 
 def collect_review(
-    runtime: Runtime, period: ReviewPeriod, about: Sequence[str], advance: Advance, *, is_masked: bool
+    runtime: Runtime, period: ReviewPeriod, about: Sequence[str], advance: Advance, *, basis: str, is_masked: bool
 ) -> ReviewInput:
-    """Collect the input of a review; the runtime's mappings are bound to the facts of the end of the period."""
+    """Collect the input of a review; the runtime's mappings are bound to the facts of the end of the period.
+
+    Records that are kept as of then, on the same basis, are not computed again.
+    """
     found = _Found(hidden=_hidden_now(runtime) if is_masked else frozenset())
     for context in runtime.contexts.values():
-        _collect_source(runtime, context, period, found, advance)
+        _collect_source(runtime, context, period, found, advance, basis)
     waivers = [_waived(runtime, *row) for row in runtime.register.waivers.between(period.start, period.at)]
     return ReviewInput(
         found.records,
@@ -66,17 +64,19 @@ def collect_review(
 
 
 def _collect_source(
-    runtime: Runtime, context: SourceContext, period: ReviewPeriod, found: _Found, advance: Advance
+    runtime: Runtime, context: SourceContext, period: ReviewPeriod, found: _Found, advance: Advance, basis: str
 ) -> None:
     mirror = _mirror(runtime, period)
     if mirror.read_by(context.name) is None:
         found.gaps.append(f"{context.name} was not read up to the end of the period: nothing of it is counted.")
         return
     ids, why = mirror.record_ids(context.name), Counter[str]()
+    kept = runtime.register.reviews.load(context.name, period.at, basis)
     for start in range(0, len(ids), _BATCH):
         batch = _mirror(runtime, period)
         for ticket_id in ids[start : start + _BATCH]:
-            record = _record(runtime, context, ticket_id, batch)
+            is_kept = ticket_id in kept
+            record = kept[ticket_id] if is_kept else reviewed_record(runtime, context, ticket_id, batch)
             if isinstance(record, str):
                 why[record] += 1
             elif record is not None:
@@ -96,22 +96,6 @@ def _hidden_now(runtime: Runtime) -> frozenset[tuple[str, str]]:
 def _mirror(runtime: Runtime, period: ReviewPeriod) -> PastMirror:
     sources = {context.name: context.inputs() for context in runtime.contexts.values()}
     return PastMirror(runtime.register, sources, period.at)
-
-
-def _record(
-    runtime: Runtime, context: SourceContext, ticket_id: str, mirror: PastMirror
-) -> ReviewRecord | str | None:
-    """Return what a record shows, why that is not known, or None where it was not there or speaks through another."""
-    presence = mirror.presence(context.name, ticket_id)
-    if presence in _UNSEEN:
-        return f"not counted: its presence was {presence}"
-    inputs = runtime.inputs(context, mirror.at)
-    record = map_past(inputs, ticket_id, mirror)
-    if isinstance(record, Unmapped):
-        return "not counted: the ticket could not be mapped"
-    if record is None or (record.source, record.ticket_id) != (context.name, ticket_id):
-        return None
-    return review_facts(record, judge_past(inputs, record, mirror, explain=False), runtime.options.timezone)
 
 
 def _waived(runtime: Runtime, waiver: Waiver, is_over: bool) -> WaivedRule:

@@ -37,6 +37,7 @@ _BY_ID = (
     "similar_key",
     "similar_stale",
     "earlier_match",
+    "review_fact",
     "past_match",
     "finding",
     "write_out",

@@ -10,11 +10,13 @@ from typing import Any
 
 from capa_sync.store.early_migrations import STEPS, run_all
 
-__all__ = ["CHAIN", "CHAIN_STEP", "CHECKS", "DERIVED", "LEDGER", "PRIMARY", "STEPS"]
+__all__ = ["CHAIN", "CHAIN_STEP", "CHECKS", "DERIVED", "KEPT_REVIEWS", "LEDGER", "PRIMARY", "STEPS"]
 
 LEDGER = "run"
 CHECKS = "register_check"
 """Results of the checks over the register; like the ledger they depend on when they were made."""
+KEPT_REVIEWS = ("review_fact", "review_made")
+"""What records showed at the end of a month: kept for speed alone, after `rebuild` until the next month ends."""
 CHAIN_STEP = "0029_event"
 CHAIN = "event"
 """The hash chain over primary rows; its salts are random, so that equal registers have different chains."""
@@ -86,6 +88,7 @@ DERIVED: tuple[str, ...] = (
     "similar_stale",
     "month_figure",
     "month_made",
+    *KEPT_REVIEWS,
 )
 
 
@@ -358,5 +361,20 @@ def draft(db: Any) -> None:
             """CREATE TABLE draft (
                 id INTEGER PRIMARY KEY, hash TEXT NOT NULL, base TEXT NOT NULL, saved_at TEXT NOT NULL,
                 saved_by TEXT NOT NULL)""",
+        ),
+    )
+
+
+@STEPS(name="0039_kept_reviews")
+def kept_reviews(db: Any) -> None:
+    """Keep what records showed at the end of the last month, for reports."""
+    run_all(
+        db,
+        (
+            """CREATE TABLE review_made (
+                source TEXT PRIMARY KEY, at TEXT NOT NULL, basis TEXT NOT NULL, rules TEXT NOT NULL,
+                is_done INTEGER NOT NULL)""",
+            """CREATE TABLE review_fact (
+                source TEXT, ticket_id TEXT, facts TEXT NOT NULL, PRIMARY KEY (source, ticket_id)) WITHOUT ROWID""",
         ),
     )

@@ -27,7 +27,7 @@ from capa_sync.store.facts import Facts
 from capa_sync.store.findings import Findings
 from capa_sync.store.halts import Halts
 from capa_sync.store.legal_holds import LegalHolds
-from capa_sync.store.migrations import CHAIN, CHECKS, DERIVED, LEDGER, PRIMARY
+from capa_sync.store.migrations import CHAIN, CHECKS, DERIVED, KEPT_REVIEWS, LEDGER, PRIMARY
 from capa_sync.store.monthly import Monthly
 from capa_sync.store.outbox import SqlOutbox
 from capa_sync.store.past import PastTickets, StoredReads
@@ -36,6 +36,7 @@ from capa_sync.store.records import Records
 from capa_sync.store.register_checks import RegisterChecks
 from capa_sync.store.reports import Reports
 from capa_sync.store.requests import Requests
+from capa_sync.store.reviews import KeptReviews
 from capa_sync.store.rewind import rewind, show_as_of
 from capa_sync.store.roles import Roles
 from capa_sync.store.runs import Runs
@@ -58,7 +59,7 @@ class Register:
     Attributes:
         path: the file. id: random id given at creation, used in markers; a copy has the same id.
         tickets, runs, facts, accounts, findings, outbox, requests, halts, records, queue, reports, roles, waivers,
-            checks, monthly, verdict_sets, drafts, standings, chain, erasures,
+            checks, monthly, reviews, verdict_sets, drafts, standings, chain, erasures,
             legal_holds: its parts, each for a group of tables.
     """
 
@@ -82,6 +83,7 @@ class Register:
         self.waivers = Waivers(db)
         self.checks = RegisterChecks(db)
         self.monthly = Monthly(db)
+        self.reviews = KeptReviews(db)
         self.verdict_sets = VerdictSets(db)
         self.drafts = Drafts(db)
         self.standings = Standings(db)
@@ -174,7 +176,7 @@ class Register:
         return {
             table: sorted(self._db.rows(f"SELECT * FROM {table}"), key=repr)
             for table in tables
-            if table not in (LEDGER, CHECKS, CHAIN)
+            if table not in (LEDGER, CHECKS, CHAIN, *KEPT_REVIEWS)
         }
 
     def view_columns(self, name: str) -> list[str]:

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+import sqlite3
 from datetime import timedelta
 
 from capa_sync.sandbox.stories.script import Create, Fill
 from tests.daemon.conftest import MakeHarness
 from tests.daemon.harness import FACTS, Harness
 
+PERIOD = ("--from", "2026-06-01", "--to", "2026-06-14")
 
-def report(harness: Harness, name: str) -> bytes:
-    """Write the report of the two weeks before the harness began; return its bytes."""
-    done = harness.run("register", "report", str(harness.folder / name), *PERIOD)
+
+def report(harness: Harness, name: str, period: tuple[str, ...] = PERIOD) -> bytes:
+    """Write the report of a period, by default of the two weeks before the harness began; return its bytes."""
+    done = harness.run("register", "report", str(harness.folder / name), *period)
     assert done.code == 0, done.err
     return (harness.folder / name).read_bytes()
-
-
-PERIOD = ("--from", "2026-06-01", "--to", "2026-06-14")
 
 
 def test_a_later_edit_and_a_new_ticket_change_nothing_in_the_report_of_an_earlier_period(
@@ -41,3 +41,40 @@ def test_a_later_edit_and_a_new_ticket_change_nothing_in_the_report_of_an_earlie
     reader = harness.run("register", "report", str(harness.folder / "after.html"), *PERIOD, "--as-role", "reader")
     assert (reader.code, (harness.folder / "after.html").read_bytes()) == (0, before)  # nothing is confidential here
     assert harness.run("verify").code == 0
+
+
+def test_a_month_that_ended_is_reported_from_what_was_kept_as_from_the_histories(make_harness: MakeHarness) -> None:
+    """After the month, the daemon keeps what each record showed at its end; the report is equal without it."""
+    harness = make_harness("jira", "servicenow")
+    for source in ("jira", "servicenow"):
+        harness.create_broken(source, days=8)
+        harness.create_clean(source)
+        harness.sync()
+    harness.set_clock(harness.clock.now() + timedelta(days=18))
+    harness.play_event("jira", "broken", Fill({"root_cause": "No deputy is named for the yearly review of access"}))
+    harness.play_event("jira", "new", Create(FACTS))
+    harness.sync()
+    assert made(harness) == []  # until a run that began after the month has ended well
+    harness.sync()
+    assert {at for at, _ in made(harness)} == {"2026-06-30T22:59:59.999999Z"}
+    assert all(is_done for _, is_done in made(harness))
+    june = ("--from", "2026-06-01", "--to", "2026-06-30")
+    kept = report(harness, "kept.html", june)
+    assert b"nonconformities found in the period" in kept
+    with sqlite3.connect(harness.register_file) as connection:
+        rows = connection.execute("SELECT DISTINCT source FROM review_fact ORDER BY 1").fetchall()
+        assert rows == [("jira",), ("servicenow",)]
+        connection.execute("UPDATE review_fact SET facts = replace(facts, 'nonconformity', 'improvement')")
+    assert report(harness, "other.html", june) != kept  # what is kept is read
+    with sqlite3.connect(harness.register_file) as connection:
+        connection.execute("UPDATE review_made SET basis = 'something else'")
+    connection.close()
+    assert report(harness, "replayed.html", june) == kept
+
+
+def made(harness: Harness) -> list[tuple[str, bool]]:
+    """Return as of when each source's records are kept, and whether all of them are."""
+    with sqlite3.connect(harness.register_file) as connection:
+        found = connection.execute("SELECT at, is_done FROM review_made").fetchall()
+    connection.close()
+    return [(at, bool(is_done)) for at, is_done in found]
