@@ -79,7 +79,7 @@ def fill(register: Register) -> None:
         row = disagreement_row(SOURCE, ticket, differs)
         register.records.replace_disagreements(SOURCE, {ticket: [row]})
     register.verdict_sets.activate("f00d", rule_set="f00d", at=T0, by="paper.admin", how=How.FIRST)
-    register.erasures.erase([(SOURCE, "9")], Erasure(SECRET, "paper.admin"), T0)
+    register.erasures.erase([(SOURCE, "99")], Erasure(SECRET, "paper.admin"), T0)
     register.legal_holds.add(LegalHold(SOURCE, "2", "paper:CAPA-2", SECRET, "paper.admin", T0))
     lives = [RecordDays(T0.toordinal(), None, None, None, None)]
     register.monthly.save(month_figures(lives, T0.date()), "UTC", f"{T0:%Y-%m}")
