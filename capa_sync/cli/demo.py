@@ -15,7 +15,7 @@ from typing import Any
 import click
 
 from capa_sync.cli.context import json_option, open_runtime, print_json
-from capa_sync.cli.page import page_options
+from capa_sync.cli.page import page_options, page_workshop
 from capa_sync.cli.progress import progress_listener
 from capa_sync.cli.set_watch import SetWatch
 from capa_sync.cli.summary import print_cycle, summary_of
@@ -183,11 +183,15 @@ def _print_result(summary: dict[str, Any], trackers: Trackers, *, as_json: bool)
 def _stay(daemon: Daemon, configuration: Configuration, trackers: Trackers, listen: str) -> None:
     """Serve the register and run the daemon until stopped."""
     token = _page_token(configuration.folder / configuration.settings.web.auth.tokens)
-    options = page_options(configuration.settings, configuration.file)
-    page = serve_register(configuration.register_path, listen, options)
+    settings, clock = configuration.settings, SystemClock()
+    options = page_options(settings, configuration.file, clock)
+    workshop = page_workshop(settings, configuration.file, clock, "")
+    page = serve_register(configuration.register_path, listen, options, workshop)
     urls = {name: server.url for name, server in trackers.servers.items()}
     click.echo(f"\nThe register:  {page.url}")
-    click.echo(f"Everybody is a reader there; sign in as {_ADMIN}, who may see all and waive:  {token}")
+    click.echo(
+        f"Everybody is a reader there; sign in as {_ADMIN}, who sees all, waives, and edits rules in the workshop:  {token}"
+    )
     click.echo("Three tickets worth opening in the sandbox:")
     for highlight in trackers.highlights:
         click.echo(f"  {highlight.url_in(urls)}  {highlight.why}")
@@ -198,6 +202,8 @@ def _stay(daemon: Daemon, configuration: Configuration, trackers: Trackers, list
         daemon.run()
     finally:
         page.stop()
+        if workshop is not None:
+            workshop.close()
 
 
 def _program() -> str:
