@@ -189,9 +189,7 @@ def _stay(daemon: Daemon, configuration: Configuration, trackers: Trackers, list
     page = serve_register(configuration.register_path, listen, options, workshop)
     urls = {name: server.url for name, server in trackers.servers.items()}
     click.echo(f"\nThe register:  {page.url}")
-    click.echo(
-        f"Everybody is a reader there; sign in as {_ADMIN}, who sees all, waives, and edits rules in the workshop:  {token}"
-    )
+    click.echo(f"Everybody is a reader there; sign in as {_ADMIN}, who sees all, waives and edits rules:  {token}")
     click.echo("Three tickets worth opening in the sandbox:")
     for highlight in trackers.highlights:
         click.echo(f"  {highlight.url_in(urls)}  {highlight.why}")

@@ -22,7 +22,7 @@ _OF_FINDING = "WHERE source = ? AND ticket_id = ? AND rule = ?"
 _FINDING = f"SELECT * FROM v_findings {_OF_FINDING} AND state IN ('open', 'waived')"  # noqa: S608 - conditions of ours
 _WAITING = f"SELECT * FROM v_waivers {_OF_FINDING} AND state = 'inactive' AND approved_by = '' ORDER BY id DESC"  # noqa: S608
 _NOT_YOU = "only a signed-in member of the waiver group waives\n"
-_TAKEN = "The daemon takes it at its next tick, or the next `sync`."
+_TAKEN = "The next cycle shows it."
 
 
 @hookimpl  # type: ignore[untyped-decorator]
