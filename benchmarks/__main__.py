@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import argparse
 import statistics
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from benchmarks.exporting import lines as export_lines
 from benchmarks.hostile_texts import hostile_texts
 from benchmarks.jira_large import long_edits
+from benchmarks.packing import packing
 from benchmarks.page_times import page_times
 from benchmarks.previewing import previewing
 from benchmarks.resume import broken_backfill
@@ -157,7 +159,7 @@ def _all_polls(sizes: Sizes) -> Iterator[TableLine]:
     yield from _polls("servicenow", "ServiceNow", 4, sizes)
 
 
-PARTS: Mapping[str, Callable[[Sizes], Iterator[TableLine]]] = {
+PARTS: Mapping[str, Callable[[Sizes], Iterable[TableLine]]] = {
     "start": lambda _: starts(STARTS),
     "jira": lambda sizes: _against_floor("jira", "Jira Cloud", 1.7, sizes),
     "servicenow": lambda sizes: _against_floor("servicenow", "ServiceNow", 2.0, sizes),
@@ -168,6 +170,7 @@ PARTS: Mapping[str, Callable[[Sizes], Iterator[TableLine]]] = {
     "rules": lambda _: rule_speed(),
     "preview": lambda sizes: previewing(sizes.tickets),
     "page": lambda _: page_times(),
+    "export": lambda sizes: (*export_lines(sizes.tickets), *packing(sizes.tickets)),
     "patterns": lambda _: hostile_texts(),
 }
 
