@@ -49,7 +49,7 @@ large-pages: $(VENV)/.development ## each page in the browser with a register of
 	LARGE_PAGES=$(or $(TICKETS),20000) $(BIN)/python -m pytest -q --timeout 0 tests/journey/test_large_pages.py
 
 kills: $(VENV)/.development ## kill a process before each commit and each request and around each write, on all three trackers (tests take a sample)
-	CAPA_SYNC_KILLS=1 $(BIN)/python -m pytest -q -n 2 --dist load --timeout 0 --junitxml kills.xml tests/daemon/test_kill_backfill.py tests/daemon/test_kill_jira.py tests/daemon/test_kill_jira_dc.py tests/daemon/test_kill_later.py tests/daemon/test_kill_servicenow.py
+	CAPA_SYNC_KILLS=1 $(BIN)/python -m pytest -q -n 2 --dist load --timeout 0 --junitxml kills.xml tests/daemon/test_kill_backfill.py tests/daemon/test_kill_jira.py tests/daemon/test_kill_jira_dc.py tests/daemon/test_kill_later.py tests/daemon/test_kill_servicenow.py tests/digest/test_killed.py
 
 mutants: $(VENV)/.development ## change the core in small ways; unit tests must notice (up to an hour; MODULE=findings for one module)
 	$(BIN)/python -m tests.tools.mutants $(MODULE)
@@ -86,5 +86,5 @@ release: $(VENV)/.development ## set version and changelog, build wheel, sdist a
 
 lock: ## make the locks anew (needs uv on the PATH or in .venv)
 	PATH="$(CURDIR)/$(BIN):$$PATH" uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --extra export pyproject.toml -o requirements.lock
-	PATH="$(CURDIR)/$(BIN):$$PATH" uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --extra export --extra parquet --extra report --extra mcp --extra timestamp -c requirements.lock pyproject.toml -o requirements-extras.lock
+	PATH="$(CURDIR)/$(BIN):$$PATH" uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --extra export --extra parquet --extra report --extra mcp --extra timestamp --extra digest -c requirements.lock pyproject.toml -o requirements-extras.lock
 	PATH="$(CURDIR)/$(BIN):$$PATH" uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --all-extras -c requirements-extras.lock pyproject.toml -o tests/requirements.lock

@@ -13,7 +13,7 @@ import re
 import threading
 from collections import deque
 from collections.abc import Iterator
-from urllib.parse import quote, quote_plus
+from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlsplit
 
 SHORTEST = 8
 """Secrets with fewer characters are not removed: that would also remove words from plain sentences."""
@@ -76,3 +76,24 @@ def _forms(secret: str, user: str) -> Iterator[str]:
 _ours = Redactor()
 conceal = _ours.conceal
 redacted = _ours.redacted
+
+_PLAIN = frozenset({"from", "name", "reply", "to", "cc", "bcc", "smtp", "mode", "format", "verify", "rto", "cto"})
+"""Keys of an address of the digest (Apprise) that hold no secret."""
+
+
+def conceal_address(address: str) -> None:
+    """Remove an Apprise address, and each part of it that may be a secret, from all that this process writes."""
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        conceal(address)
+        return
+    credentials, _, host = parts.netloc.rpartition("@")
+    user, _, password = credentials.partition(":")
+    secrets = [address, password, *parts.path.split("/")]
+    secrets += [value for key, value in parse_qsl(parts.query) if key.lower() not in _PLAIN]
+    if not parts.scheme.lower().startswith("mailto"):  # of a web hook, any part may be the token
+        secrets += [user, host if "." not in host and not host.startswith("localhost") else ""]
+    for secret in secrets:
+        for form in {secret, unquote(secret)}:
+            conceal(form, unquote(user))

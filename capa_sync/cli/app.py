@@ -39,6 +39,9 @@ SECTIONS = {
         "status": Verb("capa_sync.cli.status:status", "Show how fresh and complete the register is."),
         "explain": Verb("capa_sync.cli.explain:explain", "Print every verdict on a ticket, and what it rests on."),
         "similar": Verb("capa_sync.cli.similar:similar", "List records like this one, with why; a person decides."),
+        "digest": Verb(
+            "capa_sync.cli.digest:digest", "Send the digests that are due to leads, owners and line managers."
+        ),
         "retry": Verb("capa_sync.cli.retry:retry", "Send stuck writes again now."),
         "waive": Verb("capa_sync.cli.waive:waive", "Waive one rule's finding on one ticket until a day."),
         "waivers": Verb("capa_sync.cli.waivers:waivers", "List the waivers, and which of them end soon."),

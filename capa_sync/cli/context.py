@@ -78,7 +78,7 @@ def read_setup(config: Path, *, with_secrets: bool = True) -> Setup:
 
     setup = set_up(load_settings(config, os.environ), config, os.environ, with_secrets=with_secrets)
     sources = setup.settings.sources if with_secrets else {}
-    for problem in exposed_files(config, sources, setup.folder):
+    for problem in exposed_files(config, sources, setup.folder, setup.settings.digest if with_secrets else None):
         say(f"warning: {problem}", err=True)
     return setup
 

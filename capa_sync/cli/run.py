@@ -15,7 +15,7 @@ from capa_sync.cli.verbs import VerbCommand
 from capa_sync.daemon.daemon import Daemon
 from capa_sync.daemon.log import configure_logs
 from capa_sync.daemon.shutdown import stop_on_signals
-from capa_sync.wiring import build_hints
+from capa_sync.wiring import build_digest, build_hints
 
 EXIT_UNASKED = 70
 """A bug of capa-sync: a service manager restarts the daemon after this code, and does not after 0."""
@@ -35,10 +35,11 @@ def run(config: Path, test_clock: str | None, verbose: bool) -> int:
 
     It never ends because a source fails. SIGTERM, SIGINT and SIGHUP stop it within ten seconds. It judges by the
     live set in the register (`capa-sync history`); other settings are read at the start alone. With `[web] with_run`
-    it serves the register's page too, in a process of its own.
+    it serves the register's page too, in a process of its own, and with `[digest]` it sends the digests.
     """
     configure_logs(verbose=verbose)
     setup, clock = read_setup(config), clock_from(test_clock)
+    digest = build_digest(setup, os.environ)
     stop = threading.Event()
     asked = stop_on_signals(stop, late_code=0)
     watch = SetWatch(setup, clock, stop)
@@ -46,7 +47,7 @@ def run(config: Path, test_clock: str | None, verbose: bool) -> int:
         open_runtime(setup.register_path, watch.first, clock, stop=stop) as runtime,
         page_beside(setup, test_clock),
     ):
-        ended = Daemon(runtime, *(build_hints(setup) or ()), sets=watch, is_asked=asked.is_set).run()
+        ended = Daemon(runtime, *(build_hints(setup) or ()), sets=watch, digest=digest, is_asked=asked.is_set).run()
     code = 0 if asked.is_set() else EXIT_UNASKED
     if code:
         say("capa-sync: the daemon ended without being asked to, please report it", err=True)

@@ -97,6 +97,7 @@ def _lines(health: dict[str, Any]) -> list[str]:
         ("next checks by time", [f"{_at(d['at'])} {d['source']}:{d['ticket']}" for d in health["next_due"]]),
     ):
         lines += _listed(title, len(rows), rows)
+    lines += _digest_lines(health["digest"])
     lines += check_lines(health["register_checks"])
     lines += _listed("quarantined", len(health["quarantined"]), quarantine_lines(health["quarantined"], ""))
     return [
@@ -107,6 +108,22 @@ def _lines(health: dict[str, Any]) -> list[str]:
         *cannot_tell_lines(health["cannot_tell"]),
         *kept_lines(health["kept"]),
     ]
+
+
+def _digest_lines(digest: dict[str, Any]) -> list[str]:
+    """Return what did not arrive for certain; nothing where nobody gets a digest, or all arrived."""
+    rows = [
+        f"{send['kind']} digest to {send['recipient']} of {send['period']}, {_SEND_STATES[send['state']]} "
+        f"{ago(send['age_s'])}{': ' + send['error'] if send['error'] else ''}"
+        for send in digest["open"]
+    ]
+    lines = _listed("digests that may not have arrived", len(rows), rows) if rows else []
+    if any(send["state"] == "unknown" for send in digest["open"]):
+        lines.append("  `capa-sync digest --again` repeats those without an answer, although they may have arrived")
+    return [*lines, *([f"digest: {digest['problem']}"] if digest["problem"] else [])]
+
+
+_SEND_STATES = {"unknown": "no answer", "pending": "not sent, tried again later, last"}
 
 
 def _listed(title: str, number: int, rows: Sequence[str]) -> list[str]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from capa_sync.daemon.cycle import run_cycle, run_hinted
 from capa_sync.daemon.damage import DamageWatch
+from capa_sync.daemon.digesting import Digest, send_digests
 from capa_sync.daemon.erasure_work import ErasureWork
 from capa_sync.daemon.live_sets import LiveSets
 from capa_sync.daemon.log import LogAction, log
@@ -30,6 +31,8 @@ LOOK_UP = 0.5
 """Seconds after which a thread that waits for hints checks whether the daemon stops."""
 CHECK_EVERY = 3600
 """Ticks between two damage checks; each check reads one table."""
+_DIGEST = " digest"
+"""Name of the digest among the busy work; no source has a blank in its name."""
 TALLY_EVERY = 60
 """Ticks between two log lines about refused hints."""
 
@@ -41,6 +44,7 @@ class Daemon:
         runtime: the runtime to work with.
         receiver, box: the optional listener for hints, and the box that holds their ticket ids.
         sets: makes the next runtime when another verdict set becomes live; by default the runtime stays.
+        digest: what the settings say of the digest, and who sends it; None: nobody gets one.
         is_asked: tells whether the end was requested, when the stop event is set.
     """
 
@@ -51,6 +55,7 @@ class Daemon:
         box: HintBox | None = None,
         *,
         sets: LiveSets | None = None,
+        digest: Digest | None = None,
         is_asked: Callable[[], bool] = lambda: True,
     ) -> None:
         self._runtime = runtime
@@ -68,7 +73,8 @@ class Daemon:
         self._wanted: set[str] = set()
         self._broken: RegisterUnavailable | None = None
         every = {name: context.poll_every for name, context in runtime.contexts.items()}
-        self._scheduler = Scheduler(every, self._job, self._tick)
+        self._digest = digest
+        self._scheduler = Scheduler(every, self._job, self._tick, self._send_digests if digest else None)
         self._damage_watch = DamageWatch(runtime.register, self._give_up)
         self._erasures = ErasureWork(self._turns_of)
         self._clock_watch = ClockWatch(self._scheduler.replan, self._over)
@@ -136,18 +142,45 @@ class Daemon:
                 if not self._runtime.stop.is_set():
                     self._fenced(source, partial(run_cycle, self._runtime, self._runtime.contexts[source]))
 
+    def _send_digests(self) -> None:
+        """Send the digests that are due; a fault ends neither the daemon nor the next look."""
+        runtime = self._runtime
+        if self._digest is None or runtime.stop.is_set():
+            return
+        with self._is_busy(_DIGEST):
+            try:
+                send_digests(runtime, self._digest, runtime.clock.now())
+            except RegisterUnavailable as error:
+                self._give_up(error)
+            except Exception as error:  # noqa: BLE001 - logged and shown; it is tried again at the next look
+                problem = own_error(error)
+                log(LogAction.DIGEST_FAILED, level="error", problem=problem)
+                self._note_digest_fault(problem)
+
+    def _note_digest_fault(self, problem: str) -> None:
+        """Store a bug of capa-sync in the digest, so that `status` shows it."""
+        try:
+            self._runtime.register.sends.note_fault(problem, self._runtime.clock.now())
+        except RegisterUnavailable as error:
+            self._give_up(error)
+
     @contextmanager
     def _turn(self, source: str) -> Iterator[None]:
         """Hold the lock of one source, and list the source as busy."""
-        with self._turns[source]:
+        with self._turns[source], self._is_busy(source):
+            yield
+
+    @contextmanager
+    def _is_busy(self, name: str) -> Iterator[None]:
+        """List work as under way: an end waits for it, at most the grace."""
+        with self._idle:
+            self._busy.add(name)
+        try:
+            yield
+        finally:
             with self._idle:
-                self._busy.add(source)
-            try:
-                yield
-            finally:
-                with self._idle:
-                    self._busy.discard(source)
-                    self._idle.notify_all()
+                self._busy.discard(name)
+                self._idle.notify_all()
 
     @contextmanager
     def _turns_of(self, sources: Collection[str]) -> Iterator[bool]:

@@ -61,6 +61,7 @@ def health_of(register: Register, poll_every: Mapping[str, timedelta], now: date
             for write in register.outbox.stuck(now)
         ],
         "quarantined": register.reports.quarantined(),
+        "digest": _digest(register, now),
         "left_in_peace": [
             {"source": source, "ticket": register.tickets.key(source, ticket)}
             for source, ticket in register.outbox.left_in_peace()
@@ -68,6 +69,27 @@ def health_of(register: Register, poll_every: Mapping[str, timedelta], now: date
         "next_due": [
             {"at": at, "source": source, "ticket": register.tickets.key(source, ticket)}
             for at, source, ticket in register.findings.next_instants(NEXT_DUE_SHOWN)
+        ],
+    }
+
+
+def _digest(register: Register, now: datetime) -> dict[str, Any]:
+    """Return which digests did not arrive for certain, and an error of our own while they were made."""
+    fault = register.sends.fault()
+    return {
+        "problem": fault[0] if fault else "",
+        "last_sent_at": {str(kind): at for kind, at in register.sends.last_delivered().items()},
+        "open": [
+            {
+                "kind": str(send.kind),
+                "recipient": send.recipient,
+                "period": send.period,
+                "state": str(send.state),
+                "attempts": send.attempts,
+                "error": send.error,
+                "age_s": (now - send.marked_at).total_seconds(),
+            }
+            for send in register.sends.open(now)
         ],
     }
 

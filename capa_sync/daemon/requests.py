@@ -16,6 +16,7 @@ from capa_sync.store import (
     ACTIVATE,
     APPROVE,
     DIFFERENT,
+    DIGEST_AGAIN,
     ERASE,
     NOTE,
     PAUSE,
@@ -177,6 +178,18 @@ def carry_out_requests(runtime: Runtime) -> list[str]:
 
 
 def _carry_out(runtime: Runtime, request: VerbRequest) -> list[str]:
+    """Carry out one request; return the sources whose cycle should run soon."""
+    if request.verb == NOTE:
+        at = request.at.isoformat().replace("+00:00", "Z")
+        runtime.register.note_visit(request.args["kind"], {**request.args["what"], "at": at})
+        return []
+    if request.verb == DIGEST_AGAIN:
+        runtime.register.sends.ask_again(runtime.clock.now())
+        return []
+    return _carry_out_for_sources(runtime, request)
+
+
+def _carry_out_for_sources(runtime: Runtime, request: VerbRequest) -> list[str]:
     named = request.args.get("source", "")
     sources = [name for name in runtime.contexts if named in ("", name)]
     if request.verb == RELEASE:

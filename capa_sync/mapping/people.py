@@ -10,6 +10,7 @@ from pathlib import Path
 from ruamel.yaml.comments import CommentedMap
 
 from capa_sync.errors import MappingFileError
+from capa_sync.mapping.contacts import CONTACT_KEYS, Contact, check_managers, read_contact, without_contacts
 from capa_sync.mapping.reading import YamlReader, line_of, plain, with_keys
 from capa_sync.mapping.texts import fold
 from capa_sync.model.near import did_you_mean, near_or_all
@@ -24,7 +25,8 @@ class People:
     Attributes:
         names: person id -> display name. accounts: (source, account id) -> person id.
         gone: persons marked `active: no`. groups: group -> person ids. waiver_group: group that may waive, or "".
-        content: the file's data, for the mapping's hash.
+        content: the file's data that decides verdicts, for the mapping's hash.
+        contacts: person id -> how the digest reaches the person.
         sources: names of the sources that have accounts here -> file and line of the first mention.
         file, text: the file as the user named it, and its whole text; "" without one.
     """
@@ -38,6 +40,7 @@ class People:
     sources: Mapping[str, tuple[str, int]] = field(default_factory=dict)
     file: str = ""
     text: str = ""
+    contacts: Mapping[str, Contact] = field(default_factory=dict)
 
 
 NOBODY = People()
@@ -46,8 +49,11 @@ _KEY_WORDS = {"members": "people", "persons": "people", "team": "people", "teams
 _PERSON_WORDS = {
     "account": "accounts",
     "display_name": "name",
+    "e-mail": "email",
     "fullname": "name",
     "logins": "accounts",
+    "mail": "email",
+    "boss": "manager",
     "users": "accounts",
 }
 _ACTIVE = {"yes": True, "true": True, "no": False, "false": False}
@@ -81,6 +87,7 @@ def _read_people(reader: YamlReader, data: CommentedMap) -> People:
     names: dict[str, str] = {}
     accounts: dict[tuple[str, str], str] = {}
     gone: set[str] = set()
+    contacts: dict[str, Contact] = {}
     places: dict[str, tuple[str, int]] = {}
     found = reader.map_at(data, "people", "ana: {accounts: {jira: …}}")
     persons = CommentedMap() if found is None else found
@@ -100,12 +107,14 @@ def _read_people(reader: YamlReader, data: CommentedMap) -> People:
         for word in opposite:
             reader.add(line_of(entry, word), f"person '{person}' has no key '{word}'", "write `active: no`")
         known = with_keys(entry, [word for word in entry if word not in opposite])
-        reader.keys(known, ("name", "accounts", "active"), f"person '{person}'", _PERSON_WORDS)
+        reader.keys(known, ("name", "accounts", "active", *CONTACT_KEYS), f"person '{person}'", _PERSON_WORDS)
         names[person] = reader.text_at(entry, "name") or person
+        contacts[person] = read_contact(reader, entry, person)
         if not _read_active(reader, entry):
             gone.add(person)
         _read_accounts(reader, entry, person, accounts, places)
     reader.alike(persons, "person")
+    check_managers(reader, persons, contacts, names)
     groups = _read_groups(reader, data, names, are_known=found is not None or "people" not in data)
     waiver_group = reader.text_at(data, "waiver_group", "name one group, and put everybody into it")
     if waiver_group and waiver_group not in groups and isinstance(data.get("groups"), (CommentedMap, type(None))):
@@ -117,10 +126,11 @@ def _read_people(reader: YamlReader, data: CommentedMap) -> People:
         frozenset(gone),
         groups,
         waiver_group,
-        plain(data),
+        without_contacts(plain(data)),
         places,
         file=reader.file,
         text=reader.content,
+        contacts=contacts,
     )
 
 

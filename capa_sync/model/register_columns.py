@@ -164,6 +164,21 @@ REGISTER: tuple[RegisterColumn, ...] = (
         shown=False,
         added_by="0014_history_gap",
     ),
+    RegisterColumn(
+        "owner_id",
+        _TEXT,
+        "The person id of the owner, for the digest; empty for none.",
+        shown=False,
+        added_by="0040_digest",
+    ),
+    RegisterColumn(
+        "cb_deadline",
+        _TIME,
+        "The certification body's deadline, for the escalation in the digest.",
+        _UNFILLED,
+        shown=False,
+        added_by="0040_digest",
+    ),
     RegisterColumn("ticket_id", _TEXT, "The tracker's immutable id of the ticket.", masked=False, stored=False),
     RegisterColumn(
         "presence",

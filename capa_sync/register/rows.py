@@ -120,6 +120,11 @@ def _person(record: CapaRecord, name: str) -> str:
     return _words(value) or (value.text if value.state is ValueState.UNREADABLE else "")
 
 
+def _person_id(record: CapaRecord, name: str) -> str:
+    value = record.fields[name]
+    return value.data if value.state is ValueState.FILLED and isinstance(value.data, str) else ""
+
+
 def _what(record: CapaRecord, texts: Mapping[str, str]) -> dict[str, Cell]:
     return {
         "ticket_key": record.ticket_key,
@@ -135,6 +140,8 @@ def _what(record: CapaRecord, texts: Mapping[str, str]) -> dict[str, Cell]:
         "location": texts["location"],
         "raised_by": _person(record, "raised_by"),
         "owner": _person(record, "owner"),
+        "owner_id": _person_id(record, "owner"),
+        "cb_deadline": _when(record, "cb_deadline"),
         "confidential": confidential_of(record.fields["confidential"]),
     }
 

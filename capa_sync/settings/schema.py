@@ -18,6 +18,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from capa_sync.model.settings import DEFAULT_DEADLINES, UNWAIVABLE, Days
+from capa_sync.settings.digest_schema import DigestSettings
 from capa_sync.settings.source_schema import Duration, SourceSettings, Strict, VariableName, WriteBackSettings
 from capa_sync.settings.units import (
     header_name,
@@ -162,6 +163,7 @@ class Settings(BaseSettings):
     hints: HintsSettings = HintsSettings()
     waivers: WaiversSettings = WaiversSettings()
     retention: RetentionSettings = RetentionSettings()
+    digest: DigestSettings = DigestSettings()
     sources: dict[SourceName, SourceSettings] = Field(default_factory=dict, max_length=50)
 
     @field_validator("timezone")

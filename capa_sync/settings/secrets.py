@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from capa_sync.errors import Problem, SettingsError
+from capa_sync.settings.digest_schema import DigestSettings
 from capa_sync.settings.lines import key_line
 from capa_sync.settings.schema import PageAuthSettings, PageProxySettings
 from capa_sync.settings.source_schema import AuthSettings, SourceSettings
@@ -46,13 +47,31 @@ def proxy_secret_of(file: Path, proxy: PageProxySettings, folder: Path, environ:
     return _Secret(file, place, "secret", proxy.secret_env, proxy.secret_file, folder).fetch_long(environ)
 
 
-def exposed_files(file: Path, sources: Mapping[str, SourceSettings], folder: Path) -> list[Problem]:
+def digest_address_of(
+    file: Path, digest: DigestSettings, target: str, folder: Path, environ: Mapping[str, str]
+) -> str:
+    """Fetch the Apprise address of a target of the digest, "" for the mail server's. Raises SettingsError."""
+    if not target:
+        return _Secret(file, ("digest",), "mail", digest.mail_env, digest.mail_file, folder).fetch(environ)
+    found = digest.targets[target]
+    place = ("digest", "targets", target)
+    return _Secret(file, place, "url", found.url_env, found.url_file, folder).fetch(environ)
+
+
+def exposed_files(
+    file: Path, sources: Mapping[str, SourceSettings], folder: Path, digest: DigestSettings | None = None
+) -> list[Problem]:
     """Return a problem for each secret file that every account of this machine may read."""
     places: list[tuple[tuple[str, ...], str]] = []
     for name, source in sources.items():
         for place, table in ((("sources", name, "auth"), source.auth), (("sources", name), source)):
             keys = [key for key in type(table).model_fields if key.endswith("_file")] if table else []
             places += [((*place, key), getattr(table, key)) for key in keys]
+    if digest is not None:
+        places.append((("digest", "mail_file"), digest.mail_file))
+        places += [
+            (("digest", "targets", name, "url_file"), found.url_file) for name, found in digest.targets.items()
+        ]
     return _exposed(file, places, folder)
 
 

@@ -20,6 +20,7 @@ from capa_sync.store.requests import (
     ACTIVATE,
     APPROVE,
     DIFFERENT,
+    DIGEST_AGAIN,
     ERASE,
     NOTE,
     PAUSE,
@@ -35,6 +36,7 @@ from capa_sync.store.requests import (
 )
 from capa_sync.store.roles import Naming, TicketPlace
 from capa_sync.store.runs import CENSUS, FULL, POLL, STAMPED_AHEAD
+from capa_sync.store.sends import Sends
 from capa_sync.store.snapshot import RegisterSnapshot
 from capa_sync.store.standings import StandingChange
 from capa_sync.store.waivers import waiver_as_json, waiver_from_json
@@ -45,6 +47,7 @@ __all__ = [
     "APPROVE",
     "CENSUS",
     "DIFFERENT",
+    "DIGEST_AGAIN",
     "ERASE",
     "FULL",
     "NOTE",
@@ -66,6 +69,7 @@ __all__ = [
     "Register",
     "RegisterLock",
     "RegisterSnapshot",
+    "Sends",
     "StandingChange",
     "Stored",
     "StoredReads",

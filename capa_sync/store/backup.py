@@ -10,10 +10,12 @@ from pathlib import Path
 from capa_sync.errors import RegisterUnavailable
 from capa_sync.model.erasure import ErasedBy, Tombstone
 from capa_sync.output_files import whole_file
+from capa_sync.store.columns import instant_text
 from capa_sync.store.database import Copied, Database
 from capa_sync.store.lock import RegisterLock
 from capa_sync.store.opening import copy_register, open_register, refuse_newer
 from capa_sync.store.place import COMPANIONS, marked_id, marker_of
+from capa_sync.store.sends import RESTORED
 
 
 def back_up(path: Path, target: Path, copied: Copied | None = None) -> None:
@@ -58,7 +60,7 @@ def restore(path: Path, backup: Path, now: datetime) -> Restored:
         raise RegisterUnavailable(f"{backup}: a file of the register itself; name the backup to restore")
     with RegisterLock(path), whole_file(path) as fresh:
         _fetch(backup, fresh)
-        _check(path, backup, fresh)
+        _check(path, backup, fresh, now)
         erased, doubt = _erase_again(path, fresh, now)
         return Restored(_put_aside(path, now), tuple(erased), doubt)
 
@@ -102,13 +104,18 @@ def _fetch(backup: Path, fresh: Path) -> None:
         shutil.copyfile(backup, fresh)
 
 
-def _check(path: Path, backup: Path, fresh: Path) -> None:
-    """Check the copy of a backup. Raises RegisterUnavailable, in words about the backup itself."""
+def _check(path: Path, backup: Path, fresh: Path, now: datetime) -> None:
+    """Check the copy of a backup, and mark that it was restored: digests since then may have been sent.
+
+    Raises RegisterUnavailable, in words about the backup itself.
+    """
     try:
         db = Database(fresh)
         try:
             db.check_damage()
             found = str(db.value("SELECT value FROM meta WHERE name = 'register_id'")) if refuse_newer(db) else ""
+            if found:
+                db.execute("INSERT OR REPLACE INTO milestone VALUES ('', ?, ?)", (RESTORED, instant_text(now)))
         finally:
             db.close()
     except RegisterUnavailable as error:

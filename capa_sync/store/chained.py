@@ -191,6 +191,10 @@ CHAINED: tuple[ChainedTable, ...] = (
         ),
     ),
     ChainedTable(
+        "digest", "digest_send", "digest", RowKey("''", "''", *_ID),
+        columns=("kind", "period", "recipient", "state", "attempts", "error", "items", "marked_at", "not_before"),
+    ),
+    ChainedTable(
         "activation", "activation", "activation", RowKey("''", "''", *_ID),
         columns=(
             "hash", "rule_set", "activated_at", "activated_by", "how", "rules_alone", "revision",

@@ -39,6 +39,13 @@ def day_or_instant_text(when: date | datetime) -> str:
     return instant_text(when) if isinstance(when, datetime) else when.isoformat()
 
 
+def day_or_instant(text: str | None) -> date | datetime | None:
+    """Return the date or the instant of a `day_or_instant_text`, None for None or an empty text."""
+    if not text:
+        return None
+    return instant(text) if text.endswith("Z") else date.fromisoformat(text)
+
+
 def json_text(value: Any) -> str:
     """Return canonical JSON (sorted keys); tuples become lists."""
     return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()

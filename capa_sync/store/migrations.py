@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from capa_sync.store.early_migrations import STEPS, run_all
+from capa_sync.store.early_migrations import STEPS, add_register_columns, run_all
 
 __all__ = ["CHAIN", "CHAIN_STEP", "CHECKS", "DERIVED", "KEPT_REVIEWS", "LEDGER", "PRIMARY", "STEPS"]
 
@@ -62,6 +62,7 @@ PRIMARY: tuple[str, ...] = (
     "legal_hold",
     "month_check",
     "draft",
+    "digest_send",
     CHAIN,
 )
 DERIVED: tuple[str, ...] = (
@@ -376,5 +377,23 @@ def kept_reviews(db: Any) -> None:
                 is_done INTEGER NOT NULL)""",
             """CREATE TABLE review_fact (
                 source TEXT, ticket_id TEXT, facts TEXT NOT NULL, PRIMARY KEY (source, ticket_id)) WITHOUT ROWID""",
+        ),
+    )
+
+
+@STEPS(name="0040_digest")
+def digest(db: Any) -> None:
+    """Store which digest went to whom in which period, and who the owner of a record is."""
+    add_register_columns(db, "0040_digest")
+    run_all(
+        db,
+        (
+            """CREATE TABLE digest_send (
+                id INTEGER PRIMARY KEY, kind TEXT NOT NULL, period TEXT NOT NULL, recipient TEXT NOT NULL,
+                state TEXT NOT NULL, attempts INTEGER NOT NULL, error TEXT NOT NULL, items TEXT NOT NULL,
+                marked_at TEXT NOT NULL, not_before TEXT)""",
+            "CREATE UNIQUE INDEX digest_send_once ON digest_send (period, recipient, kind)",
+            "CREATE INDEX digest_send_last ON digest_send (kind, recipient, id)",
+            JUDGE_AGAIN,  # for the ids of owners
         ),
     )

@@ -40,6 +40,7 @@ from capa_sync.store.reviews import KeptReviews
 from capa_sync.store.rewind import rewind, show_as_of
 from capa_sync.store.roles import Roles
 from capa_sync.store.runs import Runs
+from capa_sync.store.sends import Sends
 from capa_sync.store.similar import SimilarRecords
 from capa_sync.store.snapshot import RegisterSnapshot
 from capa_sync.store.standings import Standings
@@ -59,7 +60,7 @@ class Register:
     Attributes:
         path: the file. id: random id given at creation, used in markers; a copy has the same id.
         tickets, runs, facts, accounts, findings, outbox, requests, halts, records, queue, reports, roles, waivers,
-            checks, monthly, reviews, verdict_sets, drafts, standings, chain, erasures,
+            checks, monthly, reviews, verdict_sets, drafts, standings, similar, sends, chain, erasures,
             legal_holds: its parts, each for a group of tables.
     """
 
@@ -90,6 +91,7 @@ class Register:
         self.similar = SimilarRecords(db)
         self.erasures = Erasures(db, self.chain)
         self.legal_holds = LegalHolds(db)
+        self.sends = Sends(db)
         if not db.read_only:
             watch(db, self.chain)
 

@@ -15,6 +15,7 @@ from capa_sync.wiring.configuration import (
     judge_options,
     set_up,
 )
+from capa_sync.wiring.digest import build_digest, digest_options
 from capa_sync.wiring.runtimes import (
     bind_as_last_known,
     build_hints,
@@ -30,6 +31,7 @@ __all__ = [
     "Setup",
     "assembled",
     "bind_as_last_known",
+    "build_digest",
     "build_hints",
     "build_runtime",
     "build_runtime_for_reading",
@@ -37,6 +39,7 @@ __all__ = [
     "conceal_available",
     "configure",
     "configured",
+    "digest_options",
     "judge_options",
     "set_up",
     "writable_rule_files",

@@ -19,12 +19,14 @@ DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 TOML, ENV = DEPLOY / "settings.example.toml", DEPLOY / "settings.example.env"
 _COMMENTED = re.compile(r"^# ([a-z_-]+ = .*)$", re.MULTILINE)
 _VARIABLE = re.compile(r"^#? ?(CAPA_SYNC_[A-Z0-9_]+)=(.*)$", re.MULTILINE)
+_NAMED = (("sources",), ("digest", "targets"))
+"""Tables whose keys are names that the user chooses."""
 
 
 def paths(table: dict[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    """Yield the path of every key of a read file, sources under `*`."""
+    """Yield the path of every key of a read file, names that the user chooses as `*`."""
     for name, value in table.items():
-        here = (*path, "*" if path == ("sources",) else name)
+        here = (*path, "*" if path in _NAMED else name)
         if isinstance(value, dict) and (*path, name) != ("deadlines",):
             yield from paths(value, here)
         else:
@@ -81,8 +83,9 @@ def test_every_variable_is_known_and_every_key_has_one(tmp_path: Path, monkeypat
     named = set()
     for name in found:
         path = name.removeprefix("CAPA_SYNC_").lower().split("__")
-        if path[0] == "sources":
-            path[1] = "*"
+        for table in _NAMED:
+            if tuple(path[: len(table)]) == table:
+                path[len(table)] = "*"
         named.add(tuple(path[:1] if path[0] == "deadlines" else path))
     assert named == set(keys(Settings))
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from capa_sync.model.chain import ChainHead, ChainReport
+from capa_sync.model.digest import DigestKind, SendState
 from capa_sync.model.erasure import Erasure, LegalHold
 from capa_sync.model.finding import Finding, FindingState, Mode, Severity
 from capa_sync.model.halt import Halt, HaltKind
@@ -64,6 +65,7 @@ ADDED = {
     "draft": "id = 99",
     "tombstone": "id = 99",
     "legal_hold": "id = 99",
+    "digest_send": "id = 99, recipient = 'person:forged'",
     "part": "id = 99, version = 99",
     "register_number": "serial = 99, ticket_id = '99'",
 }
@@ -107,6 +109,10 @@ def fill(register: Register) -> None:
     register.drafts.add(_SET.hash, _SET.hash, T0, "ann")
     register.note_visit("rules_written", {"draft": 1, "by": "ann"})
     _erase(register)
+    register.sends.plan(DigestKind.OWNER, T0.date(), ["person:ann"], T0)
+    [send] = register.sends.due(T0)
+    register.sends.attempt(send.id, ["overdue paper:1"], T0)
+    register.sends.settle(send.id, SendState.DELIVERED, T0)
     register.note_visit("sign_in", {"by": "mara.roy"})
     register.note_taken({"verb": "export"})
 

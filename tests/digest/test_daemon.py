@@ -1,0 +1,129 @@
+"""The daemon sends digests at their time, and nothing about them holds it up."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from capa_sync.daemon.digesting import Digest, send_digests
+from capa_sync.daemon.requests import carry_out_requests
+from capa_sync.daemon.runtime import Runtime
+from capa_sync.settings import load_settings
+from capa_sync.store import DIGEST_AGAIN, restore
+from capa_sync.wiring import build_digest, build_runtime_for_reading, configure
+from tests.daemon.fork_server import FIRST_WAIT, ForkServer
+from tests.daemon.harness import until
+from tests.digest.conftest import verb_of
+from tests.digest.test_verb import PERSONS, states
+from tests.digest.world import DigestWorld
+from tests.unit.store.fake_parser import DAY, T0
+from tests.unit.writeback.harness import ManualClock
+
+HOUR = timedelta(hours=1)
+
+
+@contextmanager
+def working(world: DigestWorld, clock: ManualClock) -> Iterator[tuple[Runtime, Digest]]:
+    """Open the runtime and the digest, as the daemon does, without its threads."""
+    settings = load_settings(world.settings, world.environ)
+    configuration = configure(settings, world.settings, world.environ)
+    digest = build_digest(configuration, world.environ)
+    assert digest is not None
+    with world.open() as register:
+        yield build_runtime_for_reading(configuration, register, clock), digest
+
+
+def sent_at(runtime: Runtime, digest: Digest, clock: ManualClock, at: datetime) -> int:
+    """Let the daemon look at an instant; return how many messages it sent."""
+    clock.at = at
+    return len(send_digests(runtime, digest, at))
+
+
+def test_a_daemon_that_begins_sends_nothing_before_its_next_time(world: DigestWorld) -> None:
+    """Settings completed at noon send nothing at noon; each later period has one digest, also after a long stop."""
+    clock = ManualClock()
+    with working(world, clock) as (runtime, digest):
+        assert sent_at(runtime, digest, clock, T0) == 0
+        assert sent_at(runtime, digest, clock, T0 + 22 * HOUR) == 0
+        assert sent_at(runtime, digest, clock, T0 + 23 * HOUR + timedelta(minutes=1)) == 3  # owners and a manager
+        assert sent_at(runtime, digest, clock, T0 + 30 * HOUR) == 0
+        # the lead, once for three weeks, and a warning that is now old enough for the manager
+        assert sent_at(runtime, digest, clock, T0 + 21 * DAY) == 2
+        assert sent_at(runtime, digest, clock, T0 + 21 * DAY + HOUR) == 0
+    assert (world.mail.recipients, len(world.hook.received)) == ([*PERSONS, "mara@example.com"], 1)
+
+
+def test_a_request_to_repeat_is_carried_out_once(world: DigestWorld) -> None:
+    """What waits without an answer goes out again; what was delivered does not."""
+    clock, world.mail.answer = ManualClock(), ""
+    with working(world, clock) as (runtime, digest):
+        runtime.register.sends.begin(T0 - DAY)
+        assert sent_at(runtime, digest, clock, T0) == 4
+        world.mail.answer = "250 OK"
+        assert sent_at(runtime, digest, clock, T0 + HOUR) == 0
+        runtime.register.requests.leave(DIGEST_AGAIN, {}, clock.at)
+        assert carry_out_requests(runtime) == []
+        assert sent_at(runtime, digest, clock, T0 + HOUR) == 3
+        assert carry_out_requests(runtime) == []
+        assert sent_at(runtime, digest, clock, T0 + 2 * HOUR) == 0
+    assert set(states(world).values()) == {"delivered"}
+    assert len(world.hook.received) == 1
+
+
+def test_a_restored_register_repeats_no_digest_of_the_time_since_its_backup(
+    world: DigestWorld, tmp_path: Path
+) -> None:
+    """The backup does not know what was sent after it; the next period is sent as always."""
+    clock = ManualClock()
+    with working(world, clock) as (runtime, digest):
+        runtime.register.sends.begin(T0 - DAY)
+        runtime.register.copy_to(tmp_path / "backup.db")
+        assert sent_at(runtime, digest, clock, T0) == 4
+    restore(world.folder / "register.db", tmp_path / "backup.db", T0 + HOUR)
+    with working(world, clock) as (runtime, digest):
+        assert sent_at(runtime, digest, clock, T0 + 2 * HOUR) == 0
+        assert sent_at(runtime, digest, clock, T0 + 7 * DAY) == 4
+        assert runtime.register.verify().broken == 0
+
+
+def test_a_silent_mail_server_holds_up_neither_a_cycle_nor_the_end(
+    world: DigestWorld, fork_server: ForkServer, tmp_path: Path
+) -> None:
+    """Sources are polled while a send waits; SIGTERM ends the daemon, and the send stays unknown."""
+    with world.open() as register:
+        register.sends.begin(T0 - DAY)
+    world.mail.is_silent = True
+    daemon = verb_of(world, fork_server, tmp_path, waits=False)("run", **{FIRST_WAIT: "0.01"})
+    until(lambda: world.mail.received or daemon.ended.is_set())
+    lines = len(daemon.err.splitlines())
+    until(lambda: "action=cycle_" in "".join(daemon.err.splitlines()[lines:]) or daemon.ended.is_set())
+    daemon.signal(signal.SIGTERM)
+    assert daemon.wait().code == 0, daemon.err
+    world.mail.is_silent = False
+    assert states(world)["person:ana"] == "unknown"
+    assert states(world)["target:team"] == "delivered"
+    assert "Traceback" not in daemon.err
+    assert "action=daemon_stopped" in daemon.err
+
+
+def test_a_service_that_never_answers_ends_at_the_deadline(world: DigestWorld) -> None:
+    """The sender waits no longer than it says, and hands over nothing else meanwhile."""
+    world.mail.is_silent = True
+    clock, stop = ManualClock(), threading.Event()
+    with working(world, clock) as (runtime, digest):
+        runtime.register.sends.begin(T0 - DAY)
+        runtime.stop = stop
+        stop_soon = threading.Timer(0.5, stop.set)
+        stop_soon.start()
+        assert sent_at(runtime, digest, clock, T0) == 2
+        stop_soon.join()
+        stop.clear()
+        assert [found.error for found in send_digests(runtime, digest, T0)] == [
+            "an earlier send waits for its answer"
+        ] * 2
+        world.mail.is_silent = False
+    assert states(world)["person:ana"] == "unknown"
