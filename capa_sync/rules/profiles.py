@@ -107,7 +107,6 @@ def deadline_length(options: JudgeOptions, name: str, grade: str) -> Days:
     """
     key = {"": "minor", "ofi": "observation"}.get(grade, grade)
     length = options.deadlines.get(name, DEFAULT_DEADLINES[name]).get(key) or DEFAULT_DEADLINES[name][key]
-    factor = PROFILES[options.profile].deadline_factor
-    if length != DEFAULT_DEADLINES[name][key] or factor == 1:
+    if length != DEFAULT_DEADLINES[name][key]:
         return length
-    return Days(math.ceil(length.count * factor), length.business)
+    return Days(math.ceil(length.count * PROFILES[options.profile].deadline_factor), length.business)

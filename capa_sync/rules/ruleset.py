@@ -43,7 +43,7 @@ class RuleSet:
         digest: str,
         texts: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
-        ordered = sorted(rules, key=lambda rule: (rule.number or 1000, rule.id))
+        ordered = sorted(rules, key=lambda rule: (not rule.number, rule.number, rule.id))
         self.rules: tuple[Rule, ...] = tuple(ordered)
         self.options = options
         self.hash = digest

@@ -220,7 +220,7 @@ QUESTIONS: tuple[Callable[[Context], object], ...] = (
     lambda context: context.last_entry("closed"),
     lambda context: context.moves("due_at"),
     lambda context: context.action_start(),
-    lambda context: context.value("closed_at"),
+    lambda context: context.value("action_started_at"),
     lambda context: line("title: filled").judge(context),
     lambda context: line("due_at: not in the past").judge(context),
     lambda context: line("due_at: not in the past")._clocked(context),

@@ -455,7 +455,7 @@ def test_a_set_orders_its_rules_by_the_pack_and_then_by_id(rule: Rule) -> None:
     """Rules without a number come last; drafts are kept and not evaluated."""
     rules = [replace(rule, id=name, number=number) for name, number in (("b", 0), ("a", 0), ("z", 2), ("y", 1))]
     draft = replace(rule, id="c", number=3, mode=Mode.DRAFT)
-    ruleset = RuleSet([*rules, draft], LONDON, "digest")
+    ruleset = RuleSet([*rules, draft], LONDON, "digest", {"a": "the text"})
     assert [known.id for known in ruleset.rules] == ["y", "z", "c", "a", "b"]
     case = case_of(IDENTIFIED)
     record, now = record_on(case, "2025-01-04"), at(case, "2025-01-04")
@@ -464,7 +464,7 @@ def test_a_set_orders_its_rules_by_the_pack_and_then_by_id(rule: Rule) -> None:
         assert [found.rule for found in verdicts] == ["y", "z", "a", "b"]
     assert list(ruleset.reads()) == ["y", "z", "a", "b"]
     assert ruleset.reads()["a"] == rule.reads
-    assert (ruleset.hash, ruleset.options) == ("digest", LONDON)
+    assert (ruleset.hash, ruleset.options, ruleset.texts) == ("digest", LONDON, {"a": "the text"})
 
 
 def test_a_set_keeps_what_it_prepared_for_equal_settings(rule: Rule) -> None:
