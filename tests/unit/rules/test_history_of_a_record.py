@@ -182,6 +182,10 @@ def test_a_list_without_a_place_may_hold_actions() -> None:
     """Where the mapping names no place for actions, action may have started at any time."""
     assert seen(actions_mapped=False).action_start() == FirstTime(None, DAWN)
     assert seen(actions_mapped=False, actions=(action(),)).action_start() == FirstTime()
+    assert [seen(actions=(action(readable=known),)).actions_unknown for known in (True, False)] == [
+        "",
+        "A1 cannot be read",
+    ]
 
 
 def test_an_action_counts_unless_it_was_cancelled_or_is_an_emptied_field() -> None:

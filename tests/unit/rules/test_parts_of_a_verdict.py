@@ -470,6 +470,8 @@ def test_a_set_orders_its_rules_by_the_pack_and_then_by_id(rule: Rule) -> None:
 def test_a_set_keeps_what_it_prepared_for_equal_settings(rule: Rule) -> None:
     """Settings that were read again and are equal make no new calendar; other settings do."""
     ruleset = RuleSet([rule], LONDON, "digest")
+    ready = ruleset._ready
+    assert ruleset._ready_for(LONDON) is ready
     case = case_of(IDENTIFIED)
     record, now = record_on(case, "2025-01-04"), at(case, "2025-01-04")
     first = ruleset.evaluate(record, LONDON, now)[0]
