@@ -97,7 +97,7 @@ def _naming(runtime: Runtime, tickets: Sequence[TicketRef]) -> list[TicketRef]:
 def record_named(runtime: Runtime, name: str) -> ErasureScope:
     """Return what an erasure of the ticket of this name takes. Raises UserError for none, several, and an action."""
     register = runtime.register
-    found = register.tickets.find(name)
+    found = register.tickets.find(name) or _unread(runtime, name)
     if not found:
         stones = register.erasures.named(name)
         hint = "; ".join(map(str, stones)) or "`capa-sync status` says what was read"
@@ -110,6 +110,15 @@ def record_named(runtime: Runtime, name: str) -> ErasureScope:
         of = ", ".join(shown(runtime, owner) for owner in owners)
         raise _refused(f"{name} is an action of {of}, whose evidence holds it", "erase that record: it goes with it")
     return scope_of(runtime, *found[0])
+
+
+def _unread(runtime: Runtime, name: str) -> list[TicketRef]:
+    """Return the tickets of this name that could never be read: the reason of their quarantine may quote them."""
+    return [
+        (source, ticket_id)
+        for source, ticket_id, key, _reason in runtime.register.tickets.never_read()
+        if name.lower() in [word.lower() for own in (key, ticket_id) for word in (own, f"{source}:{own}")]
+    ]
 
 
 def _refused(what: str, hint: str) -> UserError:

@@ -50,6 +50,8 @@ _ENDED = """SELECT r.source, r.ticket_id, COALESCE(NULLIF(r.open_until, ''),
     CASE WHEN m.presence IN ('deleted', 'deleted_or_hidden') THEN m.presence_at END) AS ended
     FROM register_row r JOIN mirror m ON m.source = r.source AND m.ticket_id = r.ticket_id"""
 _OWN = " WHERE source = ? AND ticket_id = ?"
+_KEYS = ("ticket", "quarantine")
+"""Tables that know a ticket's key."""
 ERASED: tuple[str, ...] = (*_BY_NR, *_BY_ID, "mirror")
 """Tables whose rows of a ticket are erased; the mirror last, because the others are found by its number."""
 KEPT: tuple[str, ...] = ("register_number", "event", "tombstone", "legal_hold")
@@ -124,7 +126,8 @@ class Erasures:
         return stones
 
     def _erase(self, source: str, ticket_id: str, erasure: Erasure, at: datetime, key: str) -> Tombstone:
-        key = self._db.value(f"SELECT ticket_key FROM ticket{_OWN}", (source, ticket_id)) or key or ticket_id
+        known = (self._db.value(f"SELECT ticket_key FROM {name}{_OWN}", (source, ticket_id)) for name in _KEYS)
+        key = next(filter(None, known), key or ticket_id)
         counts = self.rows_of(source, ticket_id)
         nr = self._nr(source, ticket_id)
         parts = self._db.column("SELECT id FROM part WHERE nr = ? ORDER BY id", (nr,))

@@ -176,7 +176,8 @@ _MONTHS = """SELECT f.month, f.opened, f.ended, f.open_end, f.corrected, f.corre
 
 
 _ERASURES = f"""SELECT e.id AS number, e.source, e.ticket_id, e.ticket_key,
-    COALESCE(printf('NC-%04d-%04d', n.year, n.serial), '') AS register_no, {_at("e.erased_at")}, e.way, e.erased_by,
+    CASE WHEN n.year IS NULL THEN '' ELSE printf('NC-%04d-%04d', n.year, n.serial) END AS register_no,
+    {_at("e.erased_at")}, e.way, e.erased_by,
     e.reason FROM tombstone e LEFT JOIN register_number n ON n.source = e.source AND n.ticket_id = e.ticket_id"""
 _HOLDS = f"""SELECT id AS number, source, ticket_id, name, reason, held_by, {_at("held_at")}, {_at("ended_at")},
     ended_by FROM legal_hold"""

@@ -15,7 +15,7 @@ from datasette.utils.asgi import Request, Response
 from capa_sync.model.page import PageOptions
 from capa_sync.model.visitor import AccessRole
 from capa_sync.web.asked import PageQuery, Row
-from capa_sync.web.record import record
+from capa_sync.web.record import erased, record
 from capa_sync.web.records import records
 from capa_sync.web.rules import rules
 from capa_sync.web.sync import sync
@@ -54,12 +54,13 @@ def _view(path: str) -> Callable[..., Awaitable[Response]]:
         arguments = {name: request.args.get(name) for name in request.args}
         times = PageTimes(datasette.options.clock.now(), datasette.options.timezone)
 
-        def read(connection: sqlite3.Connection) -> dict[str, Any] | None:
-            return content(PageQuery(connection, arguments, times, datasette.options))
+        def read(connection: sqlite3.Connection) -> dict[str, Any] | str:
+            asked = PageQuery(connection, arguments, times, datasette.options)
+            return content(asked) or erased(asked)
 
         found = await datasette.page.execute_fn(read)
-        if found is None:
-            return Response.text("the register knows no such ticket\n", status=404)
+        if isinstance(found, str):
+            return Response.text(f"{found or 'the register knows no such ticket'}\n", status=410 if found else 404)
         if path == "/record":
             waiving = await asyncio.to_thread(waiving_of, datasette.options, visitor_of(request.scope))
             found["may_waive"] = waiving is not None

@@ -19,6 +19,7 @@ from capa_sync.daemon.rebuilding import rebuild_derived
 from capa_sync.errors import UserError
 from capa_sync.model.erasure import ErasedBy, Erasure
 from capa_sync.model.settings import RetentionOptions
+from capa_sync.model.ticket import Skip
 from capa_sync.sandbox.stories.script import AddAction, ChangeStage, Create, Fill
 from capa_sync.store import ERASE
 from tests.sync.equal import assert_rebuilt
@@ -127,6 +128,18 @@ def test_what_is_held_is_not_erased(tmp_path: Path) -> None:
         assert register.erasures.tombstones() == []
         assert "every ticket of jira is on legal hold" in verb(world, "retention")
         assert "every ticket of jira is on legal hold since" in world.status()
+
+
+def test_a_ticket_that_was_never_readable_is_erased_too(tmp_path: Path) -> None:
+    """The reason of its quarantine may quote it; afterwards it is not quarantined again."""
+    with open_world(tmp_path, "jira") as world:
+        world.cycle()
+        register, skip = world.runtime.register, Skip("777", "CAPA-777", f"a field says {PLANTED}", "")
+        assert register.tickets.set_unread("jira", skip)
+        verb(world, "erase", "jira:capa-777", "--reason", "case 17", "--yes")
+        assert traces(world) == []
+        assert not register.tickets.set_unread("jira", skip)
+        assert [stone.ticket_key for stone in register.erasures.named("CAPA-777")] == ["CAPA-777"]
 
 
 def test_no_ticket_is_erased_under_a_cycle(tmp_path: Path) -> None:

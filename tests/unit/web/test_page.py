@@ -52,6 +52,15 @@ def test_the_register_shows_its_counts_and_how_fresh_it_is(site: RegisterPage) -
     assert "compliant" not in flat.lower()
 
 
+def test_the_page_of_an_erased_ticket_says_so(site: RegisterPage) -> None:
+    """With its status, and without the reason."""
+    answer = get(site, "record?source=paper&ticket=99")
+    assert answer.status_code == 410
+    line = "paper:99 (without a register number) was erased from the register at 2026-03-02T09:00:00Z\n"
+    assert answer.text == line
+    assert get(site, "record?source=paper&ticket=98").status_code == 404
+
+
 @pytest.mark.parametrize("view", VIEWS)
 @pytest.mark.parametrize("form", ["", ".json", ".json?_shape=objects", ".csv", ".csv?_stream=on"])
 def test_every_view_is_served_in_every_format(site: RegisterPage, view: str, form: str) -> None:
