@@ -24,6 +24,7 @@ from capa_sync.model.ticket import Cursor, Page, Part, Presence, Reading, Source
 from capa_sync.model.workshop import (
     Completion,
     DraftSummary,
+    ExplainedTicket,
     RulePreview,
     RuleText,
     TestedRule,
@@ -344,6 +345,10 @@ class Workshop(Protocol):
 
     def draft(self, number: int) -> DraftSummary:
         """Return a draft, compared with what is live. Raises UserError when there is none of this number."""
+        ...
+
+    def explain(self, source: str, ticket_id: str) -> Sequence[ExplainedTicket]:
+        """Explain a mirrored ticket by the live set: every verdict with the facts that it rests on."""
         ...
 
     def rule_text(self, rule: str, origin: TextOrigin = ..., draft: int = ...) -> RuleText:

@@ -63,16 +63,21 @@ def ask(
     Where no daemon holds the register, it is carried out at once. `rule_files` as in `Runtime`.
     """
     number = register.requests.leave(verb, args, now)
+    carry_out_where_free(register, now, rule_files)
+    return number
+
+
+def carry_out_where_free(register: Register, now: datetime, rule_files: RuleFiles | None = None) -> None:
+    """Carry out the waiting requests that need no runtime, unless a daemon holds the register: then it does it."""
     lock = RegisterLock(register.path)
     try:
         lock.acquire()
     except RegisterUnavailable:
-        return number
+        return
     try:
         carry_out_without_runtime(register, now, rule_files)
     finally:
         lock.release()
-    return number
 
 
 def carry_out_without_runtime(register: Register, now: datetime, rule_files: RuleFiles | None = None) -> None:

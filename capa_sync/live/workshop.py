@@ -12,9 +12,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from capa_sync.daemon.requests import ask
+from capa_sync.daemon.requests import ask, carry_out_where_free
 from capa_sync.errors import Problem, UserError
 from capa_sync.live.drafts import draft_numbered, newest_drafts, shown_name, text_difference
+from capa_sync.live.explained import TicketExplainer
 from capa_sync.live.files import rules_of
 from capa_sync.live.previews import Previews
 from capa_sync.model.clock import Clock
@@ -25,6 +26,7 @@ from capa_sync.model.workshop import (
     Completion,
     DraftState,
     DraftSummary,
+    ExplainedTicket,
     RulePreview,
     RuleText,
     TestedRule,
@@ -81,6 +83,7 @@ class RuleWorkshop:
         self._folder = file.resolve().parent
         self._clock = clock
         self._rule_files = writable_rule_files(settings, self._folder)
+        self._explainer = TicketExplainer(settings, file, clock)
         self._previews = Previews(file, clock, test_clock)
         self._loaded: _LiveRules | None = None
         self._lock = threading.Lock()
@@ -108,6 +111,11 @@ class RuleWorkshop:
         """Return a draft, compared with what is live. Raises UserError when there is none of this number."""
         with self._reading() as register:
             return draft_numbered(register, number).summary(self._folder, self._rule_files)
+
+    def explain(self, source: str, ticket_id: str) -> Sequence[ExplainedTicket]:
+        """Explain a mirrored ticket by the live set: every verdict with the facts that it rests on."""
+        with self._reading() as register:
+            return self._explainer.explain(register, source, ticket_id)
 
     def rule_text(self, rule: str, origin: TextOrigin = TextOrigin.LIVE, draft: int = 0) -> RuleText:
         """Return the text of a rule to edit: the one that is live unless another is asked for.
@@ -220,8 +228,13 @@ class RuleWorkshop:
             return ask(register, WRITE_RULES, asked, self._clock.now(), self._rule_files)
 
     def answer(self, request: int) -> str | None:
-        """Return the answer to a request, None while it waits for the daemon."""
+        """Return the answer to a request, None while it waits; it is carried out here once no daemon is there."""
         with self._reading() as register:
+            found = register.requests.answer(request)
+        if found is not None:
+            return found
+        with self._writing() as register:
+            carry_out_where_free(register, self._clock.now(), self._rule_files)
             return register.requests.answer(request)
 
     def close(self) -> None:

@@ -148,3 +148,17 @@ class RulePreview:
     ended_at: datetime | None = None
     result: Mapping[str, Any] | None = None
     problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ExplainedTicket:
+    """A ticket explained.
+
+    Attributes:
+        headline: its name and title, or why it is not judged. notes: what is known of it besides, in words.
+        verdicts: the lines of each verdict, the first of them the verdict itself.
+    """
+
+    headline: str
+    notes: Sequence[str]
+    verdicts: Sequence[Sequence[str]]

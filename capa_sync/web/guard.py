@@ -28,7 +28,7 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _PATHS = re.compile(
-    rf"/|/records?|/rules|/trends|/sync|/sign-in|/waive|/page/[a-z]+\.(css|js)|/workshop(/(rule|preview|request|draft))?|/favicon\.ico|/{REGISTER}(\.json)?|/{REGISTER}/({'|'.join(HARMLESS)})(\.json|\.csv)?"
+    rf"/|/records?|/rules|/trends|/sync|/sign-in|/waive|/explain|/page/[a-z]+\.(css|js)|/workshop(/(rule|preview|request|draft))?|/favicon\.ico|/{REGISTER}(\.json)?|/{REGISTER}/({'|'.join(HARMLESS)})(\.json|\.csv)?"
     r"|/-/static/[\w-][\w.-]*\.(css|js|svg|png)"
 )
 _WITHOUT_SIGN_IN = frozenset({"/sign-in", "/page/style.css", "/favicon.ico"})

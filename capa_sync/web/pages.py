@@ -94,6 +94,8 @@ async def rendered(
         "path": request.path,
         "navigation": NAVIGATION + (WORKSHOP if has_workshop else ()),
         "coded": coded,
+        "has_workshop": has_workshop,
+        "may_explain": datasette.workshop is not None and visitor.role.may_act_as(AccessRole.AUDITOR),
         "sources": await datasette.page.execute_fn(partial(_sources, times, datasette.options)),
     }
     page = await datasette.render_template(template, {**frame, **found}, request=request)

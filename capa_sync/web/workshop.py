@@ -1,4 +1,4 @@
-"""A plugin of Datasette: the workshop, where an admin edits rules. All it knows it asks of `ports.Workshop`.
+"""A plugin of Datasette: pages that ask `ports.Workshop`: the workshop of admins, and every verdict on a ticket.
 
 Each page works as a plain form; the script of the editor only shows earlier what the form answers too. Nothing here
 changes the register or a file.
@@ -17,6 +17,7 @@ from capa_sync.errors import Problem, RegisterUnavailable, UserError
 from capa_sync.model.visitor import AccessRole
 from capa_sync.model.workshop import DraftState, RuleText, TestedRule, TextOrigin
 from capa_sync.ports import Workshop
+from capa_sync.web.asked import link
 from capa_sync.web.pages import rendered
 from capa_sync.web.previews import shown_preview
 from capa_sync.web.visitors import visitor_of
@@ -37,13 +38,13 @@ def register_routes(datasette: object) -> list[tuple[str, Callable[..., Awaitabl
     """Add the pages of the workshop to the site of a register, and nothing to any other Datasette."""
     if getattr(datasette, "options", None) is None:
         return []
-    return [(rf"^{path}$", _for_admins(view)) for path, view in _VIEWS.items()]
+    return [(rf"^{path}$", _for_role(*view)) for path, view in _VIEWS.items()]
 
 
-def _for_admins(view: View) -> Callable[..., Awaitable[Response]]:
+def _for_role(role: AccessRole, view: View) -> Callable[..., Awaitable[Response]]:
     async def guarded(datasette: Any, request: Request) -> Response:
-        if not visitor_of(request.scope).role.may_act_as(AccessRole.ADMIN):
-            return Response.text("the workshop needs the role admin: sign in as somebody who has it\n", status=403)
+        if not visitor_of(request.scope).role.may_act_as(role):
+            return Response.text(f"this page needs the role {role}: sign in as somebody who has it\n", status=403)
         if datasette.workshop is None:
             return Response.text("there is no such page\n", status=404)
         try:
@@ -55,6 +56,14 @@ def _for_admins(view: View) -> Callable[..., Awaitable[Response]]:
 
 
 # --- pages -------------------------------------------------------------------------------------------------------
+async def _explain(datasette: Any, request: Request, workshop: Workshop) -> Response:
+    """Show every verdict on a ticket; it holds texts of confidential tickets, so no reader sees it."""
+    source, ticket = (request.args.get(name) or "" for name in ("source", "ticket"))
+    found = await asyncio.to_thread(workshop.explain, source, ticket)
+    given = {"explained": found, "record": link("/record", source=source, ticket=ticket)}
+    return await rendered(datasette, request, "explain.html", given)
+
+
 async def _list(datasette: Any, request: Request, workshop: Workshop) -> Response:
     found = await asyncio.to_thread(workshop.view)
     return await rendered(datasette, request, "workshop.html", {"view": found, "draft_words": _DRAFTS})
@@ -189,11 +198,13 @@ def _number(given: Any, name: str) -> int:
     return int(value) if value.isascii() and value.isdigit() and len(value) <= _MOST_DIGITS else 0
 
 
-_VIEWS: Mapping[str, View] = {
-    "/workshop": _list,
-    "/workshop/rule": _edit,
-    "/workshop/check": _check,
-    "/workshop/preview": _preview,
-    "/workshop/request": _waiting,
-    "/workshop/draft": _draft,
+_VIEWS: Mapping[str, tuple[AccessRole, View]] = {
+    "/explain": (AccessRole.AUDITOR, _explain),
+    "/workshop": (AccessRole.ADMIN, _list),
+    "/workshop/rule": (AccessRole.ADMIN, _edit),
+    "/workshop/check": (AccessRole.ADMIN, _check),
+    "/workshop/preview": (AccessRole.ADMIN, _preview),
+    "/workshop/request": (AccessRole.ADMIN, _waiting),
+    "/workshop/draft": (AccessRole.ADMIN, _draft),
 }
+"""Path -> who may see it, and the view."""

@@ -92,6 +92,17 @@ def test_a_running_daemon_keeps_the_draft_at_its_next_tick(harness: Harness) -> 
         assert daemon.stop().code == 0
 
 
+def test_a_request_that_a_daemon_left_is_carried_out_when_somebody_waits_for_it(harness: Harness) -> None:
+    """A daemon that ends between the request and its tick does not leave the page waiting."""
+    shop = workshop(harness)
+    with RegisterLock(harness.register_file):
+        request = shop.save(ORDER, lowered(shop), 0, "mara.roy")
+        assert shop.answer(request) is None
+    assert shop.answer(request) == "1"
+    with harness.register() as register:
+        assert register.requests.waiting() == []
+
+
 def test_a_text_is_checked_tested_and_previewed_before_it_is_saved(harness: Harness) -> None:
     """Mistakes have their lines, also those between rules; tests fail by their case; a preview shows the tickets."""
     shop = workshop(harness)
@@ -114,6 +125,22 @@ def test_a_text_is_checked_tested_and_previewed_before_it_is_saved(harness: Harn
     assert done.result["changes"] == [f"{ORDER}.yaml: changed"]
     assert [row["what"] for row in done.result["tickets"]] == ["changed"]
     shop.close()
+
+
+def test_the_page_explains_a_ticket_as_the_command_does(harness: Harness) -> None:
+    """The same verdicts with the same facts; a ticket that nobody knows has its reason."""
+    key = harness.key("jira", "broken")
+    with harness.register() as register:
+        [(source, ticket_id)] = register.tickets.find(key)
+    shop = workshop(harness)
+    [found] = shop.explain(source, ticket_id)
+    printed = harness.run("explain", key).out
+    for lines in ([found.headline], found.notes, *found.verdicts):
+        for line in lines:
+            assert line in printed
+    assert len(found.verdicts) == 1
+    [unknown] = shop.explain("jira", "99999")
+    assert "is not in the register" in unknown.headline
 
 
 def test_what_is_edited_is_live_or_from_the_file_or_a_draft_or_new(harness: Harness) -> None:

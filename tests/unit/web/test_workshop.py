@@ -185,6 +185,13 @@ def test_what_is_wrong_in_a_link_or_form_is_one_line(
     assert "the file is larger than 384 KiB" in words(long)
 
 
+def test_an_auditor_has_tickets_explained_and_a_reader_not(page: RegisterPage) -> None:
+    """What it rests on may be confidential; a ticket that is not there is no error."""
+    address = f"{page.url}explain?source=jira&ticket=1"
+    assert "jira:1 is not in the register" in words(signed_in(page, "ann.lee").get(address, timeout=PATIENCE))
+    assert requests.get(address, timeout=PATIENCE).status_code == 403
+
+
 @pytest.mark.parametrize("name", ["", "ann.lee"], ids=["reader", "auditor"])
 def test_only_an_admin_sees_the_workshop(page: RegisterPage, name: str) -> None:
     """Others have neither a link to it, nor one of its pages, nor a form; a form from elsewhere has no token."""
