@@ -16,8 +16,14 @@ from capa_sync.settings import Settings
 
 if TYPE_CHECKING:
     from capa_sync.daemon.runtime import Runtime
+    from capa_sync.mapping import People
     from capa_sync.store import Register
     from capa_sync.wiring import Configuration
+
+
+def _is_email(people: People, person: str, name: str) -> bool:
+    contact = people.contacts.get(person)
+    return contact is not None and contact.email != "" and contact.email.casefold() == name.casefold()
 
 
 class PageWaiving:
@@ -31,14 +37,9 @@ class PageWaiving:
     def may(self, name: str) -> bool:
         """Return whether somebody may waive; nobody may while the live set cannot be loaded."""
         try:
-            with open_for_reading(self._path, self._clock) as register:
-                mappings = self._configuration(register).mappings.values()
+            return bool(self._member(name))
         except UserError:
             return False
-        groups = [
-            (mapping.people, mapping.people.groups.get(mapping.people.waiver_group, ())) for mapping in mappings
-        ]
-        return any(name in members and name not in people.gone for people, members in groups)
 
     def waive(self, ticket: str, rule: str, until: str, reason: str, by: str) -> bool:
         """Leave a request for a waiver. Raises UserError when it would not count."""
@@ -46,7 +47,8 @@ class PageWaiving:
         from capa_sync.model.waiver import Way
         from capa_sync.store import WAIVE, waiver_as_json
 
-        wish = WaiverWish(ticket, rule, until, reason, by, "", recorded_by=getpass.getuser(), way=Way.PAGE)
+        member, user = self._member(by) or by, getpass.getuser()
+        wish = WaiverWish(ticket, rule, until, reason, member, "", recorded_by=user, way=Way.PAGE)
         with self._runtime() as runtime:
             waiver, waits = waiting_waiver_of(runtime, wish, self._clock.now())
         self._leave(WAIVE, {**waiver_as_json(waiver), "waits": waits})
@@ -58,9 +60,20 @@ class PageWaiving:
         from capa_sync.store import APPROVE
 
         with self._runtime() as runtime:
-            waiver = approval_of(runtime, ticket, rule, by, self._clock.now())
+            waiver = approval_of(runtime, ticket, rule, self._member(by) or by, self._clock.now())
         asked = {"source": waiver.source, "ticket_id": waiver.ticket_id, "id": waiver.id, "by": waiver.approved_by}
         self._leave(APPROVE, asked)
+
+    def _member(self, name: str) -> str:
+        """Return the id of an active member of the waiver group, named by id or e-mail address; "" for others."""
+        with open_for_reading(self._path, self._clock) as register:
+            mappings = self._configuration(register).mappings.values()
+        for people in [mapping.people for mapping in mappings]:
+            members = people.groups.get(people.waiver_group, ())
+            named = [person for person in members if name == person or _is_email(people, person, name)]
+            if len(named) == 1 and named[0] not in people.gone:
+                return named[0]
+        return ""
 
     @contextmanager
     def _runtime(self) -> Iterator[Runtime]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Iterator
 from urllib.parse import urlencode
 
@@ -17,11 +18,13 @@ from capa_sync.settings import load_settings
 from capa_sync.settings.page_tokens import new_token
 from capa_sync.web import RegisterPage, serve_register
 from tests.daemon.conftest import MakeHarness
+from tests.daemon.fork_server import ROOT
 from tests.daemon.harness import Harness
 from tests.patience import PATIENCE
 
 RULE = "root-cause-before-action"
-PEOPLE = {"mara.roy": AccessRole.READER, "priya.nair": AccessRole.AUDITOR, "bob": AccessRole.ADMIN}
+EMAIL = "Priya.Nair@example.com"
+PEOPLE = {"mara.roy": AccessRole.READER, EMAIL: AccessRole.AUDITOR, "bob": AccessRole.ADMIN}
 REASON = "The cause stands in the attached report"
 Sessions = dict[str, requests.Session]
 
@@ -30,6 +33,12 @@ Sessions = dict[str, requests.Session]
 def harness(make_harness: MakeHarness) -> Harness:
     """Two tickets with a high finding, one of them confidential."""
     made = make_harness("servicenow", rules=(RULE,), settings='web.auth.tokens = "page-tokens"')
+    made.mappings = made.folder / "mappings"
+    shutil.copytree(ROOT / "mappings", made.mappings)
+    people = (made.mappings / "people.yaml").read_text(encoding="utf-8")
+    with_email = people.replace("    name: Priya Nair\n", "    name: Priya Nair\n    email: priya.nair@example.com\n")
+    (made.mappings / "people.yaml").write_text(with_email, encoding="utf-8")
+    made.write_settings()
     made.create_broken("servicenow")
     made.create_broken("servicenow", "secret")
     made.play_event("servicenow", "secret", Fill({"confidential": "yes"}))
@@ -83,7 +92,7 @@ def test_two_members_waive_a_high_finding_and_nobody_else_can(
         assert sessions[name].get(form, timeout=PATIENCE).status_code == 403
         asked = send(sessions[name], site.url, site.url + "waive", **place, until="2026-06-25", because=REASON)
         assert asked.status_code == 403
-    mara, priya = sessions["mara.roy"], sessions["priya.nair"]
+    mara, priya = sessions["mara.roy"], sessions[EMAIL]
     assert "Waive this finding" in mara.get(record, timeout=PATIENCE).text
     short = send(mara, form, site.url + "waive", **place, until="2026-06-25", because="short")
     assert (short.status_code, "the reason has 5 characters" in short.text) == (400, True)
