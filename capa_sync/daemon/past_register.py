@@ -32,6 +32,7 @@ def set_views_back(runtime: Runtime, at: datetime, *, is_masked: bool) -> list[s
     judge_from_mirror(runtime, at)
     assert runtime.past is not None  # noqa: S101 - set by `look_from`
     presences, gaps = _presences(runtime, runtime.past)
+    gaps += _erased_since(runtime, at)
     reads = {
         name: (ended, list(runtime.past.unread(name)))
         for name in runtime.contexts
@@ -39,6 +40,13 @@ def set_views_back(runtime: Runtime, at: datetime, *, is_masked: bool) -> list[s
     }
     register.show_as_of(at, presences, reads, hidden)
     return gaps
+
+
+def _erased_since(runtime: Runtime, at: datetime) -> list[str]:
+    """Return in sentences how many tickets were erased later: of what they were, nothing is left."""
+    stones = [stone for stone in runtime.register.erasures.tombstones() if stone.erased_at > at]
+    tickets = Counter(source for source, _ in {(stone.source, stone.ticket_id) for stone in stones})
+    return [f"{name}: {count_of(count, 'ticket')} erased since" for name, count in sorted(tickets.items())]
 
 
 def _confidential(runtime: Runtime) -> list[tuple[str, str]]:

@@ -24,6 +24,7 @@ from capa_sync.daemon.past_work import look_from
 from capa_sync.daemon.previewing import judge_and_plan
 from capa_sync.live.settle import settle
 from capa_sync.model.clock import StoppedClock
+from capa_sync.model.erasure import Erasure
 from capa_sync.sandbox.jira import JiraTracker
 from capa_sync.sandbox.servicenow import ServiceNowTracker
 from capa_sync.sandbox.stories.jira_site import CHANGES
@@ -293,6 +294,13 @@ def test_what_leaves_no_trace_is_known_from_the_versions(tmp_path: Path) -> None
         gone, moved, *_ = sorted(tables, reverse=True)
         for at in (gone, moved, min(tables)):
             assert tables_as_of(tmp_path, at, ["jira"]) == _unread(tables[at])
+        register = harness.runtime.register
+        register.erasures.erase(register.tickets.find("CAPA-1"), Erasure("asked for", "a test"), harness.clock.now())
+        setup = read_setup(tmp_path / "capa-sync.toml", with_secrets=False)
+        with register_as_of(setup, harness.clock, moved.isoformat(), ["jira"], is_masked=False) as past:
+            left, gaps = taken_tables(past.register), past.about["gaps"]
+    assert gaps == ["jira: 1 ticket erased since"]
+    assert len(left["register"]) == len(tables[moved]["register"]) - 1
     presences = [[row["presence"] for row in tables[at]["register"]] for at in (gone, moved)]
     assert "deleted_or_hidden" in presences[0]
     assert presences[0] != presences[1]
