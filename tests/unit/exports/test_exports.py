@@ -247,6 +247,22 @@ def test_duckdb_reads_the_parquet_with_real_times_and_numbers(
     assert sorted(row[0] for row in changes.project("ticket_key").fetchall()) == sorted(keys)
 
 
+@pytest.mark.parametrize("table", ["register", "changes"])
+def test_duckdb_and_pandas_read_each_flat_file_with_the_same_rows(
+    exported: Callable[..., Path], register_file: Path, table: str
+) -> None:
+    """CSV, JSON lines and Parquet have the keys of the view, whichever program reads them."""
+    import pandas  # its import takes a second
+
+    keys = sorted(row["ticket_key"] for row in view(register_file, SHEETS[table].view))
+    text, lines, columns = (str(exported(f"f.{end}", table=table)) for end in ("csv", "jsonl", "parquet"))
+    relations = duckdb.read_csv(text), duckdb.read_json(lines), duckdb.read_parquet(columns)
+    frames = pandas.read_csv(text), pandas.read_json(lines, lines=True), pandas.read_parquet(columns)
+    for relation, frame in zip(relations, frames, strict=True):
+        assert sorted(row[0] for row in relation.project("ticket_key").fetchall()) == keys
+        assert sorted(frame["ticket_key"]) == keys
+
+
 def test_the_plan_of_action_is_oscal_by_nists_own_schema(exported: Callable[..., Path]) -> None:
     """An independent library accepts it; items, risks and observations fit together, and ids stay the same."""
     from trestle.oscal.poam import Model as OscalPlan  # its import takes longer than all other tests here
