@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from capa_sync.errors import Problem, UserError
+from capa_sync.model.amounts import count_of
 from capa_sync.model.answered import AnsweredRows
 from capa_sync.model.columns import RESTRICTED
 from capa_sync.model.view_columns import PUBLIC_VIEWS
@@ -28,8 +29,9 @@ _OVERDUE = """SELECT r.register_no, t.source, t.ticket_id, t.ticket_key, r.ticke
 _FIND = """SELECT source, ticket_id FROM v_tickets WHERE ticket_key = ?1 COLLATE NOCASE AND ?2 IN ('', source)
     UNION SELECT source, ticket_id FROM v_register WHERE register_no = ?1 COLLATE NOCASE AND ?2 = '' ORDER BY 1, 2"""
 _RECORD = "SELECT * FROM v_register WHERE source = ? AND ticket_id = ?"
-_OPEN = """SELECT rule, clause, severity, title, message, fix, opened_at, evidence FROM v_episodes
-    WHERE source = ? AND ticket_id = ? AND state = 'open' AND hidden_by = '' ORDER BY number, rule"""
+_CURRENT = """SELECT rule, clause, severity, state, title, message, fix, opened_at, waived_until, waived_by,
+    waived_reason, evidence FROM v_episodes WHERE source = ? AND ticket_id = ? AND state IN ('open', 'waived')
+    AND hidden_by = '' ORDER BY number, rule"""
 _ACTIONS = """SELECT action_key, kind, text, owner, due_at, done_at FROM v_actions
     WHERE source = ? AND ticket_id = ? ORDER BY due_at IS NULL, due_at, action_id"""
 _CHANGES = """SELECT changed_at, changed_by, field, from_value, to_value, origin, entry FROM v_changes
@@ -39,7 +41,8 @@ _PARTS = {
     "cannot_tell": """SELECT rule, title, reason FROM v_findings
         WHERE source = ? AND ticket_id = ? AND state = 'cannot_tell' ORDER BY number, rule""",
     "earlier_findings": """SELECT rule, episode, severity, state, opened_at, cleared_at, message FROM v_episodes
-        WHERE source = ? AND ticket_id = ? AND state <> 'open' ORDER BY opened_at, rule""",
+        WHERE source = ? AND ticket_id = ? AND state NOT IN ('open', 'waived')
+        ORDER BY opened_at, rule""",
     "waivers": """SELECT rule, state, why, until, reason, asked_by, approved_by FROM v_waivers
         WHERE source = ? AND ticket_id = ? ORDER BY id""",
     "actions": _ACTIONS,
@@ -93,7 +96,7 @@ class Answers:
         return {"counts": counts, "matters": _filled(found), "there_are_more_rows": found.is_cut, **self._as_of()}
 
     def overdue(self, most: int) -> Row:
-        """Return the records that are late, the longest late first, with what the rules say and what is not done."""
+        """Return the records that are late, the longest late first, and why: what the rules say, what is not done."""
         found = self._views.rows(_OVERDUE, most=most)
         records = [self._why_late(row) for row in found.dicts()]
         return {"overdue": records, "there_are_more_rows": found.is_cut, **self._as_of()}
@@ -101,7 +104,9 @@ class Answers:
     def _why_late(self, row: Row) -> Row:
         own = (row["source"], row.pop("ticket_id"))
         actions = [row for row in self._views.rows(_ACTIONS, own, most=_ALL).dicts() if not row["done_at"]]
-        return {**row, "open_findings": self._open(own), "actions_not_done": actions}
+        done = f"{row['actions_done']} of {count_of(row['actions_total'] or 0, 'action')} done"
+        why = f"due {row['due_at']}, {count_of(row['days_late'] or 0, 'day')} late, {done}"
+        return {**row, "why": why, "findings": self._current(own), "actions_not_done": actions}
 
     def explain(self, name: str, changes: int) -> Row:
         """Return everything that the register knows of each ticket of that name. Raises UserError without one."""
@@ -114,16 +119,16 @@ class Answers:
 
     def _explained(self, own: tuple[str, str], changes: int) -> Row:
         records = _filled(self._views.rows(_RECORD, own, most=1))
-        found: Row = {"record": records[0] if records else _NO_RECORD, "open_findings": self._open(own)}
+        found: Row = {"record": records[0] if records else _NO_RECORD, "findings": self._current(own)}
         for part, sql in _PARTS.items():
             found[part] = _filled(self._views.rows(sql, own, most=_ALL))
         newest = self._views.rows(_CHANGES, own, most=changes)
         return {**found, "changes_newest_first": list(newest.dicts()), "there_are_more_changes": newest.is_cut}
 
-    def _open(self, own: tuple[str, str]) -> list[Row]:
-        """Return the open findings with the facts that they rest on."""
-        rows = self._views.rows(_OPEN, own, most=_ALL).dicts()
-        return [{**row, "evidence": _evidence(row["evidence"])} for row in rows]
+    def _current(self, own: tuple[str, str]) -> list[Row]:
+        """Return the open and the waived findings with the facts that they rest on."""
+        rows = _filled(self._views.rows(_CURRENT, own, most=_ALL))
+        return [{**row, "evidence": _evidence(row.get("evidence", "[]"))} for row in rows]
 
     def _as_of(self) -> Row:
         """Return how fresh the register is: nothing that happened later is in an answer."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from inspect import cleandoc
 from typing import Annotated, Literal
 
 from mcp.server import MCPServer
@@ -32,7 +33,7 @@ def build_server(views: ViewReader) -> MCPServer:
     server = MCPServer("capa-sync", instructions=INSTRUCTIONS, version=__version__, log_level="ERROR")
     tools = _Tools(Answers(views))
     for tool in (tools.overdue, tools.explain_ticket, tools.today, tools.list_views, tools.query):
-        server.add_tool(tool, annotations=_READS, structured_output=False)
+        server.add_tool(tool, description=cleandoc(tool.__doc__ or ""), annotations=_READS, structured_output=False)
     return server
 
 
@@ -43,7 +44,7 @@ class _Tools:
         self._answers = answers
 
     def overdue(self, most: Most = 50) -> str:
-        """List what is overdue and why: late records, the longest late first, with open findings and actions.
+        """List what is overdue and why: late records, the longest late first, with findings and actions.
 
         Each finding has the rule's message, what to do, and the ticket's own history entries as evidence.
         """

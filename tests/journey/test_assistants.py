@@ -119,7 +119,7 @@ def test_every_answer_marks_texts_and_hides_those_of_confidential_tickets(folder
         assert INJECTION in json.dumps(data(text)), text
     hidden = data(texts[len(EVERYTHING)])["tickets"][0]
     assert hidden["record"]["title"] == "restricted"
-    assert {finding["message"] for finding in hidden["open_findings"]} == {"restricted"}
+    assert {finding["message"] for finding in hidden["findings"]} == {"restricted"}
 
 
 @pytest.mark.parametrize(
