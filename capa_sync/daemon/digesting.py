@@ -88,7 +88,7 @@ def lead_problems(runtime: Runtime, options: DigestOptions) -> list[str]:
 def compose_digests(runtime: Runtime, options: DigestOptions, now: datetime) -> list[DigestMessage]:
     """Return the messages that there are at `now`, whether they are due or not."""
     sends = runtime.register.sends
-    return compose(sends.facts(), options, people_of(runtime), sends.told(), now)
+    return compose(sends.facts(), options, people_of(runtime), sends.reported(), now)
 
 
 def send_digests(runtime: Runtime, digest: Digest, now: datetime, *, is_asked: bool = False) -> list[SendOutcome]:
@@ -125,6 +125,8 @@ def _begin(runtime: Runtime, options: DigestOptions, now: datetime, *, is_asked:
 def is_due(sends: Sends, options: DigestOptions, kind: DigestKind, now: datetime) -> bool:
     """Tell whether the present period of a kind is still to be planned."""
     due, since, planned = last_due(kind, options, now), sends.since(), sends.planned(kind)
+    if planned is not None and planned > period_of(options, now):
+        planned = None  # of when our clock was ahead; what was sent for the present period is not sent again
     return since is not None and due >= since and (planned is None or period_of(options, due) > planned)
 
 
@@ -157,12 +159,12 @@ def _sent(runtime: Runtime, digest: Digest, send: Send, message: DigestMessage) 
 
 
 def _log(send: Send, result: SendResult) -> None:
-    told = {"kind": str(send.kind), "recipient": send.recipient, "period": send.period.isoformat()}
+    fields = {"kind": str(send.kind), "recipient": send.recipient, "period": send.period.isoformat()}
     if result.state is SendState.UNKNOWN:
-        log(LogAction.DIGEST_UNKNOWN, level="warning", problem=result.error, **told)
+        log(LogAction.DIGEST_UNKNOWN, level="warning", problem=result.error, **fields)
     elif result.state is SendState.PENDING:
-        log(LogAction.DIGEST_DEFERRED, level="warning", problem=result.error, **told)
+        log(LogAction.DIGEST_DEFERRED, level="warning", problem=result.error, **fields)
     elif result.state is SendState.DROPPED:
-        log(LogAction.DIGEST_DROPPED, problem=result.error, **told)
+        log(LogAction.DIGEST_DROPPED, problem=result.error, **fields)
     else:
-        log(LogAction.DIGEST_SENT, **told)
+        log(LogAction.DIGEST_SENT, **fields)

@@ -27,7 +27,7 @@ from capa_sync.model.digest import (
     DigestSection,
 )
 
-Told = Mapping[tuple[DigestKind, str], frozenset[str]]
+Reported = Mapping[tuple[DigestKind, str], frozenset[str]]
 """Kind and recipient -> keys of the matters in the last message to that recipient."""
 MOST_LINES = 20
 """Lines of one list; of the rest only the number is sent."""
@@ -46,7 +46,7 @@ _TITLES = {
 
 
 def compose(
-    facts: DigestFacts, options: DigestOptions, people: Mapping[str, DigestPerson], told: Told, now: datetime
+    facts: DigestFacts, options: DigestOptions, people: Mapping[str, DigestPerson], reported: Reported, now: datetime
 ) -> list[DigestMessage]:
     """Return the messages of all kinds that there are at `now`.
 
@@ -54,10 +54,10 @@ def compose(
         facts: of the register.
         options: of the settings.
         people: person id -> the person, for those that the people file lists and that have not left.
-        told: what the last messages contained.
+        reported: what the last messages contained.
         now: the present instant.
     """
-    return list(_Composer(facts, options, people, told, now).messages())
+    return list(_Composer(facts, options, people, reported, now).messages())
 
 
 class _Composer:
@@ -68,10 +68,10 @@ class _Composer:
         facts: DigestFacts,
         options: DigestOptions,
         people: Mapping[str, DigestPerson],
-        told: Told,
+        reported: Reported,
         now: datetime,
     ) -> None:
-        self._facts, self._options, self._people, self._told, self._now = facts, options, people, told, now
+        self._facts, self._options, self._people, self._reported, self._now = facts, options, people, reported, now
         self._today = now.astimezone(ZoneInfo(options.timezone)).date()
 
     def messages(self) -> Iterator[DigestMessage]:
@@ -116,16 +116,17 @@ class _Composer:
     # --- to persons ------------------------------------------------------------------------------------------------
     def _to_persons(self, kind: DigestKind, by_person: Mapping[str, Sequence[DigestItem]]) -> Iterator[DigestMessage]:
         for person in sorted(by_person):
-            told = self._told.get((kind, f"person:{person}"), frozenset())
+            reported = self._reported.get((kind, f"person:{person}"), frozenset())
             items = [masked(item) for item in by_person[person]]
-            new = [item for item in items if item.key not in told]
+            new = [item for item in items if item.key not in reported]
             if new and self._is_reached(person):
                 yield self._personal(kind, self._people[person], items, new)
 
     def _personal(
         self, kind: DigestKind, person: DigestPerson, items: Sequence[DigestItem], new: Sequence[DigestItem]
     ) -> DigestMessage:
-        rest = [item for item in items if item not in new]
+        first = {item.key for item in new}
+        rest = [item for item in items if item.key not in first]
         if kind is DigestKind.MANAGER:
             subject = f"Clause 10: {count_of(len(items), 'warning')} of your team open for more than three weeks"
             sections = [self._section("New here", new, owner=True), self._section("Still open", rest, owner=True)]
@@ -148,7 +149,9 @@ class _Composer:
     def _lead(self, recipient: str, to: str, email: str, role: str) -> DigestMessage:
         items = [masked(item) if role == _READER else item for item in self._facts.items]
         risen = [item for item in items if goes_to_management(item, self._now)]
-        escalated = [item for item in items if goes_to_lead(item, self._now) and item not in risen]
+        escalated = [
+            item for item in items if goes_to_lead(item, self._now) and not goes_to_management(item, self._now)
+        ]
         warned = [item for item in _of(items, "warning") if self._is_new(item)]
         sections = [
             self._section("For the management report", risen, owner=True),
@@ -161,8 +164,8 @@ class _Composer:
             DigestSection("Sources", tuple(DigestLine(text) for text in self._sources())),
         ]
         subject = f"Clause 10, week of {self._today.isoformat()}: {self._counted(items)}"
-        keys = tuple(item.key for item in items)
-        return DigestMessage(DigestKind.LEAD, recipient, to, email, subject, _filled(sections), self._closing(), keys)
+        # nothing has to be remembered of it: the lead gets one each week, whatever the last one contained
+        return DigestMessage(DigestKind.LEAD, recipient, to, email, subject, _filled(sections), self._closing(), ())
 
     def _is_new(self, item: DigestItem) -> bool:
         return item.since is not None and (self._now - item.since).days < _WEEK

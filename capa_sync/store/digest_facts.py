@@ -10,14 +10,17 @@ _OF_ROW = """COALESCE(r.owner_id, ''), COALESCE(r.ticket_url, ''), COALESCE(r.gr
     COALESCE(r.confidential, '') NOT IN ('', 'no')"""
 _ASKED_BY = """COALESCE((SELECT w.asked_by FROM waiver w WHERE w.source = {0}.source AND w.ticket_id = {0}.ticket_id
     AND w.rule = {0}.rule AND w.ended_at IS NULL ORDER BY w.id DESC LIMIT 1), '')"""
+_MOST = 300
+"""Characters of a text that are read: no line shows more of it."""
 _TODAY = f"""SELECT t.matter, t.source, t.ticket_id, t.ticket_key, t.register_no, t.title, t.owner, t.since, t.due_at,
-    t.rule, t.severity, t.reason, t.fix,
+    t.rule, t.severity, substr(t.reason, 1, {_MOST}), substr(t.fix, 1, {_MOST}),
     CASE t.matter WHEN 'waiver_ends' THEN {_ASKED_BY.format("t")} ELSE '' END, {_OF_ROW}
     FROM v_today t LEFT JOIN register_row r ON r.source = t.source AND r.ticket_id = t.ticket_id
     WHERE t.matter <> 'warned'"""
 _WARNINGS = f"""SELECT 'warning', f.source, f.ticket_id, COALESCE(r.ticket_key, ''),
     CASE WHEN n.year IS NULL THEN '' ELSE printf('NC-%04d-%04d', n.year, n.serial) END, COALESCE(r.title, ''),
-    COALESCE(r.owner, ''), f.opened_at, NULL, f.rule, f.severity, f.message, f.fix, '', {_OF_ROW}
+    COALESCE(r.owner, ''), f.opened_at, NULL, f.rule, f.severity,
+    substr(f.message, 1, {_MOST}), substr(f.fix, 1, {_MOST}), '', {_OF_ROW}
     FROM finding f
     JOIN mirror m ON m.source = f.source AND m.ticket_id = f.ticket_id AND m.presence = 'present'
     LEFT JOIN register_row r ON r.source = f.source AND r.ticket_id = f.ticket_id

@@ -76,7 +76,7 @@ class Sends:
             )
             self._set_milestone(f"{_PLANNED}_{kind}", period.isoformat())
 
-    def told(self) -> dict[tuple[DigestKind, str], frozenset[str]]:
+    def reported(self) -> dict[tuple[DigestKind, str], frozenset[str]]:
         """Return kind and recipient -> keys of the matters in the newest message that arrived or may have arrived."""
         rows = self._db.rows(
             """SELECT kind, recipient, items FROM digest_send WHERE id IN (SELECT MAX(id) FROM digest_send
@@ -86,9 +86,10 @@ class Sends:
 
     # --- sending ---------------------------------------------------------------------------------------------------
     def due(self, now: datetime) -> list[Send]:
-        """Return sends that are to be tried now, in their order."""
+        """Return sends that are to be tried now, in their order; a wait beyond a day is of a clock that was ahead."""
         return self._select(
-            "d.state = 'pending' AND (d.not_before IS NULL OR d.not_before <= ?)", (instant_text(now),)
+            "d.state = 'pending' AND (d.not_before IS NULL OR d.not_before <= ? OR d.not_before > ?)",
+            (instant_text(now), instant_text(now + timedelta(days=1))),
         )
 
     def attempt(self, send: int, items: Sequence[str], now: datetime) -> None:

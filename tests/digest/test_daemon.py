@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import pytest
+
 from capa_sync.daemon.digesting import Digest, send_digests
 from capa_sync.daemon.requests import carry_out_requests
 from capa_sync.daemon.runtime import Runtime
+from capa_sync.errors import UserError
 from capa_sync.settings import load_settings
 from capa_sync.store import DIGEST_AGAIN, restore
 from capa_sync.wiring import build_digest, build_runtime_for_reading, configure
@@ -57,6 +61,31 @@ def test_a_daemon_that_begins_sends_nothing_before_its_next_time(world: DigestWo
     assert (world.mail.recipients, len(world.hook.received)) == ([*PERSONS, "mara@example.com"], 1)
 
 
+def test_a_clock_that_was_ahead_neither_ends_the_digests_nor_repeats_one(world: DigestWorld) -> None:
+    """What was planned for a day in the future does not hold up the present period."""
+    clock = ManualClock()
+    with working(world, clock) as (runtime, digest):
+        runtime.register.sends.begin(T0 - DAY)
+        assert sent_at(runtime, digest, clock, T0) == 4
+        assert sent_at(runtime, digest, clock, T0 + 700 * DAY) >= 1
+        assert sent_at(runtime, digest, clock, T0 + HOUR) == 0
+        assert sent_at(runtime, digest, clock, T0 + 7 * DAY) == 1
+    assert len(world.hook.received) == 3
+
+
+def test_without_the_library_it_is_one_line_with_the_command(
+    world: DigestWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The extra is named; nothing else of capa-sync needs it."""
+    monkeypatch.setitem(sys.modules, "apprise", None)
+    configuration = configure(load_settings(world.settings, world.environ), world.settings, world.environ)
+    with pytest.raises(UserError) as caught:
+        build_digest(configuration, world.environ)
+    assert [str(problem) for problem in caught.value.problems] == [
+        "the digest needs the library Apprise, which is not installed; python -m pip install 'capa-sync[digest]'"
+    ]
+
+
 def test_a_request_to_repeat_is_carried_out_once(world: DigestWorld) -> None:
     """What waits without an answer goes out again; what was delivered does not."""
     clock, world.mail.answer = ManualClock(), ""
@@ -90,6 +119,7 @@ def test_a_restored_register_repeats_no_digest_of_the_time_since_its_backup(
         assert runtime.register.verify().broken == 0
 
 
+@pytest.mark.slow
 def test_a_silent_mail_server_holds_up_neither_a_cycle_nor_the_end(
     world: DigestWorld, fork_server: ForkServer, tmp_path: Path
 ) -> None:

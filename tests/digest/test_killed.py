@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from capa_sync.cli.checkpoints import VARIABLE
 from tests.daemon import steps
 from tests.daemon.fork_server import ForkServer, memory_folder
@@ -18,6 +20,8 @@ from tests.digest.conftest import Verb, verb_of
 from tests.digest.test_verb import PERSONS, states
 from tests.digest.world import DigestWorld, mail_server, web_hook
 from tests.unit.store.fake_parser import DAY, T0
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 MESSAGES = {**dict.fromkeys(PERSONS, 1), "team": 1}
 
