@@ -66,10 +66,15 @@ class ReviewRecord:
 
     def is_open(self, at: datetime) -> bool:
         """Return whether the record was in work at an instant."""
-        if at < self.begun:
-            return False
-        last = [ended for moved, ended in self.moves if moved <= at]
-        return not (last and last[-1])
+        return at >= self.begun and self.ended_at(at) is None
+
+    def ended_at(self, at: datetime) -> datetime | None:
+        """Return when the record ended last, as of an instant; None where it had not, or was in work again."""
+        last = None
+        for moved, is_ended in self.moves:
+            if moved <= at:
+                last = moved if is_ended else None
+        return last
 
     def is_late(self, at: datetime) -> bool:
         """Return whether the record was in work at an instant, not implemented, and its due date was over."""

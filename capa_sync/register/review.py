@@ -153,7 +153,11 @@ def _by_origin(
     letter: str, heading: str, records: Sequence[ReviewRecord], origins: Iterable[str], period: ReviewPeriod
 ) -> ReviewSection:
     """Count the records of some origins; origins without a record are not in the table."""
-    rows = [row for origin in origins if (row := _origin_row(origin, records, period))]
+    own: dict[str, list[ReviewRecord]] = {origin: [] for origin in origins}
+    for record in records:
+        if record.origin in own:
+            own[record.origin].append(record)
+    rows = [_origin_row(origin, found, period) for origin, found in own.items() if found]
     if not rows:
         return ReviewSection(letter, heading, ("No record has such an origin.",))
     return ReviewSection(
@@ -161,8 +165,7 @@ def _by_origin(
     )
 
 
-def _origin_row(origin: str, records: Sequence[ReviewRecord], period: ReviewPeriod) -> list[str]:
-    own = [record for record in records if record.origin == origin]
+def _origin_row(origin: str, own: Sequence[ReviewRecord], period: ReviewPeriod) -> list[str]:
     ended = [at for record in own for at, is_ended in record.moves if is_ended and in_period(at, period)]
     numbers = (
         sum(in_period(record.begun, period) for record in own),
@@ -170,7 +173,7 @@ def _origin_row(origin: str, records: Sequence[ReviewRecord], period: ReviewPeri
         sum(record.is_open(period.at) for record in own),
         sum(record.is_late(period.at) for record in own),
     )
-    return [origin.replace("_", " "), *map(str, numbers)] if own else []
+    return [origin.replace("_", " "), *map(str, numbers)]
 
 
 def _risks(failures: Sequence[ReviewRecord], period: ReviewPeriod) -> ReviewSection:

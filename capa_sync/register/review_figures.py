@@ -46,23 +46,23 @@ def figures(records: Sequence[Record], period: ReviewPeriod) -> list[Figure]:
 def flow(records: Sequence[Record], period: ReviewPeriod) -> list[tuple[str, int, int, int, int, int]]:
     """Return for each month (the last twelve): name, open at start, opened, reopened, ended, open at end."""
     edges = list(_months(period))[-_MONTHS:]
-    return [(name, *_month(records, start, end)) for name, start, end in edges]
+    was_open = {edge: _count_open(records, edge) for edge in {edge for _, *both in edges for edge in both}}
+    return [(name, was_open[start], *_month(records, start, end), was_open[end]) for name, start, end in edges]
 
 
-def _month(records: Sequence[Record], start: datetime, end: datetime) -> tuple[int, int, int, int, int]:
+def _month(records: Sequence[Record], start: datetime, end: datetime) -> tuple[int, int, int]:
     moves = [(moved, ended) for record in records for moved, ended in record.moves if start <= moved < end]
     return (
-        sum(_was_open(record, start) for record in records),
         sum(start <= record.begun < end for record in records),
         sum(not ended for _, ended in moves),
         sum(ended for _, ended in moves),
-        sum(_was_open(record, end) for record in records),
     )
 
 
-def _was_open(record: Record, edge: datetime) -> bool:
-    """Return whether a record was open just before an instant."""
-    return record.begun < edge and record.is_open(edge - timedelta(microseconds=1))
+def _count_open(records: Sequence[Record], edge: datetime) -> int:
+    """Count the records that were open just before an instant."""
+    before = edge - timedelta(microseconds=1)
+    return sum(record.begun < edge and record.is_open(before) for record in records)
 
 
 def _months(period: ReviewPeriod) -> Iterator[tuple[str, datetime, datetime]]:
@@ -83,8 +83,7 @@ def in_period(at: datetime | None, period: ReviewPeriod) -> bool:
 
 def _ended(record: Record, period: ReviewPeriod) -> datetime | None:
     """Return when a record that has ended did so last."""
-    last = [(moved, ended) for moved, ended in record.moves if moved <= period.at]
-    return last[-1][0] if last and last[-1][1] else None
+    return record.ended_at(period.at)
 
 
 def _time(

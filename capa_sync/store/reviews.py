@@ -19,10 +19,17 @@ from capa_sync.store.columns import instant_text
 from capa_sync.store.database import Database
 
 _NAMES = tuple(field.name for field in fields(ReviewRecord))
-_INSTANTS = ("begun", "contained", "caused", "implemented", "first_due", "due")
-_PAIRS = ("moves", "results")
-_RULES = ("broken", "unknown", "decided")
+
+
+def _places(*names: str) -> tuple[int, ...]:
+    return tuple(_NAMES.index(name) for name in names)
+
+
+_INSTANTS = _places("begun", "contained", "caused", "implemented", "first_due", "due")
+_PAIRS = _places("moves", "results")
+_RULES = _places("broken", "unknown", "decided")
 """Sets of rules: kept as numbers, each bit for the rule in that place of the list of rules."""
+_REPEATS, _DECISION = _places("repeats", "decision")
 
 Kept = ReviewRecord | str | None
 """What a record showed, why that is not known, or None where it was not there or speaks through another."""
@@ -89,7 +96,9 @@ def _packed(kept: Kept, rules: list[str]) -> str:
     """Return the JSON of what is kept; rules that are new are added to the list."""
     if not isinstance(kept, ReviewRecord):
         return orjson.dumps(kept).decode()
-    values = [_bits(getattr(kept, name), rules) if name in _RULES else getattr(kept, name) for name in _NAMES]
+    values = [getattr(kept, name) for name in _NAMES]
+    for place in _RULES:
+        values[place] = _bits(values[place], rules)
     return orjson.dumps(values).decode()
 
 
@@ -122,17 +131,18 @@ def _unpacked(text: str, sets: _RuleSets) -> Kept:
     values: Any = orjson.loads(text)
     if not isinstance(values, list):
         return values  # type: ignore[no-any-return]  # a reason, or None
-    named = dict(zip(_NAMES, values, strict=True))
-    for name in _INSTANTS:
-        named[name] = named[name] and _instant(named[name])
-    for name in _PAIRS:
-        named[name] = tuple([(_instant(at), what) for at, what in named[name]])
-    for name in _RULES:
-        named[name] = sets.of(named[name])
-    named["repeats"] = tuple(named["repeats"])
-    if named["decision"]:
-        named["decision"] = (_instant(named["decision"][0]), named["decision"][1])
-    return ReviewRecord(**named)
+    for place in _INSTANTS:
+        if values[place]:
+            values[place] = _instant(values[place])
+    for place in _PAIRS:
+        values[place] = tuple([(_instant(at), what) for at, what in values[place]])
+    for place in _RULES:
+        values[place] = sets.of(values[place])
+    values[_REPEATS] = tuple(values[_REPEATS])
+    if values[_DECISION]:
+        at, decision = values[_DECISION]
+        values[_DECISION] = (_instant(at), decision)
+    return ReviewRecord(*values)
 
 
 @lru_cache(maxsize=65_536)
