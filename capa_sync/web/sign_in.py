@@ -11,7 +11,7 @@ from datasette import hookimpl
 from datasette.utils.asgi import Request, Response
 
 from capa_sync.web.guard import is_page
-from capa_sync.web.sign_ins import ATTEMPTS, COOKIE, SignIns
+from capa_sync.web.sign_ins import ATTEMPTS, COOKIE, SignIns, address_of
 from capa_sync.web.visitors import visitor_of
 
 _WRONG = "No such token. Ask whoever runs capa-sync for one; a token may also have ended."
@@ -34,11 +34,11 @@ async def sign_in(datasette: Any, request: Request) -> Response:
     if request.method != "POST":
         return await _form(datasette, request, _way_back(request.args.get("next") or ""))
     given = await request.post_vars()
-    address, way_back = (request.scope.get("client") or ("",))[0], _way_back(given.get("next", ""))
+    address, way_back = address_of(request.scope), _way_back(given.get("next", ""))
     cookie = await asyncio.to_thread(sign_ins.sign_in, given.get("token", ""), address)
     if cookie is None:
         is_held = sign_ins.is_held(address)
-        logging.getLogger("capa_sync.web").warning("action=sign_in_refused address=%s held=%s", address, is_held)
+        logging.getLogger("capa_sync.web").warning("action=sign_in_refused address=%r held=%s", address, is_held)
         return await _form(datasette, request, way_back, *((_HELD, 429) if is_held else (_WRONG, 403)))
     answer = Response.redirect(way_back, status=303)
     answer.set_cookie(COOKIE, cookie, httponly=True, samesite="lax")

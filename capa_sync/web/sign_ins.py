@@ -23,7 +23,8 @@ from capa_sync.model.visitor import AccessRole, Visitor
 COOKIE = "capa_sync_session"
 ATTEMPTS, PER = 10, timedelta(minutes=1)
 """Failed sign-ins from one address within this time after which none from it is looked at."""
-_MOST_ADDRESSES = 10_000
+_MOST_ADDRESSES, _LONGEST_ADDRESS = 10_000, 45
+"""How many addresses are remembered, and how many characters of one."""
 _NAME = re.compile(r"[^\x00-\x20\x7f-\xff]{1,100}")
 _FORWARDED = frozenset({b"forwarded", b"via", b"x-forwarded-for", b"x-forwarded-host", b"x-real-ip"})
 """Headers of proxies: a request that has one does not come from this machine alone."""
@@ -153,6 +154,17 @@ class SignIns:
         failed = self._failed.setdefault(address, deque(maxlen=ATTEMPTS))
         if len(failed) < ATTEMPTS:
             failed.append(self._clock.now())
+
+
+def address_of(scope: Mapping[str, Any]) -> str:
+    """Return from where a request comes; where a proxy of this machine sends it, the last address that it names."""
+    address = str((scope.get("client") or ("",))[0])
+    named = (_only(scope["headers"], "x-forwarded-for") or "").rpartition(",")[2].strip()
+    return (
+        f"{named[:_LONGEST_ADDRESS]} by {address}"
+        if named.isprintable() and named and is_loopback(address)
+        else address
+    )
 
 
 def is_loopback(address: str) -> bool:

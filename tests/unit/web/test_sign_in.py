@@ -238,8 +238,11 @@ def test_many_wrong_tokens_hold_up_further_ones_for_a_minute(world: World, caplo
     answers = [world.send_token(requests.Session(), f"capa_{n}").status_code for n in range(ATTEMPTS + 1)]
     assert answers == [403] * (ATTEMPTS - 1) + [429] * 2
     assert world.send_token(requests.Session(), world.tokens["admin"]).status_code == 429
-    assert "action=sign_in_refused address=127.0.0.1 held=False" in caplog.text
+    assert "action=sign_in_refused address='127.0.0.1' held=False" in caplog.text
     assert "capa_1" not in caplog.text
+    elsewhere = {**THROUGH, "X-Forwarded-For": "203.0.113.9, 192.0.2.7"}
+    assert world.send_token(requests.Session(), "capa_0", elsewhere).status_code == 403
+    assert "address='192.0.2.7 by 127.0.0.1' held=False" in caplog.text
     world.clock.at += timedelta(minutes=1)
     assert world.send_token(requests.Session(), world.tokens["admin"]).status_code == 303
 
