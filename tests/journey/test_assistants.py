@@ -88,8 +88,8 @@ def test_what_is_overdue_is_answered_with_the_ticket_s_own_evidence(folder: Path
     assert found["sources"][0]["as_of"] == "2025-06-20T11:00:00Z"
     late = {row["ticket_key"]: row for row in found["overdue"]}
     planted = next(row for row in late.values() if row["title"] == INJECTION)
-    assert planted["days_late"] == 9
-    rules = {finding["rule"]: finding for finding in planted["open_findings"]}
+    assert planted["why"] == "due 2025-06-10, 9 days late, 0 of 1 action done"
+    rules = {finding["rule"]: finding for finding in planted["findings"]}
     assert rules["action-overdue"]["message"]
     assert rules["action-overdue"]["fix"]
     facts = {fact["what"]: fact for fact in rules["action-overdue"]["evidence"]}
