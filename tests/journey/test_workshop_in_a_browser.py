@@ -103,12 +103,14 @@ def test_from_a_mistake_to_a_rule_that_is_live(
     press(browser, "Preview on the tickets")
     wait_for_text(browser, "#changes", harness.key("jira", "broken"))
     assert "changed" in browser.find_element(By.ID, "changes").text
+    assert axe_violations(browser) == []
     browser.find_element(By.LINK_TEXT, "Back to the editor").click()
     assert f"# {HOSTILE}" in browser.find_element(By.ID, "text").get_property("value")
     press(browser, "Save as a draft")
     wait_for_text(browser, "#state", "by mara.roy · waits to be made live")
     assert f"+severity: low   # {HOSTILE}" in browser.find_element(By.ID, "difference").text
     assert browser.title == "Draft 1 · capa-sync register"
+    assert axe_violations(browser) == []
 
     assert harness.run("rules", "activate", "--draft", "1").code == 0
     harness.sync()
@@ -121,7 +123,7 @@ def test_from_a_mistake_to_a_rule_that_is_live(
 def test_phrases_are_chosen_by_keyboard_and_the_pages_fit_a_phone(
     site: RegisterPage, browser: webdriver.Chrome
 ) -> None:
-    """What may follow is asked for, walked through and taken without a mouse, and can be taken back."""
+    """What may follow is chosen without a mouse, and can be taken back; a page that is left keeps the text."""
     sign_in(site, browser)
     for path, theme in (("workshop", "light"), (f"workshop/rule?rule={ORDER}", "dark")):
         with shown_as(browser, width=PHONE, theme=theme):
@@ -140,4 +142,10 @@ def test_phrases_are_chosen_by_keyboard_and_the_pages_fit_a_phone(
     wait_for_text(browser, "#mistakes", "No mistake")
     ActionChains(browser).key_down(Keys.CONTROL).send_keys("z").key_up(Keys.CONTROL).perform()
     assert "first became analysed" not in area.get_property("value")
+    browser.execute_script("arguments[0].value = arguments[0].defaultValue", area)
+    browser.refresh()
+    area = browser.find_element(By.ID, "text")
+    assert "root_cause: filled before the record" not in area.get_property("value")
+    press(browser, "Take it")
+    assert "root_cause: filled before the record" in area.get_property("value")
     browser.execute_script("arguments[0].value = arguments[0].defaultValue", area)

@@ -166,7 +166,31 @@
     timer = setTimeout(() => ask(false), PAUSE);
   }
 
-  area.addEventListener("input", wait);
+  const kept = `rule ${form.elements.rule.value} ${form.elements.draft.value}`;
+
+  function offerKept() { // after an ended session, or a page that was left by mistake
+    const text = sessionStorage.getItem(kept);
+    if (text === null || text === area.value) {
+      return;
+    }
+    const note = element("p", "This tab still has the text that you edited here last. ");
+    const button = element("button", "Take it");
+    note.className = "notice";
+    note.id = "kept";
+    button.type = "button";
+    button.addEventListener("click", () => {
+      insert(0, area.value.length, text);
+      note.remove();
+      wait();
+    });
+    note.append(button);
+    form.prepend(note);
+  }
+
+  area.addEventListener("input", () => {
+    sessionStorage.setItem(kept, area.value);
+    wait();
+  });
   area.addEventListener("blur", close);
   area.addEventListener("keydown", (event) => {
     if (event.ctrlKey && event.key === " ") {
@@ -191,6 +215,7 @@
       wait();
     }
   });
+  offerKept();
   form.addEventListener("submit", () => { isSent = true; });
   window.addEventListener("beforeunload", (event) => {
     if (!isSent && area.value !== opened) {
