@@ -132,8 +132,8 @@ def _described(runtime: Runtime, scope: ErasureScope) -> dict[str, Any]:
 
 
 _NOT_REACHED = (
-    "not reached: the ticket on its tracker with our text on it, log files, copies of the disk, "
-    "and what was taken away"
+    "not reached: the ticket on its tracker with our text on it, log files, digests that were sent, copies of the "
+    "disk, and what was taken away"
 )
 
 

@@ -34,6 +34,7 @@ MOST_LINES = 20
 _WEEK = 7
 _PERSONAL = ("overdue", "due", "review_due", "waiver_ends", "warning")
 _READER, _SEPARATOR = "reader", ", "
+_HEAD = "Head of the register's hash chain, for `capa-sync verify --against` (keep this message)"
 _TITLES = {
     "overdue": "Overdue",
     "due": "Due within a week",
@@ -164,8 +165,9 @@ class _Composer:
             DigestSection("Sources", tuple(DigestLine(text) for text in self._sources())),
         ]
         subject = f"Clause 10, week of {self._today.isoformat()}: {self._counted(items)}"
+        closing = (*self._closing(), *((f"{_HEAD}: {self._facts.head}",) if self._facts.head else ()))
         # nothing has to be remembered of it: the lead gets one each week, whatever the last one contained
-        return DigestMessage(DigestKind.LEAD, recipient, to, email, subject, _filled(sections), self._closing(), ())
+        return DigestMessage(DigestKind.LEAD, recipient, to, email, subject, _filled(sections), closing, ())
 
     def _is_new(self, item: DigestItem) -> bool:
         return item.since is not None and (self._now - item.since).days < _WEEK

@@ -141,10 +141,11 @@ class DigestSource:
 
 @dataclass(frozen=True, slots=True)
 class DigestFacts:
-    """What the register says that a digest may contain."""
+    """What the register says that a digest may contain; `head` is that of its hash chain, "" without one."""
 
     items: tuple[DigestItem, ...]
     sources: tuple[DigestSource, ...]
+    head: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,12 +28,16 @@ _WARNINGS = f"""SELECT 'warning', f.source, f.ticket_id, COALESCE(r.ticket_key, 
     WHERE f.state = 'open' AND f.hidden_by = '' AND f.mode = 'warn'"""
 
 
+_HEAD = "SELECT number, hash FROM event ORDER BY number DESC LIMIT 1"
+
+
 def digest_facts(db: Database) -> DigestFacts:
     """Return the matters of all sources and how fresh these are."""
     sources = db.rows("SELECT source, as_of, problem FROM v_sources ORDER BY source")
     return DigestFacts(
         tuple(_item(row) for sql in (_TODAY, _WARNINGS) for row in db.rows(f"{sql} ORDER BY 2, 3")),
         tuple(DigestSource(name, optional_instant(as_of), problem) for name, as_of, problem in sources),
+        next((f"{number}:{found.hex()}" for number, found in db.rows(_HEAD)), ""),
     )
 
 

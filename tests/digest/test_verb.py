@@ -41,6 +41,9 @@ def test_each_recipient_gets_the_own_matters_once(world: DigestWorld, verb: Verb
     assert "CAPA-7 - Audit near" in hooked["message"].partition("Warnings of severity")[0]
     assert "Kim Ito: 1 ticket, no address" in hooked["message"]
     assert "Gil Gone" not in hooked["message"]  # nothing of that record needs anybody
+    kept = world.folder / "kept message.txt"
+    kept.write_text(hooked["message"])
+    assert "it has the 1 noted head" in verb("verify", "--against", str(kept)).out
     assert verb("digest").out == NOTHING
     assert verb("digest", at=T0 + DAY).out == NOTHING
     assert (len(world.mail.received), len(world.hook.received)) == (3, 1)
