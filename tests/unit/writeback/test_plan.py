@@ -19,7 +19,7 @@ from capa_sync.model.values import EMPTY, Value, ValueState
 from capa_sync.model.waiver import RequestAnswer
 from capa_sync.model.write import Wording, Write, WriteKind, WriteState
 from capa_sync.writeback.baseline import is_before_baseline
-from capa_sync.writeback.plan import plan_ticket
+from capa_sync.writeback.plan import IN_DOUBT, NOTIFIED, plan_ticket
 from capa_sync.writeback.reported import NOT_MISSED, REPLACED
 from capa_sync.writeback.ticket_plan import Target, TicketPlan
 from tests.unit.writeback.harness import DAY, HOUR, ON, T0, Book, finding
@@ -590,15 +590,48 @@ def test_a_text_keeps_the_facts_that_it_was_written_with() -> None:
     assert plan_ticket(TARGET, [CAUSE], rows[:1], now=T0 + DAY, options=ON).learned == {}
 
 
-def test_a_text_that_was_not_kept_has_the_present_wording() -> None:
-    """Nothing shows that its words are older, so that no refresh is offered for it."""
-    ticket = Ticket()
-    ticket.cycle([CAUSE])
-    (comment,) = (row for row in ticket.book.rows() if row.kind is WriteKind.COMMENT)
-    for text in (comment.text, None):
-        rows = [replace(comment, text=text)]
-        plan = plan_ticket(TARGET, [replace(CAUSE, message="Other words")], rows, now=T0 + DAY, options=ON)
-        assert [learned.wording for learned in plan.learned.values()] == ([Wording.OLDER] if text else [])
+def test_the_facts_of_a_text_have_the_names_that_are_stored() -> None:
+    """Texts of earlier versions are compared by these names: another name would make every text another one."""
+    answers = tuple(RequestAnswer(key, "owner-active", "Mara Roy", "no such person") for key in ("k1", "k2"))
+    waived = replace(CAUSE, state=FindingState.WAIVED, waived_until=T0 + DAY)
+    target = replace(TARGET, owner="Anna Lee", owner_id="anna", answers=answers)
+    warned = by_kind(plan_ticket(target, [EXTENT, waived], [], now=T0, options=ON))[WriteKind.COMMENT]
+    assert warned.facts == {
+        "joined": "",
+        "state": "warning",
+        "shown": "extent-assessed=medium",
+        "waived": f"{CAUSE.rule}={(T0 + DAY).isoformat()} asked:k1 asked:k2",
+        "unsure": "",
+        "owner": "anna",
+    }
+    calm = by_kind(plan_ticket(target, [], [], now=T0, options=ON))[WriteKind.COMMENT]
+    assert calm.facts == {"joined": "", "state": "clear", "shown": "", "waived": "asked:k1 asked:k2"} | {
+        "unsure": "",
+        "calm": "clear",
+    }
+    moved = replace(target, is_action=True, action_of=("A-1", "A-2"), answers=())
+    action = by_kind(plan_ticket(moved, [], [replace(warned, state=WriteState.DELIVERED)], now=T0, options=ON))
+    assert action[WriteKind.COMMENT].facts == {"joined": "an action of A-1 A-2"}
+
+
+def test_known_answers_make_no_note_of_their_own() -> None:
+    """A point that became better is no news, with or without answers that a note has reported."""
+    answers = (RequestAnswer("k1", "owner-active", "Mara Roy", "no such person"),)
+    ticket = Ticket(NOTES)
+    assert ticket.cycle([EXTENT], answers=answers) == [WriteKind.WORK_NOTE]
+    better = replace(EXTENT, severity=Severity.LOW)
+    assert ticket.cycle([better], T0 + 2 * DAY, answers=answers) == []
+
+
+def test_a_notification_in_doubt_says_why_the_next_one_waits() -> None:
+    """Within the day and after it, until it is known whether it arrived."""
+    ticket = Ticket(NOTES)
+    ticket.plan([EXTENT])
+    (note,) = ticket.book.rows()
+    for state, reason in ((WriteState.UNKNOWN, IN_DOUBT), (WriteState.DELIVERED, NOTIFIED)):
+        rows = [replace(note, state=state)]
+        plan = plan_ticket(TARGET, [EXTENT, replace(CAUSE, opened_at=T0 + HOUR)], rows, now=T0 + HOUR, options=NOTES)
+        assert (plan.writes, plan.withheld) == ((), reason)
 
 
 def test_cannot_tell_gives_no_all_clear() -> None:
