@@ -614,6 +614,45 @@ def test_the_facts_of_a_text_have_the_names_that_are_stored() -> None:
     assert action[WriteKind.COMMENT].facts == {"joined": "an action of A-1 A-2"}
 
 
+def test_each_intention_has_an_id_of_its_own() -> None:
+    """Register, source, ticket, channel and content distinguish writes; the same plan made again has the same ids."""
+
+    def ids(findings: list[Finding], **changes: object) -> set[str]:
+        target = replace(TARGET, **changes)  # type: ignore[arg-type]
+        return {write.id for write in plan_ticket(target, findings, [], now=T0, options=ON).writes}
+
+    made = [
+        ids([CAUSE]),
+        ids([EXTENT]),
+        ids([CAUSE], register="reg-2"),
+        ids([CAUSE], source="other"),
+        ids([CAUSE], ticket_id="10002"),
+    ]
+    assert [len(found) for found in made] == [3] * 5
+    labels = by_kind(plan_ticket(TARGET, [CAUSE], [], now=T0, options=ON))[WriteKind.LABELS].id
+    assert made[0] & made[1] == {labels}  # both points ask for the same label
+    assert len(set().union(*made)) == 14
+    assert ids([CAUSE]) == made[0]
+
+
+def test_a_text_names_the_owner_the_answers_and_the_records_of_an_action() -> None:
+    """Each appears in what people read on the ticket; a write without a text has no points."""
+    answers = (RequestAnswer("k1", "owner-active", "Mara Roy", "no such person"),)
+    target = replace(TARGET, owner="Anna Lee", owner_id="anna", answers=answers)
+    writes = by_kind(plan_ticket(target, [EXTENT], [], now=T0, options=ON))
+    comment = writes[WriteKind.COMMENT]
+    assert comment.text is not None
+    for words in ("Anna Lee", "Mara Roy", "no such person"):
+        assert words in comment.text.plain()
+    assert (comment.points, writes[WriteKind.PROPERTY].points) == ({EXTENT.rule: "medium"}, {})
+    moved = replace(target, is_action=True, action_of=("A-1", "A-2"), answers=())
+    written = [replace(comment, state=WriteState.DELIVERED)]
+    action = by_kind(plan_ticket(moved, [], written, now=T0, options=ON))[WriteKind.COMMENT]
+    assert action.text is not None
+    assert "A-1" in action.text.plain()
+    assert "A-2" in action.text.plain()
+
+
 def test_known_answers_make_no_note_of_their_own() -> None:
     """A point that became better is no news, with or without answers that a note has reported."""
     answers = (RequestAnswer("k1", "owner-active", "Mara Roy", "no such person"),)
