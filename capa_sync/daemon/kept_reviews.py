@@ -11,9 +11,11 @@ from zoneinfo import ZoneInfo
 
 from capa_sync import __version__
 from capa_sync.daemon.explaining_past import bind_as_known_at
+from capa_sync.daemon.log import LogAction, log
 from capa_sync.daemon.past_mirror import PastMirror
 from capa_sync.daemon.reviewed import reviewed_record
 from capa_sync.daemon.runtime import Runtime, SourceContext
+from capa_sync.errors import RegisterUnavailable, own_error
 from capa_sync.store import Register
 from capa_sync.store.columns import instant_text
 from capa_sync.store.reviews import Kept
@@ -76,5 +78,12 @@ def _keep_some(then: Runtime, name: str, at: datetime) -> None:
     for ticket_id in missing[:_SLICE]:
         if then.stop.is_set():
             return
-        found[ticket_id] = reviewed_record(then, context, ticket_id, mirror)
+        try:
+            found[ticket_id] = reviewed_record(then, context, ticket_id, mirror)
+        except RegisterUnavailable:
+            raise
+        except Exception as error:  # noqa: BLE001 - what is kept serves speed; it must not keep the cycle from its end
+            log(LogAction.REVIEW_NOT_KEPT, level="error", source=name, ticket=ticket_id, problem=own_error(error))
+            then.register.reviews.save(name, found, is_done=True)
+            return
     then.register.reviews.save(name, found, is_done=len(found) == len(missing))

@@ -64,6 +64,7 @@ class LogAction(StrEnum):
     WORKER_LOST = "clerk_lost"
     PAGE_LISTENING = "page_listening"
     PAGE_ENDED = "page_ended"
+    REVIEW_NOT_KEPT = "review_not_kept"
     DIGEST_SENT = "digest_sent"
     DIGEST_DEFERRED = "digest_deferred"
     DIGEST_UNKNOWN = "digest_unknown"

@@ -72,6 +72,24 @@ def test_a_month_that_ended_is_reported_from_what_was_kept_as_from_the_histories
     assert report(harness, "replayed.html", june) == kept
 
 
+def test_a_record_that_cannot_be_kept_ends_no_cycle(make_harness: MakeHarness) -> None:
+    """What it matched once is damaged: one log line names it, the cycle ends well, and later polls let it be."""
+    harness = make_harness("jira")
+    harness.create_broken("jira", days=8)
+    harness.sync()
+    harness.set_clock(harness.clock.now() + timedelta(days=18))
+    harness.sync()
+    with sqlite3.connect(harness.register_file) as connection:
+        (ticket,) = connection.execute("SELECT ticket_id FROM mirror").fetchone()
+        damaged = ("jira", ticket, "2030-01-01T00:00:00.000000Z", "{")
+        connection.execute("INSERT INTO past_match (source, ticket_id, until, was) VALUES (?,?,?,?)", damaged)
+    connection.close()
+    done = harness.sync()
+    assert (done.code, done.err.count("action=review_not_kept")) == (0, 1), done.err
+    assert [is_done for _, is_done in made(harness)] == [True]
+    assert "review_not_kept" not in harness.sync().err
+
+
 def made(harness: Harness) -> list[tuple[str, bool]]:
     """Return as of when each source's records are kept, and whether all of them are."""
     with sqlite3.connect(harness.register_file) as connection:
