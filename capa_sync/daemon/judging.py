@@ -97,6 +97,8 @@ def _judge_batches(
     """Judge tickets batch by batch, and store each batch in one transaction; add to the counts."""
     done = 0
     for ids, outcomes in _evaluated(runtime, context, due, now):
+        if runtime.past is not None:
+            runtime.past.turn_to(context.name, ids)
         runtime.checkpoint("before-judging-commit")
         with runtime.register.transaction():
             evaluated = [outcomes] if outcomes is not None else _evaluate_here(runtime, context, ids, now)

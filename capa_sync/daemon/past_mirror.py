@@ -40,7 +40,8 @@ class PastMirror:
         self.at = at
         self._register = register
         self._sources = sources
-        self._tickets = register.past(at, reads)
+        self._reads = reads or register.stored_reads()
+        self._tickets = register.past(at, self._reads)
         self._records: dict[str, Sequence[str]] = {}
         self._unread: dict[str, Mapping[str, str]] = {}
         self._earlier: dict[tuple[str, str], tuple[EarlierMatch, ...]] = {}
@@ -63,6 +64,12 @@ class PastMirror:
     def clear(self) -> None:
         """Forget the tickets that were looked at, to keep memory small."""
         self._known.clear()
+
+    def turn_to(self, source: str, ticket_ids: Sequence[str]) -> None:
+        """Read the versions of the tickets that are looked at next, and forget those of all others."""
+        self.clear()
+        self._reads.clear()
+        self._reads.prepare(source, ticket_ids)
 
     def ticket(self, source: str, ticket_id: str, _parser: Parser) -> SourceTicket | None:
         """Return the ticket as it was, with its children of then; None when it was not there."""
