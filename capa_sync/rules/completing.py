@@ -123,7 +123,7 @@ def _sentences(subject: Subject, typed: str, start: int) -> Iterator[Offer]:
         if rest is None:
             continue
         done, slot = rest
-        means = f"{phrase.says}; such as {phrase.example.strip()}"
+        means = f"{phrase.says.removesuffix('.')}; such as {phrase.example.strip()}"
         if slot:
             yield from _words_of(subject, slot, typed, start)
         if done != typed:

@@ -166,16 +166,19 @@ async def _editor(
 
 
 async def _check(_datasette: Any, request: Request, workshop: Workshop) -> Response:
-    """Answer the script of the editor: the mistakes of the text now, and what may follow at its cursor."""
+    """Answer the script of the editor: the mistakes and the difference of the text now, and what may follow."""
     given = await request.post_vars()
     text = given.get("text", "").replace("\r\n", "\n")
     at = min(_number(given, "at"), len(text))
-    problems = await asyncio.to_thread(workshop.check, given.get("rule", ""), text, _number(given, "draft"))
+    rule = given.get("rule", "")
+    problems = await asyncio.to_thread(workshop.check, rule, text, _number(given, "draft"))
+    difference = await asyncio.to_thread(workshop.difference, rule, _text(given))
     offered = workshop.complete(text, at)
     return Response.json(
         {
             "problems": [{"line": p.line, "what": p.what, "hint": p.hint} for p in problems],
             "completions": [{"start": o.start, "text": o.text, "means": o.means} for o in offered],
+            "difference": list(difference),
         }
     )
 

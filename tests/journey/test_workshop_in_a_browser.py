@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from selenium import webdriver
+from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -46,8 +47,8 @@ def sign_in(site: RegisterPage, browser: webdriver.Chrome) -> None:
 
 
 def wait_for_text(browser: webdriver.Chrome, selector: str, text: str) -> None:
-    """Wait until an element shows a text; pages may be left and come meanwhile."""
-    WebDriverWait(browser, PATIENCE).until(
+    """Wait until an element shows a text; elements may be replaced meanwhile."""
+    WebDriverWait(browser, PATIENCE, ignored_exceptions=[StaleElementReferenceException]).until(
         lambda seen: any(text in found.text for found in seen.find_elements(By.CSS_SELECTOR, selector))
     )
 
@@ -88,6 +89,7 @@ def test_from_a_mistake_to_a_rule_that_is_live(
     area.send_keys(Keys.ARROW_DOWN, Keys.ENTER)
     wait_for_text(browser, "#mistakes", "No mistake.")
     assert "severity: low\n" in area.get_property("value")
+    assert "+severity: low" in browser.find_element(By.ID, "difference").text
     put_cursor_after(browser, area, "severity: low")
     area.send_keys(f"   # {HOSTILE}")
     wait_for_text(browser, "#mistakes", "No mistake.")
@@ -133,6 +135,7 @@ def test_phrases_are_chosen_by_keyboard_and_the_pages_fit_a_phone(
     area = browser.find_element(By.ID, "text")
     put_cursor_after(browser, area, "require:")
     area.send_keys(Keys.ENTER, "  - root_cause: filled bef")
+    wait_for_text(browser, "#mistakes", "cannot read 'root_cause: filled bef'")  # of the last letter, and its list
     wait_for_text(browser, "#choices", "filled before the record first became STAGE")
     area.send_keys(Keys.ARROW_DOWN * 3, Keys.ENTER)
     value = area.get_property("value")

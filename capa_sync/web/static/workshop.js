@@ -150,6 +150,7 @@
       const found = await answer.json();
       if (number === asked) {
         tell(found.problems);
+        document.getElementById("difference").textContent = found.difference.join("\n") || "none";
         offer(found.completions.map((completion) => ({ ...completion, start: unit(completion.start) })), isAsked);
       }
     } catch {

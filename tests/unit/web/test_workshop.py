@@ -167,6 +167,7 @@ def test_the_script_gets_mistakes_and_what_may_follow(post: Post) -> None:
     assert {"line": 1, "what": "the key 'title' is missing"}.items() <= answer["problems"][0].items()
     assert answer["completions"][0]["start"] == len(text) - 3
     assert answer["completions"][0]["text"] == "filled"
+    assert "+  - grade: fil" in answer["difference"]
 
 
 def test_what_is_wrong_in_a_link_or_form_is_one_line(
