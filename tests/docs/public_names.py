@@ -175,7 +175,11 @@ UNPRINTED = frozenset(
             safety_stops[].cause safety_stops[].since stuck_writes[].source stuck_writes[].ticket stuck_writes[].kind
             stuck_writes[].state stuck_writes[].attempts stuck_writes[].error stuck_writes[].age_s
             left_in_peace[].source left_in_peace[].ticket sources[].vanished.* sources[].endpoints_not_before.*
-            older_wording.*""",
+            older_wording.* digest.open[].kind digest.open[].recipient digest.open[].period digest.open[].state
+            digest.open[].attempts digest.open[].error digest.open[].age_s""",
+        "digest": """asked quiet_until sent sent[].kind sent[].recipient sent[].period sent[].state sent[].error
+            messages messages[].kind messages[].recipient messages[].to messages[].when messages[].subject
+            messages[].text""",
         "plan": "older_wording.*",
         "sync": "sources[].undelivered sources[].stamped_ahead",
         "demo": "trackers trackers.* look_at",
