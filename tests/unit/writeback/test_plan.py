@@ -19,7 +19,7 @@ from capa_sync.model.values import EMPTY, Value, ValueState
 from capa_sync.model.waiver import RequestAnswer
 from capa_sync.model.write import Wording, Write, WriteKind, WriteState
 from capa_sync.writeback.baseline import is_before_baseline
-from capa_sync.writeback.plan import IN_DOUBT, NOTIFIED, plan_ticket
+from capa_sync.writeback.plan import IN_DOUBT, NOTIFIED, SETTLING, plan_ticket
 from capa_sync.writeback.reported import NOT_MISSED, REPLACED
 from capa_sync.writeback.ticket_plan import Target, TicketPlan
 from tests.unit.writeback.harness import DAY, HOUR, ON, T0, Book, finding
@@ -651,6 +651,33 @@ def test_a_text_names_the_owner_the_answers_and_the_records_of_an_action() -> No
     assert action.text is not None
     assert "A-1" in action.text.plain()
     assert "A-2" in action.text.plain()
+
+
+def test_a_ticket_on_which_nothing_may_be_written_still_has_a_state() -> None:
+    """What waits is withdrawn, and the register learns what it may about the text that is there."""
+    ticket = Ticket()
+    ticket.cycle([CAUSE])
+    ticket.plan([CAUSE, EXTENT], T0 + DAY)
+    waiting = [row.id for row in ticket.book.rows() if row.state is WriteState.PENDING]
+    rows = [
+        replace(row, wording=Wording.OLDER) if row.kind is WriteKind.COMMENT else row for row in ticket.book.rows()
+    ]
+    target = replace(TARGET, is_before_baseline=True)
+    plan = plan_ticket(target, [CAUSE], rows, now=T0 + DAY, options=ON)
+    assert (plan.writes, plan.state, set(plan.withdraw)) == ((), "warning", set(waiting))
+    assert plan.withheld == "the ticket was closed before the baseline date"
+    assert {rule: learned.wording for rule, learned in plan.learned.items()} == {rows[0].id: Wording.CURRENT}
+
+
+def test_a_ticket_with_nothing_to_write_waits_for_nobody() -> None:
+    """A person who edited it a moment ago holds back writes, and there is none."""
+    ticket = Ticket()
+    ticket.cycle([CAUSE])
+    settling = replace(ON, settle=HOUR)
+    target = replace(TARGET, labels=frozenset({"capa-warning"}), last_human_at=T0 + DAY)
+    for findings, reason in (([CAUSE], ""), ([CAUSE, EXTENT], SETTLING)):
+        plan = plan_ticket(target, findings, ticket.book.rows(), now=T0 + DAY, options=settling)
+        assert (plan.writes, plan.withheld) == ((), reason)
 
 
 def test_known_answers_make_no_note_of_their_own() -> None:
