@@ -177,3 +177,5 @@ class Delivered:
 _REMOVABLE = frozenset({WriteKind.COMMENT, WriteKind.PROPERTY, WriteKind.FIELDS})
 OWN_LABELS: frozenset[str] = frozenset({"capa-warning", "capa-overdue", "capa-waived"})
 PROPERTY_KEY = "capa-sync"
+TICKET_GONE = "is gone or hidden from us"
+"""End of the error text of a write that was refused because its ticket was not there for us."""

@@ -114,7 +114,12 @@ class _Planner:
         assert_never(channel)
 
     def is_reported(self, write: Write) -> bool:
-        """Return whether a wanted write is already on the ticket or on its way."""
+        """Return whether a wanted write is already on the ticket or on its way.
+
+        One that was refused because the ticket was gone is not: a ticket whose writes are planned is there again.
+        """
+        if self.reported.was_refused_as_gone(write.kind, write.hash):
+            return False
         if write.kind is WriteKind.LABELS:
             return self.reported.is_under_way(write.kind, write.hash)
         if write.kind is WriteKind.COMMENT and self._must_recreate():

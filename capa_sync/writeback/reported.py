@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from capa_sync.model.finding import SEVERITY_ORDER, Finding, Severity
-from capa_sync.model.write import OWN_LABELS, Write, WriteKind, WriteState
+from capa_sync.model.write import OWN_LABELS, TICKET_GONE, Write, WriteKind, WriteState
 from capa_sync.writeback.desired_state import UNSURE, fingerprint, is_open_point
 
 REPLACED = "replaced"
@@ -102,6 +102,12 @@ class ReportedWrites:
         if newest is None or newest.hash != digest:
             return False
         return newest.state in _UNDER_WAY or newest.error in (IN_PEACE, NOT_MISSED)
+
+    def was_refused_as_gone(self, kind: WriteKind, digest: str) -> bool:
+        """Return whether the newest write of a kind has this content and was refused because its ticket was gone."""
+        newest = self.newest(kind)
+        is_refused = newest is not None and newest.hash == digest and newest.state is WriteState.FAILED
+        return newest is not None and is_refused and newest.error.endswith(TICKET_GONE)
 
     def idle(self, kind: WriteKind, keep: str) -> list[str]:
         """Return ids of unsent, refused or withheld writes of a kind whose digest is not `keep`."""

@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 from capa_sync.errors import AccessDenied, Authentication, BadAnswer, Fatal, SourceError, WriteRefused
+from capa_sync.model.write import TICKET_GONE
 from capa_sync.redaction import redacted
 from capa_sync.sources.decoding import decode_json
 
@@ -85,7 +86,7 @@ def write_refusal(source: str, what: str, status: int, content: bytes) -> Source
     advice = {
         400: "",
         403: "; the account needs Add comments, Edit own comments and Edit issues there",
-        404: "; the ticket is gone or hidden from us",
+        404: f"; the ticket {TICKET_GONE}",
         409: "; somebody else is changing it",
         413: "; the ticket holds as many comments as Jira allows",
     }

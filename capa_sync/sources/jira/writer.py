@@ -18,7 +18,7 @@ from capa_sync.errors import (
 )
 from capa_sync.model.clock import Clock
 from capa_sync.model.patterns import COMMENT_ID
-from capa_sync.model.write import OWN_LABELS, PROPERTY_KEY, Delivered, Write, WriteKind
+from capa_sync.model.write import OWN_LABELS, PROPERTY_KEY, TICKET_GONE, Delivered, Write, WriteKind
 from capa_sync.sources.budget import Budget
 from capa_sync.sources.fence import fenced, fenced_write
 from capa_sync.sources.jira.client import JiraClient
@@ -128,7 +128,7 @@ class JiraWriter:
     def _ticket(self, write: Write) -> dict[str, Any]:
         found = self._find_ticket(write)
         if found is None:
-            raise WriteRefused(self.name, f"{write.ticket_key}: the ticket is gone or hidden from us")
+            raise WriteRefused(self.name, f"{write.ticket_key}: the ticket {TICKET_GONE}")
         return found
 
     # the comment

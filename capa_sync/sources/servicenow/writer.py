@@ -14,7 +14,7 @@ from capa_sync.errors import AccessDenied, AnswerTooLarge, DeliveryUnknown, Skip
 from capa_sync.model.note import NoteMark
 from capa_sync.model.patterns import CODE_TAG, NOTE_MARKER
 from capa_sync.model.visible import lines
-from capa_sync.model.write import Delivered, Write, WriteKind, says_the_same
+from capa_sync.model.write import TICKET_GONE, Delivered, Write, WriteKind, says_the_same
 from capa_sync.sources.fence import fenced, fenced_write
 from capa_sync.sources.servicenow.answers import Row, display_of, value_of
 from capa_sync.sources.servicenow.client import TableClient
@@ -176,7 +176,7 @@ class ServiceNowWriter:
         fields = (*_ID_AND_UPDATE, *columns)
         row = self._client.one(self._options.table, write.ticket_id, fields, display=display)
         if row is None:
-            raise WriteRefused(self._options.name, f"{write.ticket_key} is gone or hidden from us", permanent=True)
+            raise WriteRefused(self._options.name, f"{write.ticket_key} {TICKET_GONE}", permanent=True)
         return row
 
 

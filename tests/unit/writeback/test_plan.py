@@ -17,7 +17,7 @@ from capa_sync.model.settings import WriteOptions
 from capa_sync.model.ticket import Origin, Presence
 from capa_sync.model.values import EMPTY, Value, ValueState
 from capa_sync.model.waiver import RequestAnswer
-from capa_sync.model.write import Wording, Write, WriteKind, WriteState
+from capa_sync.model.write import TICKET_GONE, Wording, Write, WriteKind, WriteState
 from capa_sync.writeback.baseline import is_before_baseline
 from capa_sync.writeback.plan import IN_DOUBT, NOTIFIED, SETTLING, plan_ticket
 from capa_sync.writeback.reported import NOT_MISSED, REPLACED
@@ -379,6 +379,19 @@ def test_a_refused_write_that_is_no_longer_wanted_blocks_nobody() -> None:
     plan = ticket.plan([CLEARED], T0 + HOUR)
     assert labels.id in plan.withdraw
     assert WriteKind.LABELS not in by_kind(plan)
+
+
+def test_a_write_that_was_refused_while_the_ticket_was_hidden_is_planned_again() -> None:
+    """It blocks no later write of the ticket; one that was refused for another reason waits for a person."""
+    ticket = Ticket()
+    labels = by_kind(ticket.plan([CAUSE]))[WriteKind.LABELS]
+    ticket.book.outbox.mark(labels.id, WriteState.FAILED, at=T0, error=f"NC-1: the ticket {TICKET_GONE}")
+    ticket.deliver()
+    again = ticket.plan([CAUSE], T0 + HOUR)
+    assert [(write.kind, write.labels_add) for write in again.writes] == [(WriteKind.LABELS, labels.labels_add)]
+    assert [write.id for write in ticket.book.rows() if write.state is WriteState.FAILED] == []
+    ticket.book.outbox.mark(again.writes[0].id, WriteState.FAILED, at=T0 + HOUR, error="no permission")
+    assert ticket.plan([CAUSE], T0 + DAY).writes == ()
 
 
 def test_a_withheld_all_clear_is_not_planned_again() -> None:
