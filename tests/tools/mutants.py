@@ -72,10 +72,27 @@ _QUICK = tuple(
 )
 """The unit tests of rules without those of whole lives, of references and of texts, which take minutes."""
 _REFERENCES = "tests/unit/rules/test_references.py"
-_OF_PHRASES = (_REFERENCES, "tests/unit/rules/test_registered_phrases.py", "tests/unit/rules/test_languages.py")
+_RULE_MUTANTS = "tests/unit/rules/test_mutants.py"
+_OF_PHRASES = (
+    *(_REFERENCES, _RULE_MUTANTS),
+    *("tests/unit/rules/test_registered_phrases.py", "tests/unit/rules/test_languages.py"),
+)
+_OF_THE_PACK = tuple(
+    f"{_RULE_MUTANTS}::test_{name}"
+    for name in (
+        "the_shipped_pack_leaves_no_mutant_alive",
+        "an_equal_mutant_gives_every_life_the_verdict_of_its_rule",
+    )
+)
 MODULES: Mapping[str, Module] = {
     "evaluation": Module(tuple(f"capa_sync/rules/{name}.py" for name in _EVALUATION), _QUICK, every=True),
-    "phrases": Module(("capa_sync/rules/phrases/*.py",), (*_QUICK, *_OF_PHRASES), slow=(_REFERENCES,), compiled=True),
+    "phrases": Module(
+        ("capa_sync/rules/phrases/*.py",),
+        (*_QUICK, *_OF_PHRASES),
+        slow=(_REFERENCES, _RULE_MUTANTS),
+        without=_OF_THE_PACK,
+        compiled=True,
+    ),
     "findings": Module(("capa_sync/findings/*.py",), ("tests/unit/findings",)),
     "guard": Module(("capa_sync/writeback/guard.py",), ("tests/unit/writeback/test_guard.py",), every=True),
     "plan": Module(
