@@ -73,6 +73,11 @@ class PickledPlan(NamedTuple):
         return cls(plan.next_due_at, plan.is_quiet, pickled)
 
 
+def unpickled(pickled: bytes) -> CachedPlan:
+    """Return the plan of a `PickledPlan`."""
+    return CachedPlan(*pickle.loads(pickled))  # noqa: S301 - pickled by this program
+
+
 class PlanCache:
     """Pickled plans of one source's tickets by ticket id, as many as fit into `most` bytes of a file.
 
@@ -112,7 +117,7 @@ class PlanCache:
         self._forget(ticket_id)
         if len(pickled) < size:
             return None
-        return CachedPlan(*pickle.loads(pickled))  # noqa: S301 - pickled by this program
+        return unpickled(pickled)
 
     def __contains__(self, ticket_id: str) -> bool:
         return ticket_id in self._plans

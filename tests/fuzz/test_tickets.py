@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import os
-import pickle
 import random
 import time
 import traceback
@@ -17,7 +16,7 @@ import pytest
 
 from capa_sync.daemon.outcome import Evaluated
 from capa_sync.daemon.pipeline import Pipeline
-from capa_sync.daemon.plan_cache import PickledPlan
+from capa_sync.daemon.plan_cache import PickledPlan, unpickled
 from capa_sync.errors import Skippable
 from capa_sync.model.settings import ChildSpec
 from capa_sync.model.ticket import Part, Presence, Reading, SourceTicket
@@ -146,7 +145,7 @@ class Line:
 
     def _render(self, sealed: PickledPlan | None) -> None:
         """Render every text that would be written in the form of its tracker."""
-        plan = pickle.loads(sealed.pickled) if sealed is not None else None  # noqa: S301 - sealed a moment ago
+        plan = unpickled(sealed.pickled).plan() if sealed is not None else None
         for write in plan.writes if plan is not None else ():
             if write.text is not None:
                 assert len(to_wiki(write.text)) < 10_000
