@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 from capa_sync.errors import BadAnswer
@@ -108,20 +109,33 @@ class Sweep:
     def _page(self, state: SweepState) -> Rows:
         jql = self._query.where(self._query.since("updated", state.since), self._query.since("created", state.bound))
         rows = self._search.page(jql, ALL_FIELDS, self._size, state.place, changelog=True)
-        minutes = [ms // _MINUTE * _MINUTE for issue in rows.issues if (ms := _created(issue)) is not None]
-        if minutes != sorted(minutes) or (minutes and minutes[0] < (state.reached or 0) and state.place != START):
+        if _in_order(state, rows) is None:
             raise BadAnswer(self._source, "a page of the search contradicts its order; it is refused")
         return rows
 
     def _after(self, state: SweepState, rows: Rows) -> SweepState | None:
         if rows.place is None:
             return None
-        reached = state.reached
-        for issue in rows.issues:
-            created = _created(issue)
-            if created is not None:
-                reached = created // _MINUTE * _MINUTE
-        return replace(state, reached=reached, place=rows.place)
+        minutes = [minute for minute in _in_order(state, rows) or () if minute <= state.mark]
+        return replace(state, reached=minutes[-1] if minutes else state.reached, place=rows.place)
+
+
+def _in_order(state: SweepState, rows: Rows) -> list[int] | None:
+    """Return the creation minutes (epoch ms) of a page in their order; None where the page contradicts the order.
+
+    One row of several may have another instant than the place where the tracker lists it: a wrong value of one ticket
+    stops no sweep. It is left out here, and so is one that lies after everything that the sweep is to read.
+    """
+    minutes = [ms // _MINUTE * _MINUTE for issue in rows.issues if (ms := _created(issue)) is not None]
+    least = state.reached or 0 if state.place != START else 0
+    wrong = next((place for place, pair in enumerate(pairwise([least, *minutes])) if pair[0] > pair[1]), None)
+    if wrong is None:
+        return minutes
+    for odd in (wrong, wrong - 1):
+        others = [minute for place, minute in enumerate(minutes) if place != odd]
+        if len(others) > 1 and others == sorted(others) and others[0] >= least:
+            return others
+    return None
 
 
 def _created(issue: Mapping[str, Any]) -> int | None:

@@ -17,7 +17,7 @@ from capa_sync.sources.jira.sweep import Sweep, SweepPage, SweepState, instant_m
 MINUTE = 60_000
 BORN = 1_767_225_600_000
 """1 January 2026 in epoch ms, a whole minute."""
-FRESH = SweepState(since=None, mark=7, newest="9")
+FRESH = SweepState(since=None, mark=BORN + 100 * MINUTE, newest="9")
 SECOND = SearchPlace(token="second")
 
 
@@ -108,6 +108,18 @@ def test_a_fault_at_the_beginning_of_a_search_is_raised() -> None:
         swept(ScriptedSearch([BadRequest("jira", "no such field")]), FRESH)
 
 
+@pytest.mark.parametrize("odd", [BORN - 90 * MINUTE, BORN + 90 * MINUTE, BORN + 10**12])
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_one_ticket_with_an_odd_creation_stops_no_sweep(odd: int, place: int) -> None:
+    """The tracker lists it where it belongs; the sweep goes on behind the other rows of its page."""
+    rows = [issue(str(number), BORN + number * MINUTE) for number in range(3)]
+    rows[place] = issue("odd", odd)
+    state = replace(FRESH, reached=BORN, place=SECOND)
+    later = Rows([issue("8", BORN + 95 * MINUTE), issue("9", BORN + 96 * MINUTE)], None)
+    pages = swept(ScriptedSearch([Rows(rows, SearchPlace(token="third")), later]), state)
+    assert [row["id"] for page in pages for row in page.rows.issues] == [*(row["id"] for row in rows), "8", "9"]
+
+
 def test_a_place_that_is_lost_again_and_again_ends_the_sweep() -> None:
     """Twenty new searches are allowed in one sweep, however far each comes."""
     rounds: list[Rows | Exception] = []
@@ -124,6 +136,7 @@ def test_a_place_that_is_lost_again_and_again_ends_the_sweep() -> None:
     [
         ([issue("1", BORN + MINUTE), issue("2", BORN)], FRESH),
         ([issue("1", BORN - 1)], replace(FRESH, reached=BORN, place=SECOND)),
+        ([issue("1", BORN - 1), issue("2", BORN - 1), issue("3", BORN)], replace(FRESH, reached=BORN, place=SECOND)),
     ],
 )
 def test_a_page_out_of_order_is_refused(rows: list[dict[str, Any]], state: SweepState) -> None:
