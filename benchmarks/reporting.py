@@ -21,7 +21,7 @@ from pathlib import Path
 from benchmarks.measure import runtime_at
 from benchmarks.running import TableLine, fresh_folder, measure_in
 from benchmarks.trackers import tracker
-from capa_sync.daemon.kept_reviews import keep_reviews
+from capa_sync.daemon.kept_reviews import keep_reviews, last_month_end
 from capa_sync.daemon.runtime import Runtime
 from capa_sync.live.settle import settle
 from capa_sync.settings import load_settings
@@ -68,7 +68,8 @@ def _end_month(runtime: Runtime, settings: Path, at: datetime) -> None:
 
 
 def _keep_all(runtime: Runtime, now: datetime) -> None:
-    while not (runtime.register.reviews.made(SOURCE) or ("", False))[1]:
+    at = last_month_end(now, runtime.options.timezone)
+    while not runtime.register.reviews.is_made(SOURCE, at):
         keep_reviews(runtime, runtime.contexts[SOURCE], now)
 
 

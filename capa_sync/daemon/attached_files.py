@@ -30,8 +30,8 @@ class AttachmentFetch:
 
         `known` are those of the mirror, None where it holds none of them.
         """
-        reader, name = context.source, context.name
-        if not isinstance(reader, AttachmentReader):
+        reader, name = _reader_of(context), context.name
+        if reader is None:
             return known or (), "" if known is not None else f"{context.kind.title} has none that can be fetched"
         if name not in self._unreachable:
             try:
@@ -42,8 +42,8 @@ class AttachmentFetch:
 
     def fetched(self, context: SourceContext, attachment: Attachment) -> Attachment:
         """Return an attachment with the digest of its content, or with its problem."""
-        reader, name = context.source, context.name
-        if not isinstance(reader, AttachmentReader) or not attachment.id:
+        reader, name = _reader_of(context), context.name
+        if reader is None or not attachment.id:
             return replace(attachment, problem="the tracker names nothing by which it can be fetched")
         if self._files == 0:
             return replace(attachment, problem=f"{MOST_FILES} attachments of this pack were fetched")
@@ -57,3 +57,8 @@ class AttachmentFetch:
                 self._bytes -= (found.size or 0) if found.is_fetched else 0
                 return found
         return replace(attachment, problem=self._unreachable[name])
+
+
+def _reader_of(context: SourceContext) -> AttachmentReader | None:
+    """Return what reads a source's attachments, None where its kind does not."""
+    return context.source if isinstance(context.source, AttachmentReader) else None

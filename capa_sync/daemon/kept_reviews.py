@@ -16,9 +16,7 @@ from capa_sync.daemon.past_mirror import PastMirror
 from capa_sync.daemon.reviewed import reviewed_record
 from capa_sync.daemon.runtime import Runtime, SourceContext
 from capa_sync.errors import RegisterUnavailable, own_error
-from capa_sync.store import Register
-from capa_sync.store.columns import instant_text
-from capa_sync.store.reviews import Kept
+from capa_sync.store import Kept, Register
 
 _SLICE = 250
 """Records at each cycle: half a second of work, so that polls stay on time."""
@@ -36,8 +34,7 @@ def keep_reviews(runtime: Runtime, context: SourceContext, now: datetime) -> Non
     now judged then; otherwise this reads a row or two.
     """
     at, name = last_month_end(now, runtime.options.timezone), context.name
-    made = runtime.register.reviews.made(name)
-    if made == (instant_text(at), True) or not _can_be_known(runtime, name, at):
+    if runtime.register.reviews.is_made(name, at) or not _can_be_known(runtime, name, at):
         return
     live = runtime.register.verdict_sets.live()
     if live is None or live.at > at:

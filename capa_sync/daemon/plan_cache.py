@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 from capa_sync.store import WriteRow, write_from, write_notifies, write_row
-from capa_sync.writeback import Learned, TicketPlan
+from capa_sync.writeback import Learned, TicketPlan, restored_plan
 
 MOST = 1024 * 1024 * 1024
 """Largest number of bytes of plans on disk; plans that do not fit are made again."""
@@ -45,14 +45,7 @@ class CachedPlan(NamedTuple):
 
     def plan(self) -> TicketPlan:
         """Return the plan as it was made."""
-        return TicketPlan(
-            tuple([write_from(row) for row in self.writes]),
-            self.withdraw,
-            self.next_due_at,
-            self.withheld,
-            self.learned,
-            self.state,
-        )
+        return restored_plan([write_from(row) for row in self.writes], *self[1:])
 
 
 class PickledPlan(NamedTuple):

@@ -34,6 +34,7 @@ from capa_sync.store.requests import (
     WRITE_RULES,
     VerbRequest,
 )
+from capa_sync.store.reviews import Kept
 from capa_sync.store.roles import Naming, TicketPlace
 from capa_sync.store.runs import CENSUS, FULL, POLL, STAMPED_AHEAD
 from capa_sync.store.sends import Sends
@@ -64,6 +65,7 @@ __all__ = [
     "WITHDRAW",
     "WRITE_RULES",
     "JudgedRows",
+    "Kept",
     "Naming",
     "PastVersion",
     "Register",

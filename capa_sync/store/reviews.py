@@ -41,10 +41,10 @@ class KeptReviews:
     def __init__(self, db: Database) -> None:
         self._db = db
 
-    def made(self, source: str) -> tuple[str, bool] | None:
-        """Return as of when the records of a source are kept, as text, and whether all of them are."""
+    def is_made(self, source: str, at: datetime) -> bool:
+        """Return whether all records of a source are kept as of an instant."""
         row = self._db.row("SELECT at, is_done FROM review_made WHERE source = ?", (source,))
-        return None if row is None else (row[0], bool(row[1]))
+        return row is not None and row == (instant_text(at), 1)
 
     def knowledge(self, at: datetime) -> str:
         """Return a digest that changes when the register learns of tickets that were there at an instant already."""

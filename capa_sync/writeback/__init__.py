@@ -8,7 +8,7 @@ from capa_sync.writeback.guard import ROLLING_DAY, Allowed, BrakePolicy, Cause, 
 from capa_sync.writeback.plan import IN_DOUBT, NOTIFIED, SETTLING, plan_ticket
 from capa_sync.writeback.reported import REPLACED, ReportedWrites
 from capa_sync.writeback.samples import sample_texts
-from capa_sync.writeback.ticket_plan import Learned, Target, TicketPlan
+from capa_sync.writeback.ticket_plan import Learned, Target, TicketPlan, restored_plan
 from capa_sync.writeback.withdrawal import plan_withdrawal
 
 __all__ = [
@@ -34,5 +34,6 @@ __all__ = [
     "look_up_due",
     "plan_ticket",
     "plan_withdrawal",
+    "restored_plan",
     "sample_texts",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
@@ -87,3 +87,15 @@ class TicketPlan:
     def notifies(self) -> bool:
         """Return whether this plan has a write that notifies people."""
         return any(write.notifies for write in self.writes)
+
+
+def restored_plan(
+    writes: Sequence[Write],
+    withdraw: tuple[str, ...],
+    next_due_at: datetime | None,
+    withheld: str,
+    learned: Mapping[str, Learned],
+    state: str,
+) -> TicketPlan:
+    """Return a plan as it was made, from the values in which it was kept."""
+    return TicketPlan(tuple(writes), withdraw, next_due_at, withheld, learned, state)

@@ -19,6 +19,7 @@ from benchmarks.trackers import tracker
 from capa_sync.model.page import PageOptions
 from capa_sync.web import RegisterPage, serve_register
 from tests.journey.browsing import PHONE, axe_violations, complaints, paths_of_pages, shown_as
+from tests.patience import PATIENCE
 from tests.unit.web.conftest import HOSTILE
 
 TICKETS = int(os.environ.get("LARGE_PAGES", "0"))
@@ -70,7 +71,7 @@ def test_the_lists_of_a_large_register_are_whole(large_site: RegisterPage, brows
     assert HOSTILE in browser.find_element(By.ID, "records").text
     browser.get(f"{large_site.url}records?sort=number&page={-(-TICKETS // 50)}")
     assert len(browser.find_elements(By.CSS_SELECTOR, "#records tbody tr")) == (TICKETS - 1) % 50 + 1
-    trends = requests.get(large_site.url + "trends", timeout=60).text
+    trends = requests.get(large_site.url + "trends", timeout=PATIENCE).text
     link, count = re.findall(r'<a href="(/records\?open_at=[^"]+)">(\d+)</a>', trends)[-1]
-    shown = requests.get(large_site.url + link[1:], timeout=60).text
+    shown = requests.get(large_site.url + link[1:], timeout=PATIENCE).text
     assert f'id="counts"><strong>{count}<' in shown
