@@ -1,8 +1,8 @@
 """One cycle over the sources: this file orders sources and steps; `pipeline` owns the steps of a ticket.
 
 read -> mirror -> sweep, census when due -> evaluate due tickets -> look up lost answers
--> plans past the brakes -> outbox -> deliver -> after a census, the checks over the whole register
--> the figures of the months, where records changed, and what records showed at the end of the last one.
+-> plans past the brakes -> outbox -> deliver -> after a census, the checks over the whole register and the figures
+of the months -> what records showed at the end of the last one.
 """
 
 from __future__ import annotations
@@ -148,7 +148,7 @@ def run_hinted(runtime: Runtime, context: SourceContext, ids: Sequence[str]) -> 
         _run_step(runtime, context, result, partial(_pass_on, runtime, context))
         _run_step(runtime, context, result, partial(_judge, runtime, context, result))
         _run_step(runtime, context, result, partial(_deliver, runtime, context, result))
-        _run_step(runtime, context, result, partial(keep_monthly_figures, runtime, result.started_at))
+        _run_step(runtime, context, result, partial(keep_monthly_figures, runtime, context, result.started_at))
     if result.is_abandoned:
         log(LogAction.CYCLE_ABANDONED, source=context.name, problem=result.problem)
     elif result.problem:
@@ -230,7 +230,7 @@ def _end(runtime: Runtime, context: SourceContext, result: CycleResult, *, deliv
     if deliver:
         _run_step(runtime, context, result, partial(_deliver, runtime, context, result))
     _run_step(runtime, context, result, partial(check_register_after_census, runtime, context, result.started_at))
-    _run_step(runtime, context, result, partial(keep_monthly_figures, runtime, result.started_at))
+    _run_step(runtime, context, result, partial(keep_monthly_figures, runtime, context, result.started_at))
     _run_step(runtime, context, result, partial(keep_reviews, runtime, context, result.started_at))
     _finish(runtime, result)
 

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from capa_sync.daemon.accounts import note_persons
 from capa_sync.daemon.judging import judge_due_tickets, pass_to_primaries
-from capa_sync.daemon.monthly import keep_monthly_figures
+from capa_sync.daemon.monthly import count_months
 from capa_sync.daemon.roles import settle_all_roles
 from capa_sync.daemon.runtime import Runtime, SourceContext
 from capa_sync.daemon.writing import note_plan_times
@@ -29,7 +29,7 @@ def rebuild_derived(runtime: Runtime) -> dict[str, int]:
     judge_mirror(runtime, now)
     register.similar.drop_orphans()
     judge_mirror(runtime, now)
-    keep_monthly_figures(runtime, now)
+    count_months(runtime, now)
     counts = [register.tickets.counts(name) for name in runtime.contexts]
     return {
         "tickets": sum(source["records"] + source["actions"] + source["vanished"] for source in counts),

@@ -14,10 +14,14 @@ from capa_sync.store import CENSUS
 
 def check_register_after_census(runtime: Runtime, context: SourceContext, since: datetime) -> None:
     """Make the checks when a census of this source ended in this cycle, or when they were never made."""
-    last = runtime.register.runs.last(context.name, CENSUS)
-    is_new = last is not None and last.finished_at is not None and last.started_at >= since
-    if is_new or not runtime.register.checks.all():
+    if has_census_since(runtime, context, since) or not runtime.register.checks.all():
         check_register(runtime, runtime.clock.now())
+
+
+def has_census_since(runtime: Runtime, context: SourceContext, since: datetime) -> bool:
+    """Return whether a census of a source began at an instant or later, and has ended."""
+    last = runtime.register.runs.last(context.name, CENSUS)
+    return last is not None and last.finished_at is not None and last.started_at >= since
 
 
 def check_register(runtime: Runtime, now: datetime) -> list[CheckResult]:

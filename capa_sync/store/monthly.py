@@ -41,6 +41,10 @@ class Monthly:
         made = self._db.row("SELECT timezone, month, is_stale FROM month_made")
         return made != (timezone, month, 0)
 
+    def is_of(self, timezone: str, month: str) -> bool:
+        """Return whether the figures were counted in this month and zone, if ever."""
+        return self._db.row("SELECT timezone, month FROM month_made") == (timezone, month)
+
     def lives(self, timezone: str, today: date) -> list[RecordDays]:
         """Return the days of every record of which is known when it began and, if it has ended, when."""
         day_of = LocalDays(timezone, today.year).day_of
