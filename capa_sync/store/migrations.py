@@ -10,11 +10,13 @@ from typing import Any
 
 from capa_sync.store.early_migrations import STEPS, add_register_columns, run_all
 
-__all__ = ["CHAIN", "CHAIN_STEP", "CHECKS", "DERIVED", "KEPT_REVIEWS", "LEDGER", "PRIMARY", "STEPS"]
+__all__ = ["CHAIN", "CHAIN_STEP", "CHECKS", "DERIVED", "KEPT_REVIEWS", "LEDGER", "MONTHS", "PRIMARY", "STEPS"]
 
 LEDGER = "run"
 CHECKS = "register_check"
 """Results of the checks over the register; like the ledger they depend on when they were made."""
+MONTHS = ("month_figure", "month_check", "month_made")
+"""Figures of months, counted after a census: until the next one they may be older than the records."""
 KEPT_REVIEWS = ("review_fact", "review_made")
 """What records showed at the end of a month: kept for speed alone, after `rebuild` until the next month ends."""
 CHAIN_STEP = "0029_event"

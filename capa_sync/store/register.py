@@ -27,7 +27,7 @@ from capa_sync.store.facts import Facts
 from capa_sync.store.findings import Findings
 from capa_sync.store.halts import Halts
 from capa_sync.store.legal_holds import LegalHolds
-from capa_sync.store.migrations import CHAIN, CHECKS, DERIVED, KEPT_REVIEWS, LEDGER, PRIMARY
+from capa_sync.store.migrations import CHAIN, CHECKS, DERIVED, KEPT_REVIEWS, LEDGER, MONTHS, PRIMARY
 from capa_sync.store.monthly import Monthly
 from capa_sync.store.outbox import SqlOutbox
 from capa_sync.store.past import PastTickets, StoredReads
@@ -172,13 +172,17 @@ class Register:
             self.similar.distrust()
 
     def rows_by_table(self, *, derived: bool = True) -> dict[str, list[Row]]:
-        """Return the sorted rows of tables except run ledger, checks, chain; without `derived`, of primary ones."""
+        """Return the sorted rows of tables that rest on nothing but the mirror and what people did.
+
+        Left out are the run ledger and what is counted now and then: checks, months, reviews, chain. Without
+        `derived`, only primary tables.
+        """
         stored = dict.fromkeys(_VERDICTS, "verdict")  # how verdicts are stored depends on what other tickets have
         tables = dict.fromkeys((*PRIMARY, *(stored.get(table, table) for table in DERIVED if derived)))
         return {
             table: sorted(self._db.rows(f"SELECT * FROM {table}"), key=repr)
             for table in tables
-            if table not in (LEDGER, CHECKS, CHAIN, *KEPT_REVIEWS)
+            if table not in (LEDGER, CHECKS, CHAIN, *MONTHS, *KEPT_REVIEWS)
         }
 
     def view_columns(self, name: str) -> list[str]:
