@@ -46,7 +46,10 @@ class Monthly:
         return self._db.row("SELECT timezone, month FROM month_made") == (timezone, month)
 
     def lives(self, timezone: str, today: date) -> list[RecordDays]:
-        """Return the days of every record of which is known when it began and, if it has ended, when."""
+        """Return the days of every record of which is known when it began and, if it has ended, when.
+
+        Call it inside a transaction: the rows are read one by one, because a large register has many.
+        """
         day_of = LocalDays(timezone, today.year).day_of
         return [
             RecordDays(
@@ -56,7 +59,7 @@ class Monthly:
                 implemented and day_of(implemented),
                 None if is_on_time is None else bool(is_on_time),
             )
-            for begun, ended, corrected, implemented, is_on_time in self._db.rows(_LIVES)
+            for begun, ended, corrected, implemented, is_on_time in self._db.stream(_LIVES)
         ]
 
     def save(self, figures: Iterable[MonthFigures], timezone: str, month: str) -> None:

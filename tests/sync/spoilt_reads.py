@@ -78,7 +78,7 @@ def lists_of(world: World, cycle: Callable[[], Any]) -> int:
     return counter.seen
 
 
-def places(how: str, count: int, few: int = 4) -> range:
+def places(how: str, count: int, few: int = 3) -> range:
     """Choose which lists of so many are spoilt: all in `make pages`, else `few`."""
     stride = 1 if IS_FULL else max(1, count // few)
     return range(list(HOWS).index(how) % stride, count, stride)
