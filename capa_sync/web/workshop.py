@@ -128,7 +128,7 @@ async def _take(datasette: Any, request: Request, workshop: Workshop) -> Respons
     rule, text, draft = given.get("rule", ""), _text(given), _number(given, "draft")
     by, does = visitor_of(request.scope).name, given.get("do", "check")
     found = await asyncio.to_thread(workshop.rule_text, rule, TextOrigin.LIVE, draft)
-    told: dict[str, Any] = {"problems": []}
+    results: dict[str, Any] = {"problems": []}
     try:
         if does == "save":
             number = await asyncio.to_thread(workshop.save, rule, text, draft, by)
@@ -137,27 +137,27 @@ async def _take(datasette: Any, request: Request, workshop: Workshop) -> Respons
             number = await asyncio.to_thread(workshop.preview, rule, text, draft, by)
             return Response.redirect(f"/workshop/preview?number={number}", status=303)
         if does == "test":
-            told["tests"] = await asyncio.to_thread(workshop.test, rule, text, draft)
+            results["tests"] = await asyncio.to_thread(workshop.test, rule, text, draft)
         else:
-            told["problems"] = await asyncio.to_thread(workshop.check, rule, text, draft)
-            told["is_checked"] = True
+            results["problems"] = await asyncio.to_thread(workshop.check, rule, text, draft)
+            results["is_checked"] = True
     except UserError as error:
-        told["problems"] = error.problems
+        results["problems"] = error.problems
     except RegisterUnavailable as error:  # the text in the form must not be lost
-        told["problems"] = [Problem("", 0, str(error), "your text is still here: try again")]
-    return await _editor(datasette, request, workshop, found, text, **told)
+        results["problems"] = [Problem("", 0, str(error), "your text is still here: try again")]
+    return await _editor(datasette, request, workshop, found, text, **results)
 
 
 async def _editor(
-    datasette: Any, request: Request, workshop: Workshop, found: RuleText, text: str, **told: Any
+    datasette: Any, request: Request, workshop: Workshop, found: RuleText, text: str, **results: Any
 ) -> Response:
-    tests: TestedRule | None = told.get("tests")
-    problems = [*told.get("problems", ()), *(tests.problems if tests is not None else ())]
+    tests: TestedRule | None = results.get("tests")
+    problems = [*results.get("problems", ()), *(tests.problems if tests is not None else ())]
     shown = {
         "rule": found,
         "text": text,
         "mistakes": [{"problem": problem, "there": _line(text, problem.line)} for problem in problems],
-        "is_checked": told.get("is_checked", False),
+        "is_checked": results.get("is_checked", False),
         "tests": tests,
         "difference": await asyncio.to_thread(workshop.difference, found.id, text),
         "vocabulary": workshop.vocabulary(),

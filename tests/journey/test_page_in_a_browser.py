@@ -86,7 +86,7 @@ def test_hostile_text_is_text_in_datasettes_pages_too(site: RegisterPage, browse
 def test_one_signs_in_and_out_by_a_form_and_sees_by_role(
     with_sign_in: tuple[RegisterPage, str], browser: webdriver.Chrome
 ) -> None:
-    """A reader sees no confidential title; a wrong token is told in words; an auditor sees it until the sign-out."""
+    """A reader sees no confidential title; a wrong token is refused; an auditor sees it until the sign-out."""
     site, token = with_sign_in
     browser.get_log("browser")
     browser.get(site.url + "records")

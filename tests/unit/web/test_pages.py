@@ -310,7 +310,7 @@ ALLOWED = (
     r"|SCAN (v USING (COVERING )?INDEX verdict_unknown|mirror USING (COVERING )?INDEX mirror_absent|quarantine.*)"
     r"|SCAN r USING (COVERING )?INDEX register_restricted"
 )
-"""Tables of a row a source or run, and the partial indexes of what cannot be told, is absent or is confidential."""
+"""Tables of a row a source or run, and the partial indexes of what is unknown, absent or confidential."""
 
 
 @pytest.mark.parametrize(
