@@ -12,7 +12,7 @@ from typing import Generic, Protocol, TypeVar
 
 from capa_sync.daemon.outcome import Outcome
 
-HELD, OWN = 8, 8
+HELD, OWN = 4, 4
 """Batches that a worker may hold, evaluated or not, and that this process may evaluate, before they are needed; their
 outcomes take memory."""
 ENOUGH = 250
