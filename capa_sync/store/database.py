@@ -10,12 +10,11 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
-import sqlite_utils
-
 from capa_sync.errors import RegisterUnavailable
 from capa_sync.store.many_rows import in_blocks, run_many
 from capa_sync.store.place import RegisterFiles
 from capa_sync.store.sqlite_errors import DAMAGED, in_words
+from capa_sync.store.sqlite_library import Library
 
 BUSY_SECONDS = 10.0
 _SWITCH_PAUSE = 0.05  # seconds between two tries to switch a new file to WAL
@@ -58,7 +57,7 @@ class Database:
         self.before_commit: Callable[[], None] | None = None
         self._checks: list[sqlite3.Connection] = []
         with in_words(path):
-            self.writer = sqlite_utils.Database(self._connect(read_only), execute_plugins=False)
+            self.writer = Library(self._connect(read_only), execute_plugins=False)
             if not read_only:
                 self.writer.execute(f"PRAGMA page_size = {_PAGE}")  # an existing file keeps its page size
                 self._switch_to_wal()

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from sqlite_utils import Migrations
-
 from capa_sync.store.first_tables import FIRST, register_ddl
+from capa_sync.store.sqlite_library import Migrations
 
 STEPS = Migrations("capa_sync")
 
