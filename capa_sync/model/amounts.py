@@ -23,3 +23,8 @@ def ago(seconds: float) -> str:
         if whole >= least:
             return f"{whole // unit} {name} ago"
     return f"{whole} s ago"
+
+
+def percent(part: int, whole: int) -> int | None:
+    """Return a share in whole percent, halves rounded up; None of nothing."""
+    return (200 * part + whole) // (2 * whole) if whole else None

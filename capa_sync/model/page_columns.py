@@ -126,6 +126,29 @@ MONTHS = (
     Column("warned", _NUMBER, "How many of these had an open warning then.", _UNCOUNTED, masked=False),
 )
 
+RULE_MONTHS = (
+    Column("month", _TEXT, "The month, `YYYY-MM`, in the time zone of the settings.", masked=False),
+    Column("rule", _TEXT, "The id of the rule.", masked=False),
+    Column(
+        "passed",
+        _NUMBER,
+        "How many of the records that were open at some time of the month met it when it was counted last.",
+        masked=False,
+    ),
+    Column(
+        "broken",
+        _NUMBER,
+        "How many of these did not meet it, waived ones and those that cannot be repaired any more too.",
+        masked=False,
+    ),
+    Column(
+        "cannot_tell",
+        _NUMBER,
+        "Of how many it cannot be told; a record to which the rule does not apply is in none.",
+        masked=False,
+    ),
+)
+
 ERASURES = (
     Column("number", _NUMBER, "1, 2, … for each ticket that was erased.", masked=False),
     SOURCE,

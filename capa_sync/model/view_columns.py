@@ -17,6 +17,7 @@ from capa_sync.model.page_columns import (
     JOINED,
     KEY,
     MONTHS,
+    RULE_MONTHS,
     SOURCE,
     TODAY,
 )
@@ -232,6 +233,7 @@ PUBLIC_VIEWS: tuple[PublicView, ...] = (
     ),
     PublicView("v_cannot_tell", "A reason for which rules cannot tell.", CANNOT_TELL),
     PublicView("v_months", "One month, of the last 120 since the first record.", MONTHS),
+    PublicView("v_rule_months", "One rule in one month, as it was counted last in it.", RULE_MONTHS),
     PublicView("v_erasures", "A ticket that was erased.", ERASURES),
     PublicView("v_holds", "A legal hold, also one that was ended.", HOLDS),
     PublicView("v_activations", "One time that a verdict set became live.", ACTIVATIONS),

@@ -16,7 +16,7 @@ __all__ = ["CHAIN", "CHAIN_STEP", "CHECKS", "DERIVED", "KEPT_REVIEWS", "LEDGER",
 LEDGER = "run"
 CHECKS = "register_check"
 """Results of the checks over the register; like the ledger they depend on when they were made."""
-MONTHS = ("month_figure", "month_check", "month_made")
+MONTHS = ("month_figure", "month_check", "month_rule", "month_made")
 """Figures of months, counted after a census: until the next one they may be older than the records."""
 KEPT_REVIEWS = ("review_fact", "review_made")
 """What records showed at the end of a month: kept for speed alone, after `rebuild` until the next month ends."""
@@ -61,6 +61,7 @@ PRIMARY: tuple[str, ...] = (
     "tombstone",
     "legal_hold",
     "month_check",
+    "month_rule",
     "draft",
     "digest_send",
     CHAIN,
@@ -193,5 +194,25 @@ def digest(db: Any) -> None:
             "CREATE UNIQUE INDEX digest_send_once ON digest_send (period, recipient, kind)",
             "CREATE INDEX digest_send_last ON digest_send (kind, recipient, id)",
             JUDGE_AGAIN,  # for the ids of owners
+        ),
+    )
+
+
+@STEPS(name="0041_monthly_rules")
+def monthly_rules(db: Any) -> None:
+    """Store how many records passed each rule at the last count of each month, and mark when that may be another."""
+    moved = ("INSERT ON verdict_change", "UPDATE ON verdict_change", "INSERT ON quarantine", "DELETE ON quarantine")
+    stale = "BEGIN UPDATE month_made SET is_stale = 1 WHERE is_stale = 0; END"
+    run_all(
+        db,
+        (
+            """CREATE TABLE month_rule (
+                rule TEXT, month TEXT, passed INTEGER NOT NULL, broken INTEGER NOT NULL,
+                cannot_tell INTEGER NOT NULL, PRIMARY KEY (rule, month)) WITHOUT ROWID""",
+            "CREATE INDEX month_rule_month ON month_rule (month)",
+            *(f"CREATE TRIGGER month_rule_{number} AFTER {event} {stale}" for number, event in enumerate(moved)),
+            f"""CREATE TRIGGER month_rule_presence AFTER UPDATE OF presence ON mirror
+                WHEN OLD.presence <> NEW.presence {stale}""",
+            "UPDATE month_made SET is_stale = 1",
         ),
     )

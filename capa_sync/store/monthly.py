@@ -21,16 +21,36 @@ _LIVES = f"""SELECT {_BEGUN}, {_ENDED_AT}, NULLIF(corrected_at, ''), NULLIF(impl
 _STATE = f"""SELECT COUNT(*), COUNT(CASE WHEN
     COALESCE(warnings_high, 0) + COALESCE(warnings_medium, 0) + COALESCE(warnings_low, 0) > 0 THEN 1 END)
     FROM register_row WHERE NOT ({_ENDED})"""
+_RULES = f"""WITH counted AS (
+        SELECT r.source, r.ticket_id,
+        COALESCE(m.presence IN ('unobserved', 'access_lost'), 0) OR q.ticket_id IS NOT NULL AS is_unknown
+        FROM register_row r LEFT JOIN mirror m ON m.source = r.source AND m.ticket_id = r.ticket_id
+        LEFT JOIN quarantine q ON q.source = r.source AND q.ticket_id = r.ticket_id
+        WHERE (m.presence IS NULL OR m.presence = 'present' OR m.presence <> 'deleted' AND m.presence_at >= ?3)
+        AND (NOT ({_ENDED}) OR {_ENDED_AT} IS NULL
+            OR {_ENDED_AT} >= CASE length({_ENDED_AT}) WHEN 10 THEN ?2 ELSE ?3 END)),
+    said AS (
+        SELECT v.rule, v.outcome, c.is_unknown, 1 AS records FROM counted c
+        JOIN verdict_own v ON v.source = c.source AND v.ticket_id = c.ticket_id
+        UNION ALL SELECT s.rule, s.outcome, t.is_unknown, t.records FROM (
+            SELECT k.digest, c.is_unknown, COUNT(*) AS records FROM counted c
+            JOIN verdict_ticket k ON k.source = c.source AND k.ticket_id = c.ticket_id GROUP BY 1, 2) t
+        JOIN verdict_shared s ON s.digest = t.digest)
+    SELECT rule, ?1, SUM(CASE WHEN outcome = 'ok' AND NOT is_unknown THEN records ELSE 0 END),
+    SUM(CASE WHEN outcome IN ('breach', 'historical') AND NOT is_unknown THEN records ELSE 0 END),
+    SUM(CASE WHEN outcome = 'cannot_tell' OR is_unknown THEN records ELSE 0 END) FROM said GROUP BY rule"""
+"""How the records that were open at some time of a month fare by each rule; as `rules trend` counts them."""
 _COLUMNS = 14
 _YEARS = 12
 """Years before the present one of which the beginnings of all days are known at once."""
 
 
 class Monthly:
-    """The tables `month_figure`, `month_check` and `month_made`.
+    """The tables `month_figure`, `month_check`, `month_rule` and `month_made`.
 
-    Triggers mark the figures as stale when a row of the register comes or goes. `month_check` keeps what was counted
-    at the last reading of each month: of a past month nobody can count it any more.
+    Triggers mark the figures as stale when a row of the register comes or goes, or a verdict or presence changes.
+    `month_check` and `month_rule` keep what was counted last in each month: of a past month nobody can count it any
+    more.
     """
 
     def __init__(self, db: Database) -> None:
@@ -73,12 +93,22 @@ class Monthly:
             places = ",".join("?" * _COLUMNS)
             self._db.execute_many(f"INSERT OR REPLACE INTO month_figure VALUES ({places})", fresh)
             self._save_check(month)
+            self._save_rules(timezone, month)
             self._db.execute("INSERT OR REPLACE INTO month_made VALUES (1, ?, ?, 0)", (timezone, month))
 
     def _save_check(self, month: str) -> None:
         in_work, warned = self._db.rows(_STATE)[0]
         if self._db.row("SELECT in_work, warned FROM month_check WHERE month = ?", (month,)) != (in_work, warned):
             self._db.execute("INSERT OR REPLACE INTO month_check VALUES (?,?,?)", (month, in_work, warned))
+
+    def _save_rules(self, timezone: str, month: str) -> None:
+        day = date.fromisoformat(f"{month}-01")
+        start = instant_text(datetime.combine(day, time(), ZoneInfo(timezone)))
+        counted = set(self._db.rows(_RULES, (month, f"{day}", start)))
+        known = set(self._db.rows("SELECT * FROM month_rule WHERE month = ?", (month,)))
+        gone = {row[0] for row in known} - {row[0] for row in counted}
+        self._db.execute_many("DELETE FROM month_rule WHERE rule = ? AND month = ?", [(rule, month) for rule in gone])
+        self._db.execute_many("INSERT OR REPLACE INTO month_rule VALUES (?,?,?,?,?)", list(counted - known))
 
 
 def _row(month: MonthFigures) -> Row:

@@ -174,6 +174,8 @@ _MONTHS = """SELECT f.month, f.opened, f.ended, f.open_end, f.corrected, f.corre
     f.implemented, f.implemented_median, f.implemented_p90, f.ended_median, f.ended_p90, f.due, f.on_time,
     c.in_work, c.warned FROM month_figure f LEFT JOIN month_check c ON c.month = f.month"""
 
+_RULE_MONTHS = "SELECT month, rule, passed, broken, cannot_tell FROM month_rule"
+
 
 _ERASURES = f"""SELECT e.id AS number, e.source, e.ticket_id, e.ticket_key,
     CASE WHEN n.year IS NULL THEN '' ELSE printf('NC-%04d-%04d', n.year, n.serial) END AS register_no,
@@ -208,6 +210,7 @@ VIEWS: dict[str, str] = {
         ("v_disagreements", DISAGREEMENTS),
         ("v_cannot_tell", CANNOT_TELL),
         ("v_months", _MONTHS),
+        ("v_rule_months", _RULE_MONTHS),
         ("v_erasures", _ERASURES),
         ("v_holds", _HOLDS),
         ("v_activations", _ACTIVATIONS),

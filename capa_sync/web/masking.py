@@ -36,6 +36,7 @@ _IS_CLEAR: Mapping[str, str] = {
     "v_joined": "1",
     "v_activations": "1",
     "v_months": "1",
+    "v_rule_months": "1",
     # Nothing says any more whether an erased ticket was confidential; a hold may be about one that is.
     **dict.fromkeys(("v_erasures", "v_holds"), "0"),
 }

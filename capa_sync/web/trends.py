@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
-from capa_sync.model.amounts import count_of
+from capa_sync.model.amounts import count_of, percent
 from capa_sync.web.asked import PageQuery, Row, link
 from capa_sync.web.chart import Chart, Point, bar_chart, line_chart
 from capa_sync.web.filters import AGES, IN_WORK, IS_DATED
@@ -70,7 +70,7 @@ def _month(row: Row, *, is_last: bool) -> dict[str, Any]:
         "implemented": counted(row["implemented"], "with all actions done", "implemented"),
         "on_time": counted(row["on_time"], f"on time{_share(row['on_time'], row['due'])}", "on_time"),
         "late": counted(late, f"late{_share(late, row['due'])}", "late"),
-        "share": _percent(row["on_time"], row["due"]),
+        "share": percent(row["on_time"], row["due"]),
         "clear": _clear(row, title, is_last=is_last),
         "in_work": row["in_work"],
         "warned": row["warned"],
@@ -96,18 +96,14 @@ def _clear(row: Row, title: str, *, is_last: bool) -> Point | None:
     if not row["in_work"]:
         return None
     clear = row["in_work"] - row["warned"]
-    share = _percent(clear, row["in_work"])
+    share = percent(clear, row["in_work"])
     says = f"{title}: {share} % of the open records without an open warning ({clear} of {row['in_work']})"
     rows = link("/records", state="open", warning="none") if is_last else link("/records", open_at=row["month"])
     return Point(share or 0, says, rows)
 
 
-def _percent(part: int, whole: int) -> int | None:
-    return (200 * part + whole) // (2 * whole) if whole else None
-
-
 def _share(part: int, whole: int) -> str:
-    return f" of {whole} with a due date ({_percent(part, whole)} %)" if whole else ""
+    return f" of {whole} with a due date ({percent(part, whole)} %)" if whole else ""
 
 
 def _bars(months: Sequence[dict[str, Any]], *series: tuple[str, str]) -> Chart:

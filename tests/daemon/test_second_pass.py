@@ -47,7 +47,7 @@ def _create_world(harness: Harness) -> None:
 
 def _dump(harness: Harness) -> dict[str, list[Any]]:
     with harness.register() as register:
-        months = [tuple(row.items()) for row in register.view("v_months")]
+        months = [tuple(row.items()) for view in ("v_months", "v_rule_months") for row in register.view(view)]
         return {**harness.tables(), "months": months, "event": [register.verify().events]}
 
 

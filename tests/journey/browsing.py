@@ -20,14 +20,14 @@ _RUN = """const done = arguments[arguments.length - 1];
         found => done([found.passes.length, found.violations.map(
             broken => broken.id + ': ' + broken.nodes.map(node => node.html).join(' ').slice(0, 500))]),
         fault => done([0, [String(fault)]]));"""
-_EXAMPLES = {"/records": {"q": "review"}}
-"""Parameters with which a page shows more than without them."""
+_EXAMPLES = {"/records": {"q": "review"}, "/rules": {"rule": "action-planned"}}
+"""Parameters with which a page shows more than without them, or something else."""
 
 
 def paths_of_pages(record: dict[str, str]) -> list[str]:
     """Return the address of each of our pages, without the leading slash; `record` names the ticket of its page."""
     examples = {**_EXAMPLES, "/record": record}
-    paths = [path for path in PAGES if path != "/record"]
+    paths = [path for path in PAGES if path not in ("/record", "/rules")]
     paths += [f"{path}?{urlencode(given)}" for path, given in examples.items()]
     return [path[1:] for path in paths]
 

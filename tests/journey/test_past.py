@@ -327,6 +327,8 @@ def test_a_rule_has_its_past_on_the_first_day(tmp_path: Path) -> None:
         harness.cycle("2025-07-10 09:00")
         found = run(tmp_path, "rules", "trend", "what-when-where", "--json", "--months", "5")
         shown = run(tmp_path, "rules", "trend", "what-when-where")
+        kept = [row for row in harness.runtime.register.view("v_rule_months") if row["rule"] == "what-when-where"]
+    assert [tuple(row.values()) for row in kept] == [("2025-07", "what-when-where", 1, 1, 0)], "as counted below"
     months = json.loads(found.out)["months"]
     counts = [(row["month"], row["ok"], row["breach"], row["not_applicable"], row["pass_rate"]) for row in months]
     assert counts == [

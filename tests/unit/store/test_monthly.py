@@ -6,9 +6,11 @@ import random
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from capa_sync.model.finding import Outcome, Severity, Verdict
+from capa_sync.model.ticket import Presence
 from capa_sync.register import month_figures
 from capa_sync.store import Register
-from tests.unit.store.fake_parser import SOURCE, T0
+from tests.unit.store.fake_parser import PARSER, SOURCE, T0, FakeTicket, page
 
 ZONE = "Australia/Lord_Howe"
 """Its clocks change by half an hour."""
@@ -98,6 +100,39 @@ def test_months_are_counted_again_only_when_something_changed(register: Register
     assert register.monthly.is_stale(ZONE, MONTH)
     count(register)
     assert register.rows_by_table() != before
+
+
+def test_a_rule_counts_the_records_that_were_open_in_the_month(register: Register) -> None:
+    """One that ended before it, or was gone before, is in none; what cannot be seen now cannot be told."""
+    start = datetime(2026, 3, 1, tzinfo=ZoneInfo(ZONE))
+    closed = {"claimed_stage": "closed", "open_from": T0 - timedelta(days=90)}
+    records: dict[str, tuple[dict[str, object], Outcome]] = {
+        "open": ({"claimed_stage": "planned"}, Outcome.OK),
+        "shared": ({"claimed_stage": "planned"}, Outcome.OK),
+        "waived": ({"claimed_stage": "planned"}, Outcome.BREACH),
+        "no repair": (closed | {"open_until": start}, Outcome.HISTORICAL),
+        "undated": (closed, Outcome.CANNOT_TELL),
+        "day": (closed | {"closed_at": start.date()}, Outcome.OK),
+        "earlier": (closed | {"open_until": start - timedelta(seconds=1)}, Outcome.BREACH),
+        "day before": (closed | {"closed_at": (start - timedelta(days=1)).date()}, Outcome.BREACH),
+        "elsewhere": ({"claimed_stage": "planned"}, Outcome.NOT_APPLICABLE),
+        **{name: ({"claimed_stage": "planned"}, Outcome.OK) for name in ("1", "2", "3", "4", "5")},
+    }
+    reading = page(*(FakeTicket(number, f"CAPA-{number}", {"summary": "x"}).reading() for number in "12345"))
+    register.tickets.commit_page(SOURCE, reading, T0, register.runs.start(SOURCE, "changes", T0), PARSER)
+    for ticket_id, (columns, outcome) in records.items():
+        register.records.save_row(SOURCE, ticket_id, columns)
+        register.findings.save_verdicts(SOURCE, ticket_id, [Verdict("owner-active", outcome, Severity.LOW)], T0)
+    gone = (("1", Presence.DELETED, T0), ("2", Presence.ARCHIVED, start - timedelta(days=1)))
+    for ticket_id, presence, at in (*gone, ("3", Presence.ARCHIVED, T0), ("4", Presence.ACCESS_LOST, T0)):
+        register.tickets.set_presence(SOURCE, ticket_id, presence, "", at)
+    register.tickets.quarantine(SOURCE, "5", ["status 'New' is not listed"])
+    count(register)
+    (rule,) = register.view("v_rule_months")
+    assert rule == {"month": MONTH, "rule": "owner-active", "passed": 4, "broken": 2, "cannot_tell": 3}
+    changed = [Verdict("owner-active", Outcome.BREACH, Severity.LOW)]
+    register.findings.save_verdicts(SOURCE, "open", changed, T0)
+    assert register.monthly.is_stale(ZONE, MONTH), "though no row of the register changed"
 
 
 def test_dates_far_from_now_are_counted_too(register: Register) -> None:

@@ -246,6 +246,17 @@ def test_rules_say_what_they_ask_and_where_they_cannot_tell(world: RegisterPage)
         assert re.findall(r'id="counts"><strong>(\d+)<', found) == [value]
 
 
+def test_a_rule_shows_how_many_records_passed_it_by_month(world: RegisterPage) -> None:
+    """As a point that leads to the records, as a table, and in the list; months without a count have no point."""
+    page = requests.get(world.url + "rules?rule=rca-method", timeout=PATIENCE).text
+    points = re.findall(r'<a href="([^"]*)" aria-label="([^"]*passed[^"]*)"', page)
+    assert points == [("/records?rule=rca-method", "March 2026: 67 % of 3 records passed (2 of 3)")]
+    text = text_of(world, "rules?rule=rca-method")
+    assert "Feb 2026 Mar 2026 2 1 2 67 %" in text
+    assert '<a href="/rules?rule=rca-method#rates">67 %</a>' in page
+    assert "records that passed, by month" not in text_of(world, "rules?rule=owner-active")
+
+
 def test_rule_files_in_the_middle_of_an_edit_leave_the_page_standing(world_file: Path) -> None:
     """Counts stay, and one line names the file."""
 

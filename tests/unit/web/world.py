@@ -142,6 +142,8 @@ def _judge(register: Register) -> None:
     )
     register.findings.save_verdicts(SOURCE, "1", [unknown], T0)
     register.findings.save_verdicts(SOURCE, "2", [replace(unknown, reason=f"{SECRET} value")], T0)
+    for ticket_id, outcome in (("3", Outcome.OK), ("4", Outcome.OK), ("7", Outcome.BREACH)):
+        register.findings.save_verdicts(SOURCE, ticket_id, [Verdict("rca-method", outcome, Severity.LOW)], T0)
     value = Value(ValueState.FILLED, "Name an owner", "Name an owner")
     due = Value(ValueState.FILLED, date(2026, 2, 18))
     action = Action("field:a", "CAPA-9", ActionOrigin.SUBTASK, ActionKind.CORRECTIVE, value, value, due)
