@@ -5,6 +5,7 @@ Results are returned in order. While this process waits for a worker, it evaluat
 
 from __future__ import annotations
 
+import pickle
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -12,9 +13,9 @@ from typing import Generic, Protocol, TypeVar
 
 from capa_sync.daemon.outcome import Outcome
 
-HELD, OWN = 4, 4
-"""Batches that a worker may hold, evaluated or not, and that this process may evaluate, before they are needed; their
-outcomes take memory."""
+KNOWN, NEW, OWN = 6, 8, 2
+"""Batches given out before they are needed: to a worker with speculative results, other ones to each worker, and
+evaluated by this process. They take memory: an answer of a worker, which stays pickled, a quarter of its outcomes."""
 ENOUGH = 250
 """Cost of a worker's tasks from which on it gets no further batch, because another process may be free sooner; more
 than a batch, so that it never waits. The unit is the cost of a ticket that a worker evaluates."""
@@ -37,8 +38,8 @@ class BatchWorker(Protocol):
     def has_answer(self) -> bool:
         """Tell whether `answer` returns without waiting."""
 
-    def answer(self) -> list[Outcome] | None:
-        """Return the outcomes of the next batch that it was given; None when it is lost."""
+    def answer(self) -> bytes | None:
+        """Return the outcomes of the next batch that it was given, pickled; None when it is lost."""
 
 
 W = TypeVar("W", bound=BatchWorker)
@@ -49,15 +50,24 @@ class _Batch(Generic[W]):
     """Tickets that one process evaluates.
 
     Attributes:
-        cost: for the worker with the speculative results. worker: None until a worker holds it, and for this process.
-        is_done: it was evaluated, or the caller must do that. outcomes: in the order of `ids`; None for the caller.
+        cost: for the worker with the speculative results. is_known: that worker has most of them. worker: None until
+            a worker holds it, and for this process. is_done: it was evaluated, or the caller must do that.
+        answer: of the worker. own: outcomes in the order of `ids`; without both, the caller evaluates the batch.
     """
 
     ids: Sequence[str]
     cost: float
+    is_known: bool
     worker: W | None = None
     is_done: bool = False
-    outcomes: list[Outcome] | None = None
+    answer: bytes | None = None
+    own: list[Outcome] | None = None
+
+    def outcomes(self) -> list[Outcome] | None:
+        if self.answer is None:
+            return self.own
+        outcomes: list[Outcome] | None = pickle.loads(self.answer)  # noqa: S301 - from a process that we started
+        return outcomes
 
 
 class Dispatch(Generic[W]):
@@ -82,13 +92,13 @@ class Dispatch(Generic[W]):
         self._evaluate, self._give, self._first = evaluate, give, first
         workers = [*others] if first is None else [first, *others]
         self._given: dict[W, deque[_Batch[W]]] = {worker: deque() for worker in workers}
-        self._held: Counter[W | None] = Counter()
+        self._held: Counter[tuple[W | None, bool]] = Counter()
         self._batches, self._known, self._new = deque[_Batch[W]](), deque[_Batch[W]](), deque[_Batch[W]]()
         for ids in batches:
             known = sum(ticket_id in seen for ticket_id in ids) if first is not None else 0
-            batch = _Batch[W](ids, known * _SPECULATED + len(ids) - known)
+            batch = _Batch[W](ids, known * _SPECULATED + len(ids) - known, is_known=known * 2 > len(ids))
             self._batches.append(batch)
-            (self._known if known * 2 > len(ids) else self._new).append(batch)
+            (self._known if batch.is_known else self._new).append(batch)
 
     def outcomes(self) -> Iterator[list[Outcome] | None]:
         """Yield the outcomes of each batch in order; None for a batch that the caller must evaluate now."""
@@ -98,46 +108,48 @@ class Dispatch(Generic[W]):
             while not batch.is_done:
                 self._advance(batch)
                 self._feed()
-            self._held[batch.worker] -= 1
-            yield self._batches.popleft().outcomes
+            self._held[batch.worker, batch.is_known] -= 1
+            yield self._batches.popleft().outcomes()
 
     def _advance(self, needed: _Batch[W]) -> None:
         """Take the answer of the worker that holds the needed batch, or evaluate a later batch here meanwhile."""
         worker = needed.worker
         if worker is None:
-            free = self._known if self._known and self._known[0] is needed else self._new
+            free = self._known if needed.is_known else self._new
             self._hold(free.popleft(), None)
-        elif not worker.has_answer and self._new and self._held[None] < OWN:
+        elif not worker.has_answer and self._new and self._held[None, False] < OWN:
             later = self._new.popleft()
             self._hold(later, self._evaluate(later.ids))
         else:
             self._take_answer(worker)
 
     def _hold(self, batch: _Batch[W], outcomes: list[Outcome] | None) -> None:
-        batch.outcomes, batch.is_done = outcomes, True
-        self._held[None] += 1
+        batch.own, batch.is_done = outcomes, True
+        self._held[None, batch.is_known] += 1
 
     def _take_answer(self, worker: W) -> None:
         answered = self._given[worker].popleft()
-        answered.outcomes, answered.is_done = worker.answer(), True
+        answered.answer, answered.is_done = worker.answer(), True
 
     def _feed(self) -> None:
         """Give batches to the workers that have little left to do.
 
-        Batches with speculative results are for the worker that has these, and before others.
+        Batches with speculative results go first, to the worker that has these: they are done at once, and their
+        storing leaves the worker time for other ones.
         """
         for worker, given in self._given.items():
             while given and worker.has_answer:
                 self._take_answer(worker)
+            while self._known and worker is self._first and self._held[worker, True] < KNOWN and not worker.is_lost:
+                self._hand_over(self._known.popleft(), worker)
             waiting = worker.speculative_tickets + sum(batch.cost for batch in given)
-            while not worker.is_lost and self._held[worker] < HELD:
-                known = self._known if worker is self._first else None
-                free = known or (self._new if waiting < ENOUGH else None)
-                if not free:
-                    break
-                batch = free.popleft()
-                batch.worker = worker
-                self._give(worker, batch.ids)
-                given.append(batch)
-                self._held[worker] += 1
-                waiting += batch.cost
+            while self._new and waiting < ENOUGH and self._held[worker, False] < NEW and not worker.is_lost:
+                waiting += self._hand_over(self._new.popleft(), worker)
+
+    def _hand_over(self, batch: _Batch[W], worker: W) -> float:
+        """Give a batch to a worker; return its cost."""
+        batch.worker = worker
+        self._give(worker, batch.ids)
+        self._given[worker].append(batch)
+        self._held[worker, batch.is_known] += 1
+        return batch.cost

@@ -13,7 +13,6 @@ from multiprocessing.connection import Connection
 from queue import SimpleQueue
 
 from capa_sync.daemon.log import LogAction, log
-from capa_sync.daemon.outcome import Outcome
 from capa_sync.daemon.workers.task import Task
 
 SENT_AHEAD = 4
@@ -91,22 +90,22 @@ class EvaluationWorker:
     def take_receipts(self) -> None:
         """Take the receipts that have arrived, without waiting for others."""
         while not self.is_lost and self._sent and self._sent[0].is_ahead and not self._answers.empty():
-            self._declines = self._receive() is None
+            receipt = self._receive()
+            self._declines = receipt is None or pickle.loads(receipt) is None  # noqa: S301 - from our own process
 
-    def answer(self) -> list[Outcome] | None:
-        """Return the outcomes of the worker's next task that is not speculative, None when there is no answer."""
+    def answer(self) -> bytes | None:
+        """Return the pickled outcomes of the worker's next task that is not speculative, None without an answer."""
         while not self.is_lost and self._sent and self._sent[0].is_ahead:
             self._receive()
         return self._receive()
 
-    def _receive(self) -> list[Outcome] | None:
+    def _receive(self) -> bytes | None:
         answer = self._answers.get() if not self.is_lost else None
         if answer is None:
             self._lose()
             return None
         self._sent.popleft()
-        outcomes: list[Outcome] | None = pickle.loads(answer)  # noqa: S301 - from a process that we started
-        return outcomes
+        return answer
 
     def _lose(self) -> None:
         if not self.is_lost:

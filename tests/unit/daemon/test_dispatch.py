@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import random
 from collections import Counter, deque
 from collections.abc import Sequence
@@ -42,14 +43,14 @@ class ScriptedWorker:
         self.tasks.append(ids)
         self.most_tasks = max(self.most_tasks, len(self.tasks))
 
-    def answer(self) -> list[Outcome] | None:
+    def answer(self) -> bytes | None:
         """Evaluate the next batch."""
         self.speculative_tickets = 0
         self._answers -= 1
         if self._answers < 0:
             return None
         self.done.append(self.tasks.popleft())
-        return outcomes_of(self.done[-1])
+        return pickle.dumps(outcomes_of(self.done[-1]))
 
 
 def outcomes_of(ids: Sequence[str]) -> list[Outcome]:
@@ -86,7 +87,7 @@ def test_every_batch_is_answered_once_and_in_order(seed: int) -> None:
     for outcomes, ids in zip(found, batches, strict=True):
         assert outcomes is None or outcomes == outcomes_of(ids)
     assert set(here.values()) <= {1}
-    assert all(worker.most_tasks <= dispatch.HELD for worker in workers)
+    assert all(worker.most_tasks <= dispatch.KNOWN + dispatch.NEW for worker in workers)
     if not any(worker.is_lost for worker in workers):
         done = Counter(ticket_id for worker in workers for ids in worker.done for ticket_id in ids)
         left = [ids for outcomes, ids in zip(found, batches, strict=True) if outcomes is None]
@@ -125,7 +126,18 @@ def test_new_batches_are_evaluated_here_while_a_worker_is_at_work() -> None:
     distribution = Dispatch[Any](batches, first, known, [], evaluate=evaluate, give=ScriptedWorker.give)
     assert next(distribution.outcomes()) == outcomes_of(batches[0])
     assert here == batches[20 : 20 + dispatch.OWN]
-    assert list(first.tasks) == batches[1 : dispatch.HELD]
+    assert list(first.tasks) == [*batches[1 : dispatch.KNOWN], batches[20 + dispatch.OWN]]
+
+
+@pytest.mark.usefixtures("busy")
+def test_a_worker_evaluates_a_new_batch_while_known_ones_are_stored() -> None:
+    """The known ones are done at once: without a new batch behind them, the worker would wait for their storing."""
+    batches = [[f"{number}-{place}" for place in range(200)] for number in range(40)]
+    first = ScriptedWorker(_CHANCE)
+    known = {ticket_id for batch in batches[:20] for ticket_id in batch}
+    distribution = Dispatch[Any](batches, first, known, [], evaluate=outcomes_of, give=ScriptedWorker.give)
+    assert next(distribution.outcomes()) == outcomes_of(batches[0])
+    assert list(first.tasks) == [*batches[1 : dispatch.KNOWN], batches[20]]
 
 
 @pytest.mark.usefixtures("busy")
