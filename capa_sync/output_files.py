@@ -1,16 +1,18 @@
-"""Writes a file that a person named: complete under its name, or not at all."""
+"""Writes files that a person named: complete under their names, or not at all."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from capa_sync.errors import Problem, UserError
 
-_UNTOUCHED = "nothing was written under that name"
+_EARLIER = "earlier"
+_NONE_CHANGED = "none of the files was changed"
 
 
 @contextmanager
@@ -22,18 +24,13 @@ def whole_file(path: Path) -> Iterator[Path]:
 
     Raises UserError with one line when the file system refuses something, also inside the block.
     """
-    try:
-        with tempfile.TemporaryDirectory(prefix=f".{path.name[:40]}.", dir=path.parent) as folder:
-            fresh = Path(folder) / "content"
-            os.close(os.open(fresh, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600))
-            yield fresh
-            _flush(fresh)
-            fresh.replace(path)
-            _flush(path.parent)
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        raise _refused(path, error) from error
+    with _in_words(path), _folder_beside(path) as folder:
+        fresh = Path(folder) / "content"
+        os.close(os.open(fresh, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600))
+        yield fresh
+        _flush(fresh)
+        fresh.replace(path)
+        _flush(path.parent)
 
 
 @contextmanager
@@ -44,21 +41,71 @@ def whole_folder(path: Path) -> Iterator[Path]:
     """
     if path.exists():
         raise UserError([Problem(str(path), 0, "there is such a file or folder already", "name a new folder")])
+    with _in_words(path), _folder_beside(path) as folder:
+        fresh = Path(folder) / "content"
+        fresh.mkdir(mode=0o700)
+        yield fresh
+        fresh.rename(path)
+        _flush(path.parent)
+
+
+def write_together(texts: Mapping[Path, str], new_mode: int) -> None:
+    """Write the text of each file, or of none; a file that exists keeps its mode, a new one gets `new_mode`.
+
+    Every text is on the disk beside its file before the first file gets its own. After an error, a full disk too,
+    each file is what it was before; a kill meanwhile leaves whole files, the first of them with the new text.
+
+    Raises UserError with one line about the file that the file system refused.
+    """
+    taken: list[Path] = []
+    with ExitStack() as folders:
+        fresh = {path: _fresh_beside(path, text, new_mode, folders) for path, text in texts.items()}
+        try:
+            for path, content in fresh.items():
+                with _in_words(path, _NONE_CHANGED):
+                    content.replace(path)
+                    taken.append(path)
+                    _flush(path.parent)
+        except UserError:
+            for path in taken:
+                _put_back(path, fresh[path].with_name(_EARLIER))
+            raise
+
+
+def _fresh_beside(path: Path, text: str, new_mode: int, folders: ExitStack) -> Path:
+    """Write a text into a private folder beside its file, with a copy of the file as it is now."""
+    with _in_words(path, _NONE_CHANGED):
+        folder = Path(folders.enter_context(_folder_beside(path)))
+        if path.exists():
+            shutil.copy2(path, folder / _EARLIER)
+        fresh = folder / "content"
+        fresh.write_text(text, encoding="utf-8")
+        fresh.chmod(path.stat().st_mode & 0o777 if path.exists() else new_mode)
+        _flush(fresh)
+        return fresh
+
+
+def _put_back(path: Path, earlier: Path) -> None:
+    if earlier.exists():
+        earlier.replace(path)
+    else:
+        path.unlink()
+
+
+def _folder_beside(path: Path) -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix=f".{path.name[:40]}.", dir=path.parent)
+
+
+@contextmanager
+def _in_words(path: Path, hint: str = "nothing was written under that name") -> Iterator[None]:
+    """Tell what the file system refuses in one line that names the file."""
     try:
-        with tempfile.TemporaryDirectory(prefix=f".{path.name[:40]}.", dir=path.parent) as folder:
-            fresh = Path(folder) / "content"
-            fresh.mkdir(mode=0o700)
-            yield fresh
-            fresh.rename(path)
-            _flush(path.parent)
+        yield
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise _refused(path, error) from error
-
-
-def _refused(path: Path, error: OSError) -> UserError:
-    return UserError([Problem(str(path), 0, f"cannot be written: {error.strerror or error}", _UNTOUCHED)])
+        what = f"cannot be written: {error.strerror or error}"
+        raise UserError([Problem(str(path), 0, what, hint)]) from error
 
 
 def _flush(path: Path) -> None:

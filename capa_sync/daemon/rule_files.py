@@ -8,7 +8,7 @@ from pathlib import Path
 
 from capa_sync.errors import Problem, UserError
 from capa_sync.model.userfile import decoded, read_user_file, yaml_files
-from capa_sync.output_files import whole_file
+from capa_sync.output_files import write_together
 from capa_sync.rules import is_rule_id
 from capa_sync.yamlfiles import LARGEST
 
@@ -34,21 +34,17 @@ class RuleFiles:
         """Write the text of each rule into its file; return the files that were written.
 
         `expected` has the digest that each file had when somebody asked for it (`differing`): one that was edited
-        since is not overwritten, and then none is written.
+        since is not overwritten.
 
         Raises:
-            UserError: such an edit, no place for a new file, or what the file system refuses.
+            UserError: such an edit, no place for a new file, or what the file system refuses; then none is written.
         """
         places = {rule: self._place(rule) for rule in texts}
         changed = self.differing(texts)
         for rule in changed:
             if changed[rule] != expected.get(rule):
                 raise _refused(places[rule], "it was edited after you looked at it", "look at the difference again")
-        for rule in changed:
-            mode = places[rule].stat().st_mode & 0o777 if places[rule].exists() else _NEW_MODE
-            with whole_file(places[rule]) as fresh:
-                fresh.write_text(texts[rule], encoding="utf-8")
-                fresh.chmod(mode)
+        write_together({places[rule]: texts[rule] for rule in changed}, _NEW_MODE)
         return [places[rule] for rule in changed]
 
     def _place(self, rule: str) -> Path:
