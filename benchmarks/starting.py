@@ -19,7 +19,7 @@ NOTHING = (sys.executable, "-c", "pass")
 LIBRARIES = (
     sys.executable,
     "-c",
-    "import sys; sys.modules.update(dict.fromkeys(['pandas', 'numpy'])); import pydantic_settings, sqlite_utils, click",
+    "import sys; sys.modules |= {'pandas': None, 'numpy': None}; import pydantic_settings, sqlite_utils, click",
 )
 """Without pandas and numpy, which sqlite-utils loads where they are installed."""
 VERB = (sys.executable, "-m", "capa_sync")

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from capa_sync.model.halt import Cause
 from capa_sync.model.ticket import Presence
 from capa_sync.store import CENSUS, POLL, STAMPED_AHEAD, Register
-from capa_sync.writeback import Cause
 
 NEXT_DUE_SHOWN = 5
 _SLACK = timedelta(seconds=5)

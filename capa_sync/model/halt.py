@@ -1,4 +1,4 @@
-"""A person's request to write nothing for now, or to remove all our texts; kept in the register."""
+"""Why nothing is written; a person's request to write nothing for now, or to remove all our texts."""
 
 from __future__ import annotations
 
@@ -6,6 +6,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import assert_never
+
+
+class Cause(StrEnum):
+    """Why nothing is written."""
+
+    OFF = "off"
+    PLAN = "plan"
+    PAUSED = "paused"
+    WITHDRAWAL = "withdrawal"
+    FIRST_ACTIVATION = "first_activation"
+    TOO_MANY_COMMENTS = "too_many_comments"
+    TOO_MANY_CHANGES = "too_many_changes"
 
 
 class HaltKind(StrEnum):

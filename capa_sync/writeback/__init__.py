@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from capa_sync.writeback.baseline import is_before_baseline
 from capa_sync.writeback.deliver import DeliveryReport, deliver_due, look_up_due
-from capa_sync.writeback.guard import ROLLING_DAY, Allowed, BrakePolicy, Cause, Counts, ReleaseLimit, Stopped, choose
+from capa_sync.writeback.guard import ROLLING_DAY, Allowed, BrakePolicy, Counts, ReleaseLimit, Stopped, choose
 from capa_sync.writeback.plan import IN_DOUBT, NOTIFIED, SETTLING, plan_ticket
 from capa_sync.writeback.reported import REPLACED, ReportedWrites
 from capa_sync.writeback.samples import sample_texts
@@ -19,7 +19,6 @@ __all__ = [
     "SETTLING",
     "Allowed",
     "BrakePolicy",
-    "Cause",
     "Counts",
     "DeliveryReport",
     "Learned",

@@ -5,30 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from enum import StrEnum
 from typing import Protocol
 
 from capa_sync.errors import SafetyStop
 from capa_sync.model.amounts import count_of
-from capa_sync.model.halt import Halt, HaltKind
+from capa_sync.model.halt import Cause, Halt, HaltKind
 from capa_sync.model.settings import WriteOptions
 
 ROLLING_DAY = timedelta(hours=24)
 """New comments are counted over this time up to now, from the stored writes: a restart does not reset the count."""
 SHARE_FROM = 50
 """With fewer tickets than this in a source, the share of changed tickets is not checked."""
-
-
-class Cause(StrEnum):
-    """Why nothing is written."""
-
-    OFF = "off"
-    PLAN = "plan"
-    PAUSED = "paused"
-    WITHDRAWAL = "withdrawal"
-    FIRST_ACTIVATION = "first_activation"
-    TOO_MANY_COMMENTS = "too_many_comments"
-    TOO_MANY_CHANGES = "too_many_changes"
 
 
 @dataclass(frozen=True, slots=True)

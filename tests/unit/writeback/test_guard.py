@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from capa_sync.errors import SafetyStop
-from capa_sync.model.halt import Halt, HaltKind
-from capa_sync.writeback.guard import ROLLING_DAY, Allowed, BrakePolicy, Cause, Counts, ReleaseLimit, Stopped, choose
+from capa_sync.model.halt import Cause, Halt, HaltKind
+from capa_sync.writeback.guard import ROLLING_DAY, Allowed, BrakePolicy, Counts, ReleaseLimit, Stopped, choose
 from capa_sync.writeback.ticket_plan import TicketPlan
 from tests.unit.writeback.harness import HOUR, ON, T0
 
