@@ -71,28 +71,29 @@ _QUICK = tuple(
     )
 )
 """The unit tests of rules without those of whole lives, of references and of texts, which take minutes."""
-_REFERENCES = "tests/unit/rules/test_references.py"
-_RULE_MUTANTS = "tests/unit/rules/test_mutants.py"
-_OF_PHRASES = (
-    *(_REFERENCES, _RULE_MUTANTS),
-    *("tests/unit/rules/test_registered_phrases.py", "tests/unit/rules/test_languages.py"),
-)
-_OF_THE_PACK = tuple(
-    f"{_RULE_MUTANTS}::test_{name}"
+_OF_PHRASES = tuple(
+    f"tests/unit/rules/test_{name}.py"
     for name in (
-        "the_shipped_pack_leaves_no_mutant_alive",
-        "an_equal_mutant_gives_every_life_the_verdict_of_its_rule",
+        "answers_about_actions",
+        "answers_about_closing",
+        "answers_about_dates",
+        "answers_about_history",
+        "answers_about_moved_dates",
+        "answers_about_order",
+        "answers_about_values",
+        "languages",
+        "neighbours",
+        "phrase_parts",
+        "refused_phrases",
+        "registered_phrases",
+        "suggestions",
+        "truth",
+        "vocabulary",
     )
 )
 MODULES: Mapping[str, Module] = {
     "evaluation": Module(tuple(f"capa_sync/rules/{name}.py" for name in _EVALUATION), _QUICK, every=True),
-    "phrases": Module(
-        ("capa_sync/rules/phrases/*.py",),
-        (*_QUICK, *_OF_PHRASES),
-        slow=(_REFERENCES, _RULE_MUTANTS),
-        without=_OF_THE_PACK,
-        compiled=True,
-    ),
+    "phrases": Module(("capa_sync/rules/phrases/*.py",), _OF_PHRASES, compiled=True),
     "findings": Module(("capa_sync/findings/*.py",), ("tests/unit/findings",)),
     "guard": Module(("capa_sync/writeback/guard.py",), ("tests/unit/writeback/test_guard.py",), every=True),
     "plan": Module(
@@ -230,6 +231,7 @@ def _prepare(folder: Path, module: Module) -> None:
         "also_copy": [link for link in _LINKED if link not in ("capa_sync", "tests", "pyproject.toml")],
         "pytest_add_cli_args": (
             *("-p", "tests.tools.fresh_imports", "--hypothesis-seed=0"),
+            *("--tb=no", "--assert=plain"),  # why a test failed is not shown
             *("-p", "no:cacheprovider", "-p", "no:unraisableexception"),  # the latter collects garbage at each end
             *(f"--deselect={name}" for name in module.without),
         ),

@@ -13,13 +13,18 @@ from capa_sync.model.finding import Outcome
 from capa_sync.model.settings import JudgeOptions
 from capa_sync.rules import RuleSet, load_rules
 from capa_sync.rules.phrases import table
+from capa_sync.rules.phrases.phrase import Family, PhraseError
+from capa_sync.rules.phrases.registered import Registered
+from capa_sync.rules.subjects import SUBJECTS, Kind
+from tests.unit.rules.answers import Answers, answer
 from tests.unit.rules.lives import at, case_of, record_on
 
 MODULE = """
 from dataclasses import replace
-from capa_sync.rules.phrases.phrase import Family, Phrase, Test
-from capa_sync.rules.phrases.state import of_value
-from capa_sync.rules.subjects import Kind
+from capa_sync.model.finding import Evidence
+from capa_sync.rules.moments import Clocked
+from capa_sync.rules.phrases.phrase import Family, Phrase, Test, check_word
+from capa_sync.rules.subjects import SUBJECTS, Kind
 
 def said(subject, args):
     def holds(context):
@@ -34,8 +39,46 @@ LOUD = Phrase("spoken of loudly", Family.REGISTERED, TEXT, said, "Capitals.", "t
 TWICE = [LOUD, LOUD]
 TAKEN = replace(LOUD, template="empty", example="title: empty")
 LIKE = replace(LOUD, template="contains C", example='title: contains "x"')
+HIDDEN = replace(LOUD, template="contains nothing", example="title: contains nothing")
+WIDE = replace(LOUD, template="C with C", example="title: out with it")
 LAME = replace(LOUD, example="title: filled")
 BARE = replace(LOUD, example="due_at: spoken of loudly")
+
+def fails(context):
+    raise ValueError("secret words")
+
+def answer(context):
+    yield "an answer"
+
+TESTS = {
+    "plain": lambda: Test(("title",), lambda _: True, comments=True),
+    "timed": lambda: Test(("title", "owner"), clock=lambda context: Clocked(False, (context.now,), True)),
+    "full": lambda: Test(
+        ("title",),
+        lambda _: None,
+        facts=lambda context: (Evidence(name, "a fact") for name in ("title", "owner")),
+        lacks=answer,
+        marks=answer,
+        broken_at=lambda context: context.now,
+        why=lambda _: "of the weather",
+    ),
+    "failing": lambda: Test(("title",), fails, facts=fails, lacks=fails, marks=fails, broken_at=fails, why=fails),
+    "timed and failing": lambda: Test(("title",), clock=fails, facts=fails),
+    "unread": lambda: Test(("no field",), lambda _: False),
+    "without a reason": lambda: Test(("title",), lambda _: None, why=fails),
+    "none": lambda: fails(None),
+    "refused": lambda: check_word(SUBJECTS["grade"], "magor"),
+}
+OTHER = Phrase(
+    "in the way C",
+    Family.TEXT,
+    TEXT,
+    lambda _, args: TESTS[args[0]](),
+    "Other.",
+    "title: in the way plain",
+    order=True,
+    history=True,
+)
 """
 RULE = """
 rule: no-shouting
@@ -97,7 +140,7 @@ def test_a_phrase_that_fails_cannot_tell_and_says_where(install: Install, tmp_pa
     assert failed["has-title"].outcome is Outcome.OK
     assert failed["no-shouting"].outcome is Outcome.CANNOT_TELL
     assert re.fullmatch(
-        r"the phrase 'spoken of loudly' ended with an error of its own \(ValueError at \S*loud_phrases.py:11\)",
+        r"the phrase 'spoken of loudly' ended with an error of its own \(ValueError at \S*loud_phrases.py:12\)",
         failed["no-shouting"].reason,
     )
 
@@ -120,6 +163,8 @@ def test_another_version_is_another_rule_set(install: Install, tmp_path: Path) -
         ("TWICE", "'spoken of loudly' has a sentence that 'spoken of loudly' has too"),
         ("TAKEN", "'empty' has a sentence that 'empty' has too"),
         ("LIKE", "'contains C' has a sentence that 'contains C' has too"),
+        ("HIDDEN", "'contains nothing' has a sentence that 'contains C' has too"),
+        ("WIDE", "'C with C' has a sentence that 'starts with C' has too"),
         ("LAME", "'title: filled' is no example of 'spoken of loudly'"),
         ("BARE", "'due_at: spoken of loudly' is no example of 'spoken of loudly'"),
         ("Family", "it names a Family, which is no Phrase"),
@@ -136,3 +181,70 @@ def test_what_cannot_be_a_phrase_is_refused_in_one_line(
     assert problem.what.startswith(
         f"the phrases of loud-phrases 1.0 cannot be loaded from loud_phrases:{name}: {why}"
     )
+    assert (problem.file, problem.line, problem.hint) == ("", 0, "repair the distribution, or uninstall it")
+
+
+LIFE = "case: x\ntimeline: [{day: 2026-03-02, by: ana, title: HELP}]"
+FAILED = "the phrase 'in the way C' ended with an error of its own (ValueError at loud_phrases.py:LINE)"
+ANSWERS = {
+    "plain": ["true, by title (comments)", "title: is 'HELP' | 2026-03-02 09:00 | ana | birth"],
+    "timed": [
+        "false until 2026-03-03 12:00, then true, by title and owner",
+        "title: is 'HELP' | 2026-03-02 09:00 | ana | birth",
+        "owner: is empty",
+    ],
+    "full": [
+        "cannot tell, by title",
+        *("title: a fact", "owner: a fact"),
+        *("missing an answer", "marks an answer", "broken 2026-03-03 12:00", "because of the weather"),
+    ],
+    "failing": ["cannot tell, by title", *("missing nothing", "marks nothing", "broken never"), f"because {FAILED}"],
+    "timed and failing": ["cannot tell for ever, by title", f"because {FAILED}"],
+    "unread": ["false, by no field"],
+    "without a reason": [
+        "cannot tell, by title",
+        "title: is 'HELP' | 2026-03-02 09:00 | ana | birth",
+        "because of what it reads",
+    ],
+}
+
+
+@pytest.mark.parametrize(("which", "expected"), ANSWERS.items())
+def test_a_phrase_of_another_distribution_answers_as_its_own_code_does(
+    install: Install, which: str, expected: list[str]
+) -> None:
+    """What its functions return is handed on; where one raises, the answer is missing and the reason says why."""
+    install("OTHER")
+    found = answer(f'title: in the way "{which}"', Answers(LIFE, "2026-03-03 12:00", "").context)
+    assert [
+        re.sub(r"\(ValueError at \S*loud_phrases.py:\d+\)", "(ValueError at loud_phrases.py:LINE)", line)
+        for line in found
+    ] == expected
+
+
+@pytest.mark.parametrize(
+    ("which", "what", "hint"),
+    [
+        ("none", FAILED, "report it to its author"),
+        ("refused", "'magor' is not a grade", "did you mean 'major'?"),
+    ],
+)
+def test_a_phrase_of_another_distribution_may_refuse_its_operands(
+    install: Install, which: str, what: str, hint: str
+) -> None:
+    """Its own refusal is handed on; any other error when a rule is read names the phrase and the place."""
+    install("OTHER")
+    with pytest.raises(PhraseError) as refused:
+        table.vocabulary().find(SUBJECTS["title"], f"in the way {which}")
+    shown = re.sub(r"at \S*loud_phrases.py:\d+", "at loud_phrases.py:LINE", refused.value.what)
+    assert (shown, refused.value.hint) == (what, hint)
+
+
+def test_a_phrase_of_another_distribution_keeps_what_it_says_of_itself(install: Install) -> None:
+    """Its place in the documentation and its flags are its own; the distribution is added."""
+    install("OTHER")
+    phrase, _ = table.vocabulary().find(SUBJECTS["title"], "in the way plain")
+    assert isinstance(phrase, Registered)
+    assert (phrase.template, phrase.family, phrase.kinds) == ("in the way C", Family.TEXT, frozenset({Kind.TEXT}))
+    assert (phrase.says, phrase.example) == ("Other.", "title: in the way plain")
+    assert (phrase.order, phrase.history, phrase.origin) == (True, True, "loud-phrases 1.0")
