@@ -66,7 +66,7 @@ def describe(name: str, value: Value, context: Context) -> str:
     if value.state is ValueState.EMPTY:
         return say.IS_EMPTY
     if value.is_filled:
-        return say.IS.format(value=show_value(name, value, context))
+        return say.IS_MEDIA if value.media_only else say.IS.format(value=show_value(name, value, context))
     if value.state is ValueState.PLACEHOLDER:
         return say.IS_PLACEHOLDER.format(value=show_value(name, value, context))
     reason = clip(value.reason)
@@ -77,13 +77,21 @@ def change_fact(change: FieldChange, context: Context) -> Evidence:
     """Return one history entry as evidence."""
     name = change.field
     new = show_value(name, change.new, context) if name in SUBJECTS else clip(str(change.new.data))
-    form = (say.QUOTED if change.new.is_filled else say.NOT_FILLED) if new else say.EMPTY
-    value = form.format(value=new, state=change.new.state.value)
+    value = _form(change.new, new).format(value=new, state=change.new.state.value)
     if change.origin is not Origin.BIRTH:
         return Evidence(name, say.BECAME.format(value=value, who=_who(change)), change.at, change.by, change.entry)
     if not context.history_whole:
         return Evidence(name, say.WHERE_IT_BEGINS.format(value=value))
     return Evidence(name, say.AT_CREATION.format(value=value, who=_who(change)), change.at, change.by, change.entry)
+
+
+def _form(value: Value, shown: str) -> str:
+    """Return the sentence for a value of a history entry, with what is shown of it."""
+    if shown:
+        return say.QUOTED if value.is_filled else say.NOT_FILLED
+    if value.media_only:
+        return say.MEDIA
+    return say.EMPTY if value.is_known else say.UNKNOWN
 
 
 def _who(change: FieldChange) -> str:

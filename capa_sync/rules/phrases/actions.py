@@ -40,16 +40,25 @@ def action_name(action: Action) -> str:
 
 
 def _action_fact(action: Action, context: Context) -> Evidence:
-    due = action.due_at.data
-    owner = action.owner
-    person = clip(context.person(str(owner.data))) if owner.is_filled else ""
     text = say.ACTION.format(
         action=action_name(action),
-        due=say.DUE.format(day=show_date(due, context)) if isinstance(due, date) else say.NO_DUE,
-        owner=say.OWNER.format(person=person) if person else say.NO_OWNER,
+        due=_due(action.due_at, context),
+        owner=_owner(action.owner, context),
         state=_state(action, context),
     )
     return Evidence("actions", text, action.done_at, None, action.id)
+
+
+def _due(due: Value, context: Context) -> str:
+    if isinstance(due.data, date):
+        return say.DUE.format(day=show_date(due.data, context))
+    return say.NO_DUE if due.is_known else say.DUE_UNKNOWN
+
+
+def _owner(owner: Value, context: Context) -> str:
+    if owner.is_filled:
+        return say.OWNER.format(person=clip(context.person(str(owner.data))))
+    return say.NO_OWNER if owner.is_known else say.OWNER_UNKNOWN
 
 
 def _state(action: Action, context: Context) -> str:

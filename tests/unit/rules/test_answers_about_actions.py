@@ -37,20 +37,20 @@ NAMED = {"people_names": {"bo": "Bo Lind", "cleo": "Cleo Ray"}}
 A2 = "actions: A2: due 12 June 2026, without an owner, open | A2\n"
 FOUR = f"""
 actions: A1: due 10 June 2026, owner Bo Lind, done 11 June 2026 | 2026-06-11 09:00 | A1
-{A2}actions: A3: without a due date, without an owner, open | A3
+{A2}actions: A3: without a due date, an owner that cannot be read, open | A3
 actions: A4: due 10 June 2026, owner Cleo Ray, done 12 June 2026 | 2026-06-12 09:00 | A4
 """
 FIVE = """
 actions: A1: due 10 June 2026, owner Bo Lind, done 11 June 2026 | 2026-06-11 09:00 | A1
-actions: A2: without a due date, without an owner, open | A2
-actions: A3: due 1 July 2026, without an owner, open | A3
+actions: A2: a due date that cannot be read, without an owner, open | A2
+actions: A3: due 1 July 2026, an owner that cannot be read, open | A3
 actions: A4: due 10 June 2026, owner Cleo Ray, done 12 June 2026 | 2026-06-12 09:00 | A4
 actions: A5: without a due date, without an owner, cannot be read | A5
 actions: A5 cannot be read
 """
 OPEN = f"""
 actions: A1: due 10 June 2026, owner Bo Lind, open | A1
-{A2}actions: A3: without a due date, without an owner, open | A3
+{A2}actions: A3: without a due date, an owner that cannot be read, open | A3
 actions: A4: due 10 June 2026, owner Cleo Ray, open | A4
 """
 

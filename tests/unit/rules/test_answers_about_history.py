@@ -9,7 +9,7 @@ case: history
 accounts: {robot: ignored}
 timeline:
   - {day: 2026-03-02, by: ana, grade: minor, root_cause: One, description: One, owner: ana}
-  - {day: 2026-03-04, by: bo, stage: planned, grade: major, action: {id: A1, text: Name a deputy}}
+  - {day: 2026-03-04, by: bo, stage: planned, grade: major, correction: {media: yes}, action: {id: A1, text: Train}}
   - {day: 2026-03-05, by: robot, root_cause: Two, description: ""}
   - {day: 2026-03-06, by: bo, root_cause: Three, effectiveness_result: effective, owner: {placeholder: TBD}}
   - {day: 2026-03-07, by: cleo, stage: analysed, root_cause: Three, location: Finance, action: {id: A1, owner: bo}}
@@ -54,8 +54,8 @@ root_cause: became 'Five' | 2026-03-09 09:00 | cleo | edit-6
 """,
     "FINANCE": "location: became 'Finance' | 2026-03-07 09:00 | cleo | edit-4",
     "ACTIONS": """
-actions: became 'Name a deputy' | 2026-03-04 09:00 | bo | edit-1
-actions: became 'Name a deputy' | 2026-03-07 09:00 | cleo | edit-4
+actions: became 'Train' | 2026-03-04 09:00 | bo | edit-1
+actions: became 'Train' | 2026-03-07 09:00 | cleo | edit-4
 """,
 }
 """A word of the tables -> facts."""
@@ -90,6 +90,9 @@ owner: emptied again
   true, by owner
   owner: was 'ana' at creation | 2026-03-02 09:00 | ana | birth
   owner: became 'TBD' (placeholder) | 2026-03-06 09:00 | bo | edit-3
+correction: emptied again
+  false, by correction
+  correction: became an image or attachment alone | 2026-03-04 09:00 | bo | edit-1
 root_cause: changed after location was first filled
   true, by root_cause and location
   FOUR AND FIVE
@@ -157,29 +160,29 @@ source_status: became open more than 3 days ago
         """
 grade: has been minor
   true, by grade
-  grade: was empty at creation | 2026-03-02 09:00 | ana | birth
+  grade: was an unknown value (error) at creation | 2026-03-02 09:00 | ana | birth
   grade: became 'major' | 2026-03-04 09:00 | bo | edit-1
   grade: became 'minor' | 2026-03-07 09:00 | cleo | edit-4
 grade: has been major
   true, by grade
-  grade: was empty at creation | 2026-03-02 09:00 | ana | birth
+  grade: was an unknown value (error) at creation | 2026-03-02 09:00 | ana | birth
   grade: became 'major' | 2026-03-04 09:00 | bo | edit-1
   grade: became 'minor' | 2026-03-07 09:00 | cleo | edit-4
 grade: has been observation
   cannot tell, by grade
-  grade: was empty at creation | 2026-03-02 09:00 | ana | birth
+  grade: was an unknown value (error) at creation | 2026-03-02 09:00 | ana | birth
   grade: became 'major' | 2026-03-04 09:00 | bo | edit-1
   grade: became 'minor' | 2026-03-07 09:00 | cleo | edit-4
 description: emptied again
   cannot tell, by description
   description: became empty, by an account that stands for no person | 2026-03-05 09:00 | robot | edit-2
-  description: became empty | 2026-03-07 09:00 | cleo | edit-4
+  description: became an unknown value (error) | 2026-03-07 09:00 | cleo | edit-4
 root_cause: emptied again
   false, by root_cause
   root_cause: was 'One' at creation | 2026-03-02 09:00 | ana | birth
   root_cause: became 'Two', by an account that stands for no person | 2026-03-05 09:00 | robot | edit-2
   root_cause: became 'Three' | 2026-03-06 09:00 | bo | edit-3
-  root_cause: became empty | 2026-03-07 09:00 | cleo | edit-4
+  root_cause: became an unknown value (error) | 2026-03-07 09:00 | cleo | edit-4
   FOUR AND FIVE
 grade: became major more than 3 days ago
   false for ever, by grade
@@ -190,7 +193,7 @@ impact: emptied again
   impact: was 'x' at creation | 2026-03-02 09:00 | ana | birth
 actions: changed after grade was first filled
   true, by actions and grade
-  actions: became 'Name a deputy' | 2026-03-07 09:00 | cleo | edit-4
+  actions: became 'Train' | 2026-03-07 09:00 | cleo | edit-4
 location: changed after grade was first filled
   true, by location and grade
   FINANCE
@@ -237,6 +240,9 @@ owner: emptied again
   true, by owner
   owner: was 'ana' where the history that could be read begins
   owner: became 'TBD' (placeholder) | 2026-03-06 09:00 | bo | edit-3
+correction: emptied again
+  false, by correction
+  correction: became an image or attachment alone | 2026-03-04 09:00 | bo | edit-1
 root_cause: changed after location was first filled
   true, by root_cause and location
   FOUR AND FIVE

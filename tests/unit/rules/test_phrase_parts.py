@@ -100,10 +100,14 @@ def test_an_argument_is_of_the_kind_of_its_slot() -> None:
 
 def test_a_test_answers_with_its_first_subject_by_default() -> None:
     """Facts are the present values; missing is the label, and as a fact the name, of what it reads first."""
-    life = "case: x\ntimeline: [{day: 2026-03-02, by: ana, root_cause: One}]"
+    life = "case: x\ntimeline: [{day: 2026-03-02, by: ana, root_cause: One, correction: {media: yes}}]"
     context = Answers(life, "2026-03-03", "", changes={"labels": {"root_cause": "Ursache"}}).context
-    plain = parts.Test(("root_cause", "owner"))
-    assert [fact.text for fact in plain.evidence(context)] == ["is 'One'", "is empty"]
+    plain = parts.Test(("root_cause", "owner", "correction"))
+    assert [fact.text for fact in plain.evidence(context)] == [
+        "is 'One'",
+        "is empty",
+        "is an image or attachment alone",
+    ]
     assert plain.holds(context) is None
     assert (plain.missing(context), plain.lacking(context)) == (["Ursache"], ["root_cause"])
     named = parts.Test(("root_cause",), lacks=lambda context: [context.label("root_cause")])
