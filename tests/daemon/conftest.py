@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ import pytest
 
 from capa_sync.daemon import judging
 from capa_sync.daemon.workers import dispatch
-from tests.daemon.fork_server import ForkServer
+from tests.daemon.fork_server import ForkedWorker, ForkServer
 from tests.daemon.harness import Harness
 from tests.daemon.runtimes import BATCH, RULES, TICKETS, create_fours, read, runtime_of
 
@@ -52,6 +52,19 @@ def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     """Batches of four tickets, none of which this process evaluates."""
     monkeypatch.setattr(judging, "BATCH", BATCH)
     monkeypatch.setattr(dispatch, "OWN", 0)
+
+
+@pytest.fixture
+def forked_workers(fork_server: ForkServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fork evaluation workers instead of starting them: each start takes two seconds."""
+    original = subprocess.Popen
+
+    def popen(command: Sequence[str], **options: Any) -> Any:
+        if "capa_sync.cli.worker" not in command[3]:
+            return original(command, **options)
+        return ForkedWorker(fork_server, command, *options["pass_fds"])
+
+    monkeypatch.setattr(subprocess, "Popen", popen)
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ Importing takes a second and a half, and the kill tests start some hundreds of p
 its own, with its own environment, files, signals and end; what it runs is what `python -m capa_sync` runs. The rules
 and mappings that many children read are read once, too: that would be half of a short cycle.
 The verbs import what they need when they are called, so the forking process imports all of that before
-(`tests/daemon/test_fork_server.py`).
+(`tests/daemon/test_fork_server.py`). Evaluation workers can be forked, too (`ForkedWorker`).
 Run as a program, this file is the forking process; `ForkServer` is its other end.
 """
 
@@ -18,11 +18,13 @@ import queue
 import resource
 import select
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -89,13 +91,15 @@ class ForkServer:
     """The other end of the forking process; also a context manager."""
 
     def __init__(self) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, __file__],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])},
-        )
+        self._orders, theirs = socket.socketpair()
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, __file__],
+                stdin=theirs,
+                stdout=subprocess.PIPE,
+                cwd=ROOT,
+                env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])},
+            )
         self._lock = threading.Lock()
         self._children_lock = threading.Lock()
         self._pids: queue.Queue[int] = queue.Queue()
@@ -112,11 +116,13 @@ class ForkServer:
         out: Path,
         limits: Mapping[str, int],
         yaml: Iterable[Path] = (),
+        worker_line: int | None = None,
     ) -> Child:
         """Fork a child for these arguments, in that folder, with exactly this environment.
 
         Its standard output goes to `out`, errors to `.err` beside it; `limits` are RLIMIT_ constants by name; `yaml`
-        are files that it will read, and others after it.
+        are files that it will read, and others after it; with `worker_line`, the descriptor of a socket, the child is
+        an evaluation worker.
         """
         err = out.with_suffix(".err")
         out.touch()
@@ -124,7 +130,7 @@ class ForkServer:
         order: dict[str, Any] = {"arguments": arguments, "env": dict(env), "folder": str(folder)}
         order |= {"limits": dict(limits), "yaml": [str(file) for file in yaml]}
         with self._lock:
-            self._send({**order, "out": str(out), "err": str(err)})
+            self._send({**order, "out": str(out), "err": str(err)}, () if worker_line is None else (worker_line,))
             pid = self._pids.get(timeout=PATIENCE)
             child = Child(pid, out, err, self._forward)
             with self._children_lock:
@@ -136,10 +142,10 @@ class ForkServer:
         with self._lock:
             self._send({"signal": number, "pid": pid})
 
-    def _send(self, order: Mapping[str, Any]) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps(order).encode() + b"\n")
-        self._process.stdin.flush()
+    def _send(self, order: Mapping[str, Any], descriptors: Sequence[int] = ()) -> None:
+        line = json.dumps(order).encode() + b"\n"
+        sent = socket.send_fds(self._orders, [line], descriptors)
+        self._orders.sendall(line[sent:])
 
     def _listen(self) -> None:
         assert self._process.stdout is not None
@@ -165,11 +171,50 @@ class ForkServer:
     def __exit__(self, *_error: object) -> None:
         for child in list(self._children.values()):
             child.signal(signal.SIGKILL).wait()
-        assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.close()
+        self._orders.close()
         self._process.wait(PATIENCE)
         self._process.stdout.close()
+
+
+class ForkedWorker:
+    """An evaluation worker that is forked, with those parts of `subprocess.Popen` that the worker pool uses."""
+
+    def __init__(self, fork_server: ForkServer, command: Sequence[str], line: int) -> None:
+        settings, register = command[4:6]
+        folder = Path(settings).parent
+        self._child = fork_server.start(
+            [settings, register],
+            env=os.environ,
+            folder=Path.cwd(),
+            out=folder / f"worker-{line}-{time.monotonic_ns()}.out",
+            limits={},
+            yaml=[*sorted(folder.glob("rules/*.yaml")), *sorted(folder.glob("mappings/*.yaml"))],
+            worker_line=line,
+        )
+
+    @property
+    def returncode(self) -> int | None:
+        """Its exit code, None while it runs; a negative code is the signal that ended it."""
+        return self._child.code if self._child.ended.is_set() else None
+
+    def poll(self) -> int | None:
+        """Return the exit code, None while it runs."""
+        return self.returncode
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for its end; raise `subprocess.TimeoutExpired` after so many seconds."""
+        if not self._child.ended.wait(timeout):
+            raise subprocess.TimeoutExpired("worker", timeout or 0)
+        return self._child.code
+
+    def send_signal(self, number: int) -> None:
+        """Send it a signal."""
+        self._child.signal(number)
+
+    def kill(self) -> None:
+        """Send it SIGKILL."""
+        self.send_signal(signal.SIGKILL)
 
 
 def _serve() -> None:
@@ -178,6 +223,8 @@ def _serve() -> None:
 
     _import_program()
     running: dict[int, int] = {}
+    orders = socket.socket(fileno=0)
+    descriptors: list[int] = []
     rest = b""
     parsed = _Parsed()
     gc.collect()
@@ -189,9 +236,10 @@ def _serve() -> None:
                 os.close(ready)
                 _send({"pid": pid, "code": os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])})
                 continue
-            read = os.read(0, 1 << 20)
+            read, received, _, _ = socket.recv_fds(orders, 1 << 20, 1)
             if not read:
                 return
+            descriptors += received
             *lines, rest = (rest + read).split(b"\n")
             for line in lines:
                 order = json.loads(line)
@@ -202,9 +250,22 @@ def _serve() -> None:
                     parsed.learn(file)
                 pid = os.fork()
                 if not pid:
-                    _run_child(order, main)
+                    _run_child(order, _worker(descriptors[0]) if descriptors else main)
+                while descriptors:
+                    os.close(descriptors.pop())
                 running[os.pidfd_open(pid)] = pid
                 _send({"pid": pid})
+
+
+def _worker(line: int) -> Callable[[Sequence[str]], None]:
+    """Return the program of an evaluation worker with this descriptor, as a function of its arguments."""
+
+    def run(arguments: Sequence[str]) -> None:
+        sys.argv = ["-c", *arguments, str(line)]
+        import_module("capa_sync.cli.worker").main()
+        sys.exit(0)
+
+    return run
 
 
 def _import_program() -> None:

@@ -24,7 +24,7 @@ from tests.daemon.runtimes import (
     workers_of,
 )
 
-pytestmark = pytest.mark.usefixtures("small_batches")
+pytestmark = pytest.mark.usefixtures("small_batches", "forked_workers")
 JUDGED = ("finding", "verdict", "due", "plan_due", "register_row", "action", "birth", "register_number", "write_out")
 
 

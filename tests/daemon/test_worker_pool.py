@@ -75,8 +75,8 @@ class _CountingPool(WorkerPool):
             yield outcomes
 
 
-def _workers(folder: Path, command: Sequence[str] = ()) -> _CountingPool:
-    return _CountingPool(command or worker_command(folder / "capa-sync.toml"), cores=3, worth=1)
+def _workers(folder: Path, command: Sequence[str] = (), cores: int = 3) -> _CountingPool:
+    return _CountingPool(command or worker_command(folder / "capa-sync.toml"), cores=cores, worth=1)
 
 
 def test_with_workers_every_row_is_as_without(harness: Harness, alone: Judged, tmp_path: Path) -> None:
@@ -90,6 +90,7 @@ def test_with_workers_every_row_is_as_without(harness: Harness, alone: Judged, t
     assert workers.answered == TICKETS // BATCH
 
 
+@pytest.mark.usefixtures("forked_workers")
 def test_the_batches_of_a_killed_worker_are_evaluated_here(
     harness: Harness, alone: Judged, tmp_path: Path, started: list[subprocess.Popen[bytes]]
 ) -> None:
@@ -108,6 +109,7 @@ def test_the_batches_of_a_killed_worker_are_evaluated_here(
     assert [process.returncode for process in started] == [-signal.SIGKILL, -signal.SIGKILL]
 
 
+@pytest.mark.usefixtures("forked_workers")
 def test_a_worker_with_other_rules_declines(harness: Harness, alone: Judged, tmp_path: Path) -> None:
     """A rule file edited after this process has read it is not evaluated, neither here nor in a worker."""
     workers = _workers(tmp_path / "harness")
@@ -136,12 +138,13 @@ def test_a_worker_that_may_not_lower_its_priority_works_all_the_same(
     command = worker_command(tmp_path / "harness" / "capa-sync.toml")
     forbid = "import os\ndef nice(_by): raise PermissionError(1, 'no')\nos.nice = nice\n"
     command[3] = forbid + command[3]
-    workers = _workers(tmp_path / "harness", command)
+    workers = _workers(tmp_path / "harness", command, cores=2)
     with _runtime(harness, tmp_path / "harness", workers=workers) as runtime:
         assert judge(runtime) == alone
     assert workers.answered == TICKETS // BATCH
 
 
+@pytest.mark.usefixtures("forked_workers")
 @pytest.mark.parametrize("with_workers", [False, True])
 def test_a_request_to_stop_leaves_the_rest_due(
     harness: Harness, alone: Judged, tmp_path: Path, with_workers: bool

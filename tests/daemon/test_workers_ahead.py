@@ -25,7 +25,7 @@ from tests.daemon.runtimes import (
     workers_of,
 )
 
-pytestmark = pytest.mark.usefixtures("small_batches")
+pytestmark = pytest.mark.usefixtures("small_batches", "forked_workers")
 Popen = subprocess.Popen[bytes]
 
 
