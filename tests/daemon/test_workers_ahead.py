@@ -86,8 +86,8 @@ def test_batches_are_given_out_a_few_at_a_time(
     runtime: Runtime, alone: Judged, monkeypatch: pytest.MonkeyPatch, held: int
 ) -> None:
     """There are six batches; their results are stored in order."""
-    monkeypatch.setattr(dispatch, "HELD", held)
-    monkeypatch.setattr(dispatch, "OWN", held)
+    for limit in ("KNOWN", "NEW", "OWN"):
+        monkeypatch.setattr(dispatch, limit, held)
     every_second = runtime.register.tickets.record_ids("jira-dc")[1::2]
     workers_of(runtime).speculate(
         runtime.inputs(runtime.contexts["jira-dc"], runtime.clock.now()), every_second, None
