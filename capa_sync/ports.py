@@ -408,6 +408,13 @@ class Workshop(Protocol):
         """
         ...
 
+    def discard(self, draft: int, by: str) -> int:
+        """Ask that a draft is discarded; return the number of the request, whose answer says in words what was done.
+
+        Raises UserError when there is no such draft, or it was discarded before.
+        """
+        ...
+
     def answer(self, request: int) -> str | None:
         """Return the answer to a request, None while it waits for the daemon."""
         ...

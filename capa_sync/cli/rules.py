@@ -37,6 +37,7 @@ SECTIONS = {
         ),
         "history": Verb("capa_sync.cli.sets:history_of_rules", "List which rules were live when, and by whom."),
         "drafts": Verb("capa_sync.cli.drafts:drafts", "List the drafts of rules that were saved on the page."),
+        "discard": Verb("capa_sync.cli.drafts:discard", "Discard a draft."),
     },
 }
 

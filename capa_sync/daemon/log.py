@@ -57,6 +57,7 @@ class LogAction(StrEnum):
     SET_WAITS = "set_waits"
     SET_REFUSED = "set_refused"
     DRAFT_SAVED = "draft_saved"
+    DRAFT_DISCARDED = "draft_discarded"
     RULES_WRITTEN = "rules_written"
     CLOCK_STEPPED = "clock_stepped"
     CLOCK_WAS_AHEAD = "clock_was_ahead"

@@ -11,12 +11,14 @@ from capa_sync.daemon.rule_files import RuleFiles
 from capa_sync.daemon.runtime import Runtime
 from capa_sync.daemon.waiver_requests import record_approval, record_waiver
 from capa_sync.errors import RegisterUnavailable, UserError
+from capa_sync.model.draft import RuleDraft
 from capa_sync.model.verdict_set import How
 from capa_sync.store import (
     ACTIVATE,
     APPROVE,
     DIFFERENT,
     DIGEST_AGAIN,
+    DISCARD_DRAFT,
     ERASE,
     NOTE,
     PAUSE,
@@ -116,6 +118,22 @@ def _save_draft(register: Register, request: VerbRequest, now: datetime) -> str:
     return str(number)
 
 
+def _discard_draft(register: Register, request: VerbRequest, now: datetime) -> str:
+    """Discard a draft, where nobody did before; return in words what was done."""
+    number, by = request.args["draft"], request.args["by"]
+    draft = register.drafts.find(number)
+    if draft is None or draft.discarded_at is not None:
+        return _why_not(number, draft)
+    register.drafts.discard(number, now, by)
+    log(LogAction.DRAFT_DISCARDED, draft=number, asked_by=by)
+    return f"draft {number} is discarded"
+
+
+def _why_not(number: int, draft: RuleDraft | None) -> str:
+    """Return why nothing more is done with a draft."""
+    return f"there is no draft {number}" if draft is None else f"draft {number} was discarded by {draft.discarded_by}"
+
+
 def _note(register: Register, request: VerbRequest, now: datetime) -> str:  # noqa: ARG001 - the signature is shared
     at = request.at.isoformat().replace("+00:00", "Z")
     register.note_visit(request.args["kind"], {**request.args["what"], "at": at})
@@ -140,7 +158,9 @@ def _write_rules(register: Register, request: VerbRequest, now: datetime, files:
     if files is None:
         return "nothing was written: the settings do not allow it ([web] rules_folder_writable)"
     draft = register.drafts.find(asked["draft"])
-    parts = register.verdict_sets.load(draft.set_hash).parts if draft is not None else ()
+    if draft is None or draft.discarded_at is not None:
+        return f"nothing was written: {_why_not(asked['draft'], draft)}"
+    parts = register.verdict_sets.load(draft.set_hash).parts
     try:
         written = files.write({part.key: part.text for part in parts}, asked["expected"])
     except UserError as error:
@@ -155,12 +175,13 @@ def _write_rules(register: Register, request: VerbRequest, now: datetime, files:
 _OF_REGISTER: Mapping[str, Callable[[Register, VerbRequest, datetime], str]] = {
     ACTIVATE: _activate,
     APPROVE: _approve,
+    DISCARD_DRAFT: _discard_draft,
     NOTE: _note,
     SAVE_DRAFT: _save_draft,
     WAIVE: _waive,
 }
 """Verb -> what carries it out without a runtime, and returns the answer."""
-_WITHOUT_CYCLE = frozenset({ACTIVATE, NOTE, SAVE_DRAFT, WRITE_RULES})
+_WITHOUT_CYCLE = frozenset({ACTIVATE, DISCARD_DRAFT, NOTE, SAVE_DRAFT, WRITE_RULES})
 """Verbs that no cycle of a source has to follow soon."""
 
 

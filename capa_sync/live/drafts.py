@@ -5,8 +5,10 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
+from capa_sync.daemon.requests import ask
 from capa_sync.daemon.rule_files import RuleFiles
 from capa_sync.errors import Problem, UserError
 from capa_sync.live.changing import SetChange, change_to_set, live_set
@@ -14,7 +16,7 @@ from capa_sync.live.files import configuration_of
 from capa_sync.model.draft import RuleDraft
 from capa_sync.model.verdict_set import PartKind, SetPart, VerdictSet
 from capa_sync.model.workshop import DraftState, DraftSummary
-from capa_sync.store import Register
+from capa_sync.store import DISCARD_DRAFT, Register
 from capa_sync.wiring import Setup
 
 
@@ -55,6 +57,8 @@ class StoredDraft:
             self.changed_since,
             list(self.difference(folder)),
             list(files.differing(self.texts)) if files is not None else None,
+            self.draft.discarded_at,
+            self.draft.discarded_by,
         )
 
 
@@ -89,14 +93,32 @@ def draft_numbered(register: Register, number: int) -> StoredDraft:
     return stored_draft(register, draft)
 
 
+def draft_in_use(register: Register, number: int) -> StoredDraft:
+    """Return a draft by its number. Raises UserError when there is none, or when somebody discarded it."""
+    found = draft_numbered(register, number)
+    if found.state is DraftState.DISCARDED:
+        what = f"draft {number} was discarded by {found.draft.discarded_by}"
+        raise UserError([Problem("", 0, what, "to go on with it, open a rule of it on the page and save it again")])
+    return found
+
+
+def discard_draft(register: Register, number: int, by: str, now: datetime) -> int:
+    """Ask that a draft is discarded; return the number of the request, whose answer says in words what was done.
+
+    Raises UserError when there is no such draft, or it was discarded before.
+    """
+    draft_in_use(register, number)
+    return ask(register, DISCARD_DRAFT, {"draft": number, "by": by}, now)
+
+
 def change_to_draft(setup: Setup, register: Register, number: int) -> SetChange:
     """Return the change of the live set to the rules of a draft; all other rules stay as they are live.
 
     Raises:
-        UserError: there is no such draft, a rule of it was changed in what is live since it was saved, the files
-            decide (`rules_live = "on_save"`), or with every mistake of the set.
+        UserError: there is no such draft, somebody discarded it, a rule of it was changed in what is live since it
+            was saved, the files decide (`rules_live = "on_save"`), or with every mistake of the set.
     """
-    found = draft_numbered(register, number)
+    found = draft_in_use(register, number)
     if setup.settings.rules_live == "on_save":
         what = f'draft {number} cannot be made live, because `rules_live = "on_save"` takes the rules from the files'
         raise UserError([Problem("", 0, what, f"bring `capa-sync rules drafts {number}` into the files")])
@@ -114,6 +136,8 @@ def _compared(register: Register, draft: RuleDraft, live: VerdictSet) -> StoredD
     changed = tuple(part.key for part in rules if now.get(part.key, "") not in (base.get(part.key, ""), part.text))
     is_live = all(now.get(part.key) == part.text for part in rules)
     state = DraftState.LIVE if is_live else DraftState.OUTDATED if changed else DraftState.WAITS
+    if draft.discarded_at is not None:
+        state = DraftState.DISCARDED
     return StoredDraft(draft, state, rules, changed, {part.key: now.get(part.key, "") for part in rules})
 
 

@@ -14,7 +14,14 @@ from typing import Any
 
 from capa_sync.daemon.requests import ask, carry_out_where_free
 from capa_sync.errors import Problem, UserError
-from capa_sync.live.drafts import draft_numbered, newest_drafts, shown_name, text_difference
+from capa_sync.live.drafts import (
+    discard_draft,
+    draft_in_use,
+    draft_numbered,
+    newest_drafts,
+    shown_name,
+    text_difference,
+)
 from capa_sync.live.explained import TicketExplainer
 from capa_sync.live.files import rules_of
 from capa_sync.live.previews import Previews
@@ -223,9 +230,17 @@ class RuleWorkshop:
             hint = "set [web] rules_folder_writable, or bring the difference into the files yourself"
             raise UserError([Problem("", 0, "the page may not have files written here", hint)])
         with self._writing() as register:
-            expected = self._rule_files.differing(draft_numbered(register, draft).texts)
+            expected = self._rule_files.differing(draft_in_use(register, draft).texts)
             asked = {"draft": draft, "expected": expected, "by": by}
             return ask(register, WRITE_RULES, asked, self._clock.now(), self._rule_files)
+
+    def discard(self, draft: int, by: str) -> int:
+        """Ask that a draft is discarded; return the number of the request, whose answer says in words what was done.
+
+        Raises UserError when there is no such draft, or it was discarded before.
+        """
+        with self._writing() as register:
+            return discard_draft(register, draft, by, self._clock.now())
 
     def answer(self, request: int) -> str | None:
         """Return the answer to a request, None while it waits; it is carried out here once no daemon is there."""

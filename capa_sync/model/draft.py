@@ -13,6 +13,7 @@ class RuleDraft:
     Attributes:
         number: 1 for the first of a register. set_hash: the set of its rules alone.
         base_hash: the set that was live when it was saved. saved_at, saved_by: when, and the signed-in person.
+        discarded_at, discarded_by: None and "" unless somebody discarded it.
     """
 
     number: int
@@ -20,3 +21,5 @@ class RuleDraft:
     base_hash: str
     saved_at: datetime
     saved_by: str
+    discarded_at: datetime | None = None
+    discarded_by: str = ""

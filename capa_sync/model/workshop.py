@@ -88,11 +88,13 @@ class DraftState(StrEnum):
     """What has become of a draft.
 
     WAITS: it can be made live. LIVE: all its texts are live. OUTDATED: the live text of a rule changed since.
+    DISCARDED: somebody discarded it.
     """
 
     WAITS = "waits"
     LIVE = "live"
     OUTDATED = "outdated"
+    DISCARDED = "discarded"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +102,8 @@ class DraftSummary:
     """A draft, compared with what is live now.
 
     Attributes:
-        number, saved_at, saved_by: as in `RuleDraft`. state: see `DraftState`. rules: ids that it changes or adds.
+        number, saved_at, saved_by, discarded_at, discarded_by: as in `RuleDraft`. state: see `DraftState`.
+        rules: ids that it changes or adds.
         changed_since: those that were changed in what is live since it was saved.
         difference: the lines of a difference from what is live, which `patch -p0` takes.
         unwritten: those whose file holds another text; None where the page may not have files written.
@@ -114,6 +117,8 @@ class DraftSummary:
     changed_since: Sequence[str]
     difference: Sequence[str]
     unwritten: Sequence[str] | None
+    discarded_at: datetime | None = None
+    discarded_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -206,6 +206,10 @@ CHAINED: tuple[ChainedTable, ...] = (
         columns=("hash", "base", "saved_at", "saved_by"),
         further=_PARTS_OF_SET,
     ),
+    ChainedTable(
+        "draft_discard", "draft_discard", "discarded draft", RowKey("''", "''", *_ID),
+        columns=("draft", "discarded_at", "discarded_by"),
+    ),
 )  # fmt: skip
 """Every table whose rows are chained one by one; `capa_sync.store.verifying` checks these, parts and numbers."""
 

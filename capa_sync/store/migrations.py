@@ -63,6 +63,7 @@ PRIMARY: tuple[str, ...] = (
     "month_check",
     "month_rule",
     "draft",
+    "draft_discard",
     "digest_send",
     CHAIN,
 )
@@ -214,5 +215,18 @@ def monthly_rules(db: Any) -> None:
             f"""CREATE TRIGGER month_rule_presence AFTER UPDATE OF presence ON mirror
                 WHEN OLD.presence <> NEW.presence {stale}""",
             "UPDATE month_made SET is_stale = 1",
+        ),
+    )
+
+
+@STEPS(name="0042_draft_discard")
+def draft_discard(db: Any) -> None:
+    """Store which drafts people discarded; a draft itself never changes, as the chain covers it."""
+    run_all(
+        db,
+        (
+            """CREATE TABLE draft_discard (
+                id INTEGER PRIMARY KEY, draft INTEGER NOT NULL UNIQUE, discarded_at TEXT NOT NULL,
+                discarded_by TEXT NOT NULL)""",
         ),
     )

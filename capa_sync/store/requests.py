@@ -28,6 +28,8 @@ NOTE = "note"
 """The verb of a request to append to the chain what a visitor of the page did: `kind` and `what`."""
 SAVE_DRAFT = "save_draft"
 """The verb of a request to keep changed rules as a draft."""
+DISCARD_DRAFT = "discard_draft"
+"""The verb of a request to discard a draft."""
 WRITE_RULES = "write_rules"
 """The verb of a request to write the rules of a draft into their files."""
 

@@ -30,6 +30,7 @@ _DRAFTS = {
     DraftState.WAITS: "waits to be made live",
     DraftState.LIVE: "live",
     DraftState.OUTDATED: "outdated: a live rule of it changed since",
+    DraftState.DISCARDED: "discarded",
 }
 
 
@@ -70,10 +71,11 @@ async def _list(datasette: Any, request: Request, workshop: Workshop) -> Respons
 
 
 async def _draft(datasette: Any, request: Request, workshop: Workshop) -> Response:
-    """Show a draft; its form asks that it is written into the files."""
+    """Show a draft; its forms ask that it is written into the files, or discarded."""
     if request.method == "POST":
         given, by = await request.post_vars(), visitor_of(request.scope).name
-        number = await asyncio.to_thread(workshop.write_files, _number(given, "number"), by)
+        does = workshop.discard if given.get("do") == "discard" else workshop.write_files
+        number = await asyncio.to_thread(does, _number(given, "number"), by)
         return Response.redirect(f"/workshop/request?number={number}", status=303)
     found = await asyncio.to_thread(workshop.draft, _number(request.args, "number"))
     return await rendered(datasette, request, "workshop_draft.html", {"draft": found, "draft_words": _DRAFTS})

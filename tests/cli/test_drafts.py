@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import shutil
 import subprocess
@@ -101,6 +102,27 @@ def test_a_request_that_a_daemon_left_is_carried_out_when_somebody_waits_for_it(
     assert shop.answer(request) == "1"
     with harness.register() as register:
         assert register.requests.waiting() == []
+
+
+def test_a_discarded_draft_is_no_longer_listed_made_live_or_written(harness: Harness) -> None:
+    """Also while a daemon holds the register; its texts stay, with who discarded it, and the chain covers that."""
+    shop = workshop(harness)
+    for _ in range(2):
+        shop.save(ORDER, lowered(shop), 0, "mara.roy")
+    assert harness.run("rules", "discard", "1").out.splitlines()[-1] == "draft 1 is discarded"
+    with RegisterLock(harness.register_file):
+        assert "will discard draft 2 at its next tick" in harness.run("rules", "discard", "2").out
+        request = shop.discard(2, "mara.roy")
+        assert shop.answer(request) is None
+    assert shop.answer(request) == f"draft 2 was discarded by {getpass.getuser()}"
+    assert (shop.view().drafts, harness.run("rules", "drafts").out.startswith("there is no draft")) == ([], True)
+    for words in (("activate", "--draft", "1"), ("preview", "--draft", "1"), ("discard", "1")):
+        refused = harness.run("rules", *words)
+        assert (refused.code, f"draft 1 was discarded by {getpass.getuser()}" in refused.err) == (2, True)
+    assert harness.run("rules", "discard", "9").code == 2
+    assert "severity: low" in harness.run("rules", "drafts", "1").out
+    assert (shop.draft(1).state, shop.draft(1).discarded_by) == (DraftState.DISCARDED, getpass.getuser())
+    assert harness.run("verify").code == 0
 
 
 def test_a_text_is_checked_tested_and_previewed_before_it_is_saved(harness: Harness) -> None:

@@ -63,6 +63,7 @@ ADDED = {
     "different": "id = 99, other_ticket_id = '99'",
     "activation": "id = 99",
     "draft": "id = 99",
+    "draft_discard": "id = 99, draft = 99",
     "tombstone": "id = 99",
     "legal_hold": "id = 99",
     "digest_send": "id = 99, recipient = 'person:forged'",
@@ -106,7 +107,7 @@ def fill(register: Register) -> None:
     register.similar.mark_different((SOURCE, "1"), (SOURCE, "2"), "ann", T0)
     register.verdict_sets.keep(_SET)
     register.verdict_sets.activate(_SET.hash, rule_set="rules-1", at=T0, by="ann", how=How.FIRST)
-    register.drafts.add(_SET.hash, _SET.hash, T0, "ann")
+    register.drafts.discard(register.drafts.add(_SET.hash, _SET.hash, T0, "ann"), T0, "ann")
     register.note_visit("rules_written", {"draft": 1, "by": "ann"})
     _erase(register)
     register.sends.plan(DigestKind.OWNER, T0.date(), ["person:ann"], T0)

@@ -160,6 +160,21 @@ def test_hostile_text_is_shown_as_text_and_saved_word_by_word(folder: Path, page
         assert [part.text for part in register.verdict_sets.load(draft.set_hash).parts] == [text]
 
 
+def test_a_draft_is_discarded_by_its_button(
+    folder: Path, page: RegisterPage, session: requests.Session, post: Post
+) -> None:
+    """It leaves the list; its page stays, says by whom, and has no button any more."""
+    number = post("workshop/rule", rule=RULE, draft=0, text=live_text(folder), do="save").url.rpartition("=")[2]
+    assert f"Draft {number}" in words(session.get(f"{page.url}workshop", timeout=PATIENCE))
+    assert f"draft {number} is discarded" in words(post("workshop/draft", number=number, do="discard"))
+    assert f"Draft {number}" not in words(session.get(f"{page.url}workshop", timeout=PATIENCE))
+    left = session.get(f"{page.url}workshop/draft?number={number}", timeout=PATIENCE)
+    assert re.search(r"· discarded .* by mara\.roy", words(left))
+    assert ("Discard it" in left.text, "activate --draft" in left.text) == (False, False)
+    again = post("workshop/draft", number=number, do="discard")
+    assert (again.status_code, "was discarded by mara.roy" in again.text) == (400, True)
+
+
 def test_the_script_gets_mistakes_and_what_may_follow(post: Post) -> None:
     """As one types: the line of each mistake, and the words from where they replace what is typed."""
     text = "rule: grade-set\nrequire:\n  - grade: fil"
