@@ -3,7 +3,8 @@
 Runs inside the process (`fork_server`). Between two steps a process changes nothing that outlives it: a kill right
 before a step is also one after the step before it. `record:FILE` records them, `kill:N WORDS` is `kill -9` before the
 Nth step of these words, whichever of several threads comes first. `compute:N WORDS` computes something
-there that lets no other thread run for minutes.
+there that lets no other thread run for minutes. `kill-sql:N` is `kill -9` before the Nth statement that ends a
+transaction in SQLite or writes its file anew; `record-sql:FILE` records these.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import signal
 import sqlite3
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,9 @@ VARIABLE = "TEST_STEPS"
 COMMIT = "COMMIT"
 _ENDS = (COMMIT, "END", "INSERT", "UPDATE", "DELETE", "REPLACE", "CREATE", "DROP", "ALTER")
 
+_REWRITES_BY = {"VACUUM": "VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)": "CHECKPOINT"}
+_REWRITES = tuple(_REWRITES_BY.values())
+
 
 def install(order: str) -> None:
     """Watch this process from now on, as `record:FILE` or `kill:N WORDS` says."""
@@ -34,7 +38,11 @@ def install(order: str) -> None:
     if mode == "record":
         file = Path(argument)
         watch(_Note(file))
-        _trace_sqlite(_Note(traced(file)))
+        _trace_sqlite(_Note(traced(file)), _ENDS)
+    elif mode == "kill-sql":
+        _trace_sqlite(_ActAtStep("", int(argument), _kill_process), (*_ENDS, *_REWRITES))
+    elif mode == "record-sql":
+        _trace_sqlite(_Note(Path(argument)), (*_ENDS, *_REWRITES))
     else:
         number, _, words = argument.partition(" ")
         watch(_ActAtStep(words, int(number), _compute if mode == "compute" else _kill_process))
@@ -62,16 +70,16 @@ def watch(step: Callable[[str], None]) -> None:
     HTTPAdapter.send = counted_send  # type: ignore[method-assign]
 
 
-def _trace_sqlite(note: Callable[[str], None]) -> None:
-    """Record each statement that stores anything: a COMMIT, or a change outside of every transaction."""
+def _trace_sqlite(note: Callable[[str], None], words: Container[str]) -> None:
+    """Call `note` before each statement that stores anything: a COMMIT, or a change outside of every transaction."""
     connect = sqlite3.connect
 
     def traced_connect(*args: Any, **options: Any) -> sqlite3.Connection:
         connection = connect(*args, **options)
 
         def look(statement: str) -> None:
-            word = statement.lstrip().partition(" ")[0].upper()
-            if word in _ENDS and (word in _ENDS[:2] or not connection.in_transaction):
+            word = _REWRITES_BY.get(statement) or statement.lstrip().partition(" ")[0].upper()
+            if word in words and (word in _ENDS[:2] or not connection.in_transaction):
                 note(word)
 
         connection.set_trace_callback(look)
@@ -103,8 +111,9 @@ class _ActAtStep:
 
     def __call__(self, words: str) -> None:
         with self._lock:
-            self._left -= words == self._words
-            is_reached = words == self._words and self._left == 0
+            is_meant = self._words in ("", words)
+            self._left -= is_meant
+            is_reached = is_meant and self._left == 0
         if is_reached:
             self._act()
 
