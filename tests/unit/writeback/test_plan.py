@@ -22,6 +22,7 @@ from capa_sync.writeback.baseline import is_before_baseline
 from capa_sync.writeback.plan import IN_DOUBT, NOTIFIED, SETTLING, plan_ticket
 from capa_sync.writeback.reported import NOT_MISSED, REPLACED
 from capa_sync.writeback.ticket_plan import Target, TicketPlan
+from capa_sync.writeback.withdrawal import plan_withdrawal
 from tests.unit.writeback.harness import DAY, HOUR, ON, T0, Book, finding
 
 NOTES = replace(ON, channels=kind_named("servicenow").channels)
@@ -392,6 +393,28 @@ def test_a_write_that_was_refused_while_the_ticket_was_hidden_is_planned_again()
     assert [write.id for write in ticket.book.rows() if write.state is WriteState.FAILED] == []
     ticket.book.outbox.mark(again.writes[0].id, WriteState.FAILED, at=T0 + HOUR, error="no permission")
     assert ticket.plan([CAUSE], T0 + DAY).writes == ()
+
+
+def test_a_removal_that_was_refused_while_the_ticket_was_hidden_is_tried_each_hour() -> None:
+    """Until a census notices that it is hidden; one that was refused for another reason waits for a person."""
+    ticket = Ticket()
+    ticket.cycle([CAUSE])
+
+    def withdraw(hours: int, presence: Presence = Presence.PRESENT) -> list[WriteKind]:
+        where = replace(ticket.target, labels=frozenset({"capa-warning"}), presence=presence)
+        now = T0 + hours * HOUR
+        plan = plan_withdrawal(where, ticket.book.rows("10001"), now=now, options=ticket.options)
+        ticket.book.outbox.put(plan.writes)
+        error = "no permission" if hours > 2 else f"NC-1: the ticket {TICKET_GONE}"
+        for write in plan.writes:
+            ticket.book.outbox.mark(write.id, WriteState.FAILED, at=now, error=error)
+        return [write.kind for write in plan.writes]
+
+    kinds = [WriteKind.COMMENT, WriteKind.LABELS, WriteKind.PROPERTY]
+    assert (withdraw(1), withdraw(1), withdraw(2, Presence.DELETED_OR_HIDDEN)) == (kinds, [], [])
+    assert (withdraw(2), withdraw(3), withdraw(99)) == (kinds, kinds, [])
+    failed = [write.kind for write in ticket.book.rows() if write.state is WriteState.FAILED]
+    assert failed == kinds, "those before are replaced"
 
 
 def test_a_withheld_all_clear_is_not_planned_again() -> None:
