@@ -34,9 +34,8 @@ def previewing(tickets: int) -> Iterator[TableLine]:
         preview = _run(settings, "preview", "--json")
         with runtime_at(settings) as runtime:
             alone, beside = _polls(runtime, settings)
-        quiet = _run(settings, "sync")
         _run(settings, "activate")
-        change = _run(settings, "sync") - quiet
+        change = _run(settings, "sync")
         yield _line(
             f"preview of a rule change over {tickets:,} tickets", preview / change, "the daemon's own work", 1.5
         )

@@ -49,6 +49,9 @@ def judge_from_mirror(runtime: Runtime, now: datetime) -> list[SourceContext]:
     bound = [context for context in runtime.contexts.values() if context.bound is not None]
     for context in bound:
         pass_to_primaries(runtime, context, now)
-    for context in [*bound, *bound]:  # twice: a ticket found to be joined makes its duplicate due again
+    for context in bound:
         judge_due_tickets(runtime, context, now)
+    for context in bound:  # a ticket found to be joined made its duplicate due again
+        if runtime.register.queue.has_due_judging(context.name, now):
+            judge_due_tickets(runtime, context, now)
     return bound

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 from capa_sync.errors import Problem, RuleFileError, UserError
@@ -122,16 +123,32 @@ def _read_file(
     texts: dict[str, bytes],
     problems: list[Problem],
 ) -> Rule | None:
-    noted = Problems(str(file))
-    rule: Rule | None = None
     try:
         content = content_of(file)
-        rule = read_rule(decoded(content, str(file)), str(file), words, noted)
+        text = decoded(content, str(file))
+    except UserError as error:
+        problems += error.problems
+        return None
+    rule, found, is_readable = _parsed(text, str(file), words)
+    if is_readable:
         texts[file.stem] = content
+    problems += found
+    return rule
+
+
+@lru_cache(maxsize=MOST_FILES)
+def _parsed(text: str, file: str, words: Vocabulary) -> tuple[Rule | None, Sequence[Problem], bool]:
+    """Return the rule of a text, its mistakes in the order of their lines, and whether it could be read to its end.
+
+    Cached: a verb that judges by a changed set reads most of its rules a second time, as texts of that set.
+    """
+    noted, rule, is_readable = Problems(file), None, True
+    try:
+        rule = read_rule(text, file, words, noted)
     except UserError as error:
         noted.found += error.problems
-    problems += sorted(noted.found, key=lambda problem: problem.line)
-    return rule
+        is_readable = False
+    return rule, tuple(sorted(noted.found, key=lambda problem: problem.line)), is_readable
 
 
 def _across(rules: Sequence[Rule]) -> Iterator[Problem]:
