@@ -22,7 +22,9 @@ from capa_sync.model.clock import Clock
 from capa_sync.model.record import ActionOrigin
 from capa_sync.model.settings import ChildSpec
 from capa_sync.model.write import WriteKind
-from capa_sync.ports import EndpointHolds, MirrorLookup, Source, TicketWriter
+from capa_sync.ports.mirror import EndpointHolds, MirrorLookup
+from capa_sync.ports.reading import Source
+from capa_sync.ports.writing import TicketWriter
 
 GROUP = "capa_sync.kinds"
 BUILT_IN = {

@@ -8,7 +8,7 @@ from dataclasses import replace
 from capa_sync.daemon.runtime import SourceContext
 from capa_sync.errors import SourceError
 from capa_sync.model.attachment import Attachment
-from capa_sync.ports import AttachmentReader
+from capa_sync.ports.reading import AttachmentReader
 
 MOST_FILE, MOST_PACK = 50_000_000, 500_000_000
 """Bytes that are read of one attachment, and of all attachments of a pack."""

@@ -12,7 +12,7 @@ from capa_sync.errors import CapaSyncError
 from capa_sync.mapping import join, map_ticket
 from capa_sync.model.record import CapaRecord, Unmapped
 from capa_sync.model.ticket import ChildRef, Presence, SourceTicket
-from capa_sync.ports import Mirror
+from capa_sync.ports.mirror import Mirror
 
 _UNSEEN = frozenset({Presence.DELETED_OR_HIDDEN, Presence.ACCESS_LOST, Presence.UNOBSERVED})
 

@@ -15,7 +15,7 @@ from capa_sync.daemon.source_inputs import SourceInputs
 from capa_sync.mapping import PastTicket, as_it_was, parent_fields
 from capa_sync.model.similar import EarlierMatch
 from capa_sync.model.ticket import ChildRef, Presence, SourceTicket
-from capa_sync.ports import Parser
+from capa_sync.ports.reading import Parser
 from capa_sync.store import PastVersion, Register, StoredReads
 
 _COMMENTS = "comments that were deleted before the ticket was first read ({read}) are not known"

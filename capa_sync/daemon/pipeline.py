@@ -28,7 +28,7 @@ from capa_sync.model.light import altered
 from capa_sync.model.record import CapaRecord, Unmapped
 from capa_sync.model.ticket import Presence
 from capa_sync.model.write import Write, WriteKind
-from capa_sync.ports import Mirror
+from capa_sync.ports.mirror import Mirror
 from capa_sync.register import action_rows, birth_rows, register_row, similar_keys
 from capa_sync.store import judged_rows
 from capa_sync.writeback import ReportedWrites, TicketPlan, plan_ticket, plan_withdrawal

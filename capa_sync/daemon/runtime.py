@@ -24,7 +24,8 @@ from capa_sync.model.clock import Clock
 from capa_sync.model.register_check import RegisterLimits
 from capa_sync.model.settings import JudgeOptions, RetentionOptions, WriteOptions
 from capa_sync.model.site import SiteFacts
-from capa_sync.ports import Source, TicketWriter
+from capa_sync.ports.reading import Source
+from capa_sync.ports.writing import TicketWriter
 from capa_sync.rules import RuleSet
 from capa_sync.store import Register
 

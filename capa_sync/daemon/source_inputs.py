@@ -9,7 +9,7 @@ from capa_sync.kinds import SourceKind
 from capa_sync.mapping import BoundMapping, MappingFile
 from capa_sync.model.settings import WriteOptions
 from capa_sync.model.site import SiteFacts
-from capa_sync.ports import Parser
+from capa_sync.ports.reading import Parser
 
 
 @dataclass(frozen=True, slots=True)

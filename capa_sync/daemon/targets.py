@@ -9,7 +9,7 @@ from capa_sync.mapping import last_human_at
 from capa_sync.model.record import CapaRecord
 from capa_sync.model.ticket import SourceTicket
 from capa_sync.model.write import WriteKind
-from capa_sync.ports import Mirror
+from capa_sync.ports.mirror import Mirror
 from capa_sync.writeback import Target, is_before_baseline
 
 

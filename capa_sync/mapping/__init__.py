@@ -8,7 +8,8 @@ from capa_sync.mapping.coverage import FieldCoverage, coverage, score, unmapped_
 from capa_sync.mapping.joining import join
 from capa_sync.mapping.loader import load_mapping, mapping_from
 from capa_sync.mapping.past import PastTicket, as_it_was, parent_fields, stage_doubt, with_doubts
-from capa_sync.mapping.people import People, load_people, people_from, persons_of
+from capa_sync.mapping.people import People, load_people, people_from
+from capa_sync.mapping.people_directory import persons_of
 from capa_sync.mapping.roles import LinkRules, role_of
 from capa_sync.mapping.schema import MappingFile
 from capa_sync.mapping.source_names import unknown_sources

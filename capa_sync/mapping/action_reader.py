@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time
 
 from capa_sync.mapping.binding import BoundAction, BoundFieldSource, BoundMapping
-from capa_sync.mapping.people import PeopleDirectory
+from capa_sync.mapping.people_directory import PeopleDirectory
 from capa_sync.mapping.timeline import AMBIGUOUS, NO_STEPS, Step, TicketHistory, add_rows, birth_of, replay
 from capa_sync.model.record import FieldChange
 from capa_sync.model.values import BLANK, EMPTY, UNMAPPED, Value, ValueState

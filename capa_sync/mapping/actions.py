@@ -11,7 +11,7 @@ from capa_sync.mapping.action_reader import ActionReader, instant_of
 from capa_sync.mapping.binding import BoundMapping
 from capa_sync.mapping.check_lists import lives_of
 from capa_sync.mapping.children import ChildTicket
-from capa_sync.mapping.people import PeopleDirectory
+from capa_sync.mapping.people_directory import PeopleDirectory
 from capa_sync.mapping.stages import StageReplay
 from capa_sync.mapping.statuses import OptionSet
 from capa_sync.mapping.timeline import TicketHistory, add_rows, replay

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field, replace
 from capa_sync.errors import Problem
 from capa_sync.mapping.entries import ACTION_FIELDS
 from capa_sync.mapping.fields import option_words
-from capa_sync.mapping.people import People, PeopleDirectory
+from capa_sync.mapping.people import People
+from capa_sync.mapping.people_directory import PeopleDirectory
 from capa_sync.mapping.schema import ActionMapping, FieldMapping, FieldSource, MappingFile, Options
 from capa_sync.mapping.sections import Sections
 from capa_sync.mapping.site import SharedName, SiteFields, is_day

@@ -13,7 +13,8 @@ from capa_sync.mapping.children import ChildTicket, find_children
 from capa_sync.mapping.comment_requests import requests_in
 from capa_sync.mapping.fills import filled_by
 from capa_sync.mapping.links import link_history
-from capa_sync.mapping.people import People, PeopleDirectory
+from capa_sync.mapping.people import People
+from capa_sync.mapping.people_directory import PeopleDirectory
 from capa_sync.mapping.stages import StageReplay, replay_stage
 from capa_sync.mapping.timeline import (
     AMBIGUOUS,

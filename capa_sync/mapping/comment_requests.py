@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
-from capa_sync.mapping.people import PeopleDirectory
+from capa_sync.mapping.people_directory import PeopleDirectory
 from capa_sync.model.patterns import REQUEST_BEGIN
 from capa_sync.model.ticket import RawComment
 from capa_sync.model.waiver import CommentRequest

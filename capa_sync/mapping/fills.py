@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from capa_sync.mapping.binding import BoundAction, BoundField, BoundFieldSource, BoundMapping
 from capa_sync.mapping.children import ChildTicket
-from capa_sync.mapping.people import PeopleDirectory
+from capa_sync.mapping.people_directory import PeopleDirectory
 from capa_sync.mapping.timeline import (
     NO_STEPS,
     Birth,

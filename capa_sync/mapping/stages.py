@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from operator import itemgetter
 
-from capa_sync.mapping.people import PeopleDirectory
+from capa_sync.mapping.people_directory import PeopleDirectory
 from capa_sync.mapping.statuses import BoundStage, StageSignal
 from capa_sync.mapping.timeline import Step, TicketHistory, add_rows, birth_of
 from capa_sync.model.record import FieldChange, Pause, Stage

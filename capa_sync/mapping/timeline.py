@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import NamedTuple
 
-from capa_sync.mapping.people import PeopleDirectory
+from capa_sync.mapping.people_directory import PeopleDirectory
 from capa_sync.mapping.site import SharedName, history_name
 from capa_sync.mapping.texts import fold, squash
 from capa_sync.mapping.values import Converter

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from functools import lru_cache
 
-from capa_sync.mapping.people import PeopleDirectory
+from capa_sync.mapping.people_directory import PeopleDirectory
 from capa_sync.mapping.placeholders import bare, is_placeholder, state_of
 from capa_sync.mapping.schema import NOTHING
 from capa_sync.mapping.texts import Template, fold, normalise

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from capa_sync.errors import RegisterUnavailable
 from capa_sync.model.ticket import Origin, Part, RawChange, SourceTicket
-from capa_sync.ports import Parser
+from capa_sync.ports.reading import Parser
 from capa_sync.store import observed
 from capa_sync.store.columns import instant, json_value, raw_from
 from capa_sync.store.database import Database, Row

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 
 from capa_sync.model.ticket import Presence, SourceTicket
-from capa_sync.ports import Parser
+from capa_sync.ports.reading import Parser
 from capa_sync.store import assembly
 from capa_sync.store.database import Database
 from capa_sync.store.related import RelatedTickets

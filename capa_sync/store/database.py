@@ -1,4 +1,4 @@
-"""The gateway to SQLite: one writing connection, a reading connection per thread, transactions, clear errors."""
+"""The gateway to SQLite: transactions and queries with clear errors, and the care of the file as a whole."""
 
 from __future__ import annotations
 
@@ -11,18 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from capa_sync.errors import RegisterUnavailable
+from capa_sync.store.connections import Connections
 from capa_sync.store.many_rows import in_blocks, run_many
 from capa_sync.store.place import RegisterFiles
 from capa_sync.store.sqlite_errors import DAMAGED, in_words
-from capa_sync.store.sqlite_library import Library
 
-BUSY_SECONDS = 10.0
-_SWITCH_PAUSE = 0.05  # seconds between two tries to switch a new file to WAL
-_CACHE_KIB = 16_384  # doubling it made neither a backfill nor a first cycle of 20,000 tickets faster
-_PAGE = 16_384
-"""Page size of a new register in bytes: a raw part of some kilobytes fits in one page."""
-_CHECKPOINT = 16 * 1024 * 1024
-"""Size of the write-ahead log, in bytes, at which SQLite copies it into the file."""
 _PLACES = 500
 _SHORT_WAIT = 500
 """Milliseconds to wait for readers before the log is emptied; it is tried again later."""
@@ -51,51 +44,11 @@ class Database:
         self._owner = (
             0  # id of the thread inside transaction(), else 0; needs no lock: a thread looks only for its own id
         )
-        self._local = threading.local()
-        self._readers: list[sqlite3.Connection] = []
-        self._is_closed = False
         self.before_commit: Callable[[], None] | None = None
-        self._checks: list[sqlite3.Connection] = []
         with in_words(path):
-            self.writer = Library(self._connect(read_only), execute_plugins=False)
-            if not read_only:
-                self.writer.execute(f"PRAGMA page_size = {_PAGE}")  # an existing file keeps its page size
-                self._switch_to_wal()
-                self.writer.execute("PRAGMA synchronous = FULL")
-                pages = _CHECKPOINT // self.writer.execute("PRAGMA page_size").fetchone()[0]
-                self.writer.execute(f"PRAGMA wal_autocheckpoint = {pages}")
-                self.writer.execute("PRAGMA foreign_keys = ON")
-            self._write_lean()
+            self._connections = Connections(path, read_only=read_only)
+        self.writer = self._connections.writer
         self._files = RegisterFiles(path)
-
-    def _switch_to_wal(self) -> None:
-        """Switch to WAL; retry, because SQLite does not wait while another process switches too."""
-        pause = threading.Event()
-        for _attempt in range(int(BUSY_SECONDS / _SWITCH_PAUSE)):
-            try:
-                self.writer.execute("PRAGMA journal_mode = WAL")
-            except sqlite3.OperationalError as error:
-                if not (getattr(error, "sqlite_errorname", "") or "").startswith("SQLITE_BUSY"):
-                    raise
-                pause.wait(_SWITCH_PAUSE)
-            else:
-                return
-        self.writer.execute("PRAGMA journal_mode = WAL")
-
-    def _write_lean(self) -> None:
-        self.writer.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
-        self.writer.execute("PRAGMA temp_store = MEMORY")
-
-    def _connect(self, read_only: bool) -> sqlite3.Connection:
-        mode = "ro" if read_only else "rw"
-        return sqlite3.connect(
-            f"{self.path.absolute().as_uri()}?mode={mode}",
-            uri=True,
-            timeout=BUSY_SECONDS,
-            isolation_level=None,
-            check_same_thread=False,
-            cached_statements=256,
-        )
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -198,28 +151,11 @@ class Database:
         return found
 
     def _reader(self) -> sqlite3.Connection:
-        if self._owner == threading.get_ident():
-            return self.writer.conn
-        reader: sqlite3.Connection | None = getattr(self._local, "reader", None)
-        if reader is None:
-            reader = self._connect(read_only=True)
-            reader.execute("PRAGMA query_only = ON")
-            self._local.reader = reader
-            self._readers.append(reader)
-        return reader
+        return self.writer.conn if self._owner == threading.get_ident() else self._connections.reader()
 
-    @contextmanager
-    def moment(self) -> Iterator[sqlite3.Connection]:
+    def moment(self) -> AbstractContextManager[sqlite3.Connection]:
         """Open a connection whose queries all see the last commit of now, whatever is written meanwhile."""
-        with in_words(self.path):
-            connection = self._connect(read_only=True)
-        try:
-            with in_words(self.path):
-                connection.execute("BEGIN")
-                connection.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()
-            yield connection
-        finally:
-            connection.close()
+        return self._connections.moment()
 
     @contextmanager
     def scratch(self) -> Iterator[sqlite3.Connection]:
@@ -246,7 +182,7 @@ class Database:
         The log is emptied by `empty_log`. Raises RegisterUnavailable.
         """
         with self._lock, in_words(self.path):
-            connection = self._connect(read_only=False)
+            connection = self._connections.open(read_only=False)
             try:
                 connection.execute("PRAGMA temp_store = FILE")  # as large as the register: not in memory
                 connection.execute("VACUUM")
@@ -259,7 +195,7 @@ class Database:
         Raises RegisterUnavailable.
         """
         with self._lock, in_words(self.path):
-            connection = self._connect(read_only=False)
+            connection = self._connections.open(read_only=False)
             try:
                 connection.execute(f"PRAGMA busy_timeout = {_SHORT_WAIT}")
                 blocked, _pages, _moved = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
@@ -286,19 +222,8 @@ class Database:
         A separate connection without cached pages reads the file. Raises RegisterUnavailable.
         """
         sql = f'PRAGMA integrity_check("{table}")' if table else "PRAGMA quick_check(1)"
-        check = self._connect(read_only=True)
-        self._checks.append(check)
-        try:
-            with in_words(self.path):
-                found = str(check.execute(sql).fetchone()[0])
-        except sqlite3.OperationalError:
-            if self._is_closed:
-                return  # close() interrupted the check
-            raise
-        finally:
-            self._checks.remove(check)
-            check.close()
-        if found != "ok":
+        found = self._connections.check(sql)
+        if found not in ("ok", ""):
             raise RegisterUnavailable(f"{self.path}: {DAMAGED} ({' '.join(found.split())[:120]})")
 
     def copy_to(self, target: Path, *, shown: Path | None = None, copied: Copied | None = None) -> None:
@@ -327,13 +252,7 @@ class Database:
             )
 
     def close(self) -> None:
-        """Close every connection."""
-        self._is_closed = True
-        for check in list(self._checks):
-            check.interrupt()
+        """Close every connection; a check for damage that runs ends without a result."""
+        self._connections.interrupt_checks()
         with self._lock:
-            for reader in self._readers:
-                reader.close()
-            self._readers.clear()
-            self._local = threading.local()
-            self.writer.close()
+            self._connections.close()

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from capa_sync.model.ticket import Part, Presence, Reading, Role, Scope, SourceTicket
-from capa_sync.ports import Parser
+from capa_sync.ports.reading import Parser
 from capa_sync.store import assembly, observed, ticket_rows
 from capa_sync.store.chain import PAGE, Chain, ChainEntry
 from capa_sync.store.chained_ranges import part_content

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from capa_sync.model.ticket import Presence, SourceTicket
-from capa_sync.ports import Parser
+from capa_sync.ports.reading import Parser
 from capa_sync.store import assembly, observed
 from capa_sync.store.columns import instant, instant_text, optional_instant
 from capa_sync.store.database import Database

@@ -12,7 +12,7 @@ from typing import Self
 from capa_sync.model.chain import ChainHead, ChainReport
 from capa_sync.model.selection import ExportSelection
 from capa_sync.model.ticket import Presence
-from capa_sync.ports import Parser
+from capa_sync.ports.reading import Parser
 from capa_sync.store.accounts import TrackerAccounts
 from capa_sync.store.ahead import take_back_future
 from capa_sync.store.batch import TicketBatch

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from capa_sync.model.ticket import Cursor, Page, Presence, Reading, Role, SourceTicket
-from capa_sync.ports import Parser
+from capa_sync.ports.reading import Parser
 from capa_sync.store import assembly, ticket_rows
 from capa_sync.store.chain import Chain
 from capa_sync.store.columns import json_text, json_value, optional_instant, optional_text

@@ -15,7 +15,7 @@ import uvicorn
 from capa_sync.errors import Problem, RegisterUnavailable, SettingsError
 from capa_sync.model.page import PageOptions
 from capa_sync.model.visitor import AccessRole
-from capa_sync.ports import Workshop
+from capa_sync.ports.workshop import Workshop
 from capa_sync.web.guard import ViewGuard
 from capa_sync.web.sign_ins import SignIns
 from capa_sync.web.site import RegisterSite

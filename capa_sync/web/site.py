@@ -13,7 +13,7 @@ from datasette.plugins import pm
 from capa_sync.model.page import PageOptions
 from capa_sync.model.view_columns import PUBLIC_VIEWS
 from capa_sync.model.visitor import AccessRole
-from capa_sync.ports import Workshop
+from capa_sync.ports.workshop import Workshop
 from capa_sync.web import faults, pages, sign_in, waive, workshop
 from capa_sync.web.database import PageDatabase
 from capa_sync.web.masking import HARMLESS, REGISTER

@@ -16,7 +16,7 @@ from datasette.utils.asgi import Request, Response
 from capa_sync.errors import Problem, RegisterUnavailable, UserError
 from capa_sync.model.visitor import AccessRole
 from capa_sync.model.workshop import DraftState, RuleText, TestedRule, TextOrigin
-from capa_sync.ports import Workshop
+from capa_sync.ports.workshop import Workshop
 from capa_sync.web.asked import link
 from capa_sync.web.pages import rendered
 from capa_sync.web.previews import shown_preview

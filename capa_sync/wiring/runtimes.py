@@ -20,7 +20,8 @@ from capa_sync.model.clock import Clock
 from capa_sync.model.comment_texts import ENGLISH, CommentTexts
 from capa_sync.model.register_check import RegisterLimits
 from capa_sync.model.settings import ChildSpec, RetentionOptions, WriteOptions
-from capa_sync.ports import Source, TicketWriter
+from capa_sync.ports.reading import Source
+from capa_sync.ports.writing import TicketWriter
 from capa_sync.redaction import conceal
 from capa_sync.settings import Settings, SourceSettings
 from capa_sync.settings.secrets import secret_of

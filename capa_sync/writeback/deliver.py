@@ -27,7 +27,7 @@ from capa_sync.errors import (
 )
 from capa_sync.model.clock import Clock
 from capa_sync.model.write import Delivered, Write, WriteKind, WriteState
-from capa_sync.ports import Outbox, TicketWriter
+from capa_sync.ports.writing import Outbox, TicketWriter
 from capa_sync.writeback.backoff import wait
 from capa_sync.writeback.desired_state import is_open_point
 from capa_sync.writeback.plan import LEFT_IN_PEACE

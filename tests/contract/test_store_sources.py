@@ -10,7 +10,7 @@ import pytest
 
 from capa_sync.model.settings import ChildSpec
 from capa_sync.model.ticket import Origin, Page
-from capa_sync.ports import Parser
+from capa_sync.ports.reading import Parser
 from capa_sync.store import Register
 from tests.contract.jira_source_harness import Harness, harness
 from tests.unit.sources.servicenow.source_harness import source_harness

@@ -39,7 +39,7 @@ def counted(runtime: Runtime) -> Iterator[Steps]:
     finally:
         for connection in connections:
             connection.set_progress_handler(None, 1)
-    assert len(database._readers) == 1, "a connection was opened that is not counted"
+    assert len(database._connections._readers) == 1, "a connection was opened that is not counted"
 
 
 def settled_cycle(runtime: Runtime) -> CycleResult:

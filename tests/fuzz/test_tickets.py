@@ -20,7 +20,7 @@ from capa_sync.daemon.plan_cache import PickledPlan, unpickled
 from capa_sync.errors import Skippable
 from capa_sync.model.settings import ChildSpec
 from capa_sync.model.ticket import Part, Presence, Reading, SourceTicket
-from capa_sync.ports import Parser
+from capa_sync.ports.reading import Parser
 from capa_sync.sources.bodies import UNREADABLE
 from capa_sync.sources.decoding import decode_json
 from capa_sync.sources.jira.changes import FieldNames

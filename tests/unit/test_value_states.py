@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from capa_sync.mapping.people import NOBODY, PeopleDirectory
+from capa_sync.mapping.people import NOBODY
+from capa_sync.mapping.people_directory import PeopleDirectory
 from capa_sync.mapping.texts import squash
 from capa_sync.mapping.values import converter
 from capa_sync.model.catalogue import FIELDS

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from capa_sync.errors import AccessDenied
-from capa_sync.ports import MirrorLookup
+from capa_sync.ports.mirror import MirrorLookup
 from capa_sync.sources.jira.client import JiraClient
 from capa_sync.sources.jira.draft import Draft
 from capa_sync.sources.jira.parts import KINDS, KNOWN, UNASKED, UNDELIVERED, UNKNOWN

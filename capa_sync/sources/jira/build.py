@@ -6,7 +6,9 @@ import threading
 
 from capa_sync.kinds import BuildRequest
 from capa_sync.model.clock import Clock
-from capa_sync.ports import EndpointHolds, MirrorLookup, Source, TicketWriter
+from capa_sync.ports.mirror import EndpointHolds, MirrorLookup
+from capa_sync.ports.reading import Source
+from capa_sync.ports.writing import TicketWriter
 from capa_sync.sources.budget import Rate
 from capa_sync.sources.jira.options import JiraAuth, JiraOptions
 from capa_sync.sources.jira.reader import JiraSource

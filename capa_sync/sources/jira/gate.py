@@ -7,7 +7,7 @@ from datetime import datetime
 
 from capa_sync.errors import ENDPOINT, NotBefore, Retryable
 from capa_sync.model.clock import Clock
-from capa_sync.ports import EndpointHolds
+from capa_sync.ports.mirror import EndpointHolds
 from capa_sync.sources.retry import LONGEST_WAIT
 
 _ID = re.compile(r"(?<=/)(?:\d+|[A-Z][A-Z0-9_]*-\d+)(?=/|$)")

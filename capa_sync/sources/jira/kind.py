@@ -10,7 +10,8 @@ from capa_sync.kinds import BuildRequest, ChildTickets, Header, HintFormat, Hist
 from capa_sync.model.record import ActionOrigin
 from capa_sync.model.signature import is_signed
 from capa_sync.model.write import WriteKind
-from capa_sync.ports import Source, TicketWriter
+from capa_sync.ports.reading import Source
+from capa_sync.ports.writing import TicketWriter
 from capa_sync.sources.jira.attached import attachments_of
 from capa_sync.sources.jira.prevention import validators
 

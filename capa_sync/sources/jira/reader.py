@@ -13,7 +13,7 @@ from capa_sync.model.clock import Clock
 from capa_sync.model.inspection import Inspection
 from capa_sync.model.site import Account, Census, Located, SiteFacts
 from capa_sync.model.ticket import Cursor, Page, Reading
-from capa_sync.ports import EndpointHolds, MirrorLookup
+from capa_sync.ports.mirror import EndpointHolds, MirrorLookup
 from capa_sync.sources.budget import Budget
 from capa_sync.sources.downloads import AttachmentDownloads
 from capa_sync.sources.fence import fenced

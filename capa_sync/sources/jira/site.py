@@ -11,7 +11,7 @@ from capa_sync.model.clock import Clock
 from capa_sync.model.patterns import QUOTED
 from capa_sync.model.site import SiteFacts
 from capa_sync.model.ticket import Presence
-from capa_sync.ports import MirrorLookup
+from capa_sync.ports.mirror import MirrorLookup
 from capa_sync.sources.jira.absent import Absent
 from capa_sync.sources.jira.byid import ById
 from capa_sync.sources.jira.changes import FieldNames

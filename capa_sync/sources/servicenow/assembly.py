@@ -10,7 +10,7 @@ from typing import Any
 from capa_sync.errors import Skippable
 from capa_sync.model.amounts import count_of
 from capa_sync.model.ticket import Reading, Role, Skip
-from capa_sync.ports import MirrorLookup
+from capa_sync.ports.mirror import MirrorLookup
 from capa_sync.sources.bodies import MOST_ENTRIES, TooMuch
 from capa_sync.sources.servicenow.answers import Row, is_table_name, value_of
 from capa_sync.sources.servicenow.dictionary import TableFacts

@@ -6,7 +6,9 @@ import threading
 
 from capa_sync.kinds import BuildRequest
 from capa_sync.model.clock import Clock
-from capa_sync.ports import MirrorLookup, Source, TicketWriter
+from capa_sync.ports.mirror import MirrorLookup
+from capa_sync.ports.reading import Source
+from capa_sync.ports.writing import TicketWriter
 from capa_sync.sources.servicenow.options import ServiceNowAuth, ServiceNowOptions
 from capa_sync.sources.servicenow.reader import ServiceNowSource
 from capa_sync.sources.servicenow.writer import ServiceNowWriter

@@ -13,7 +13,7 @@ from functools import partial
 
 from capa_sync.model.clock import Clock
 from capa_sync.model.ticket import Page, Presence, Reading, Skip
-from capa_sync.ports import MirrorLookup
+from capa_sync.ports.mirror import MirrorLookup
 from capa_sync.sources.servicenow.answers import Row, TableAnswer, value_of
 from capa_sync.sources.servicenow.assembly import Assembly, TableSpec
 from capa_sync.sources.servicenow.history import batches

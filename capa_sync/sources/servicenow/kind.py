@@ -10,7 +10,8 @@ from capa_sync.kinds import BuildRequest, ChildTickets, Header, HintFormat, Sour
 from capa_sync.model.record import ActionOrigin
 from capa_sync.model.signature import is_secret, is_signed
 from capa_sync.model.write import WriteKind
-from capa_sync.ports import Source, TicketWriter
+from capa_sync.ports.reading import Source
+from capa_sync.ports.writing import TicketWriter
 from capa_sync.sources.servicenow.prevention import data_policy
 from capa_sync.sources.servicenow.query import check_query
 

@@ -18,7 +18,7 @@ from capa_sync.model.clock import Clock
 from capa_sync.model.inspection import Inspection
 from capa_sync.model.site import Account, Census, Located, SiteFacts
 from capa_sync.model.ticket import Cursor, Page, Reading, Skip
-from capa_sync.ports import MirrorLookup
+from capa_sync.ports.mirror import MirrorLookup
 from capa_sync.sources.downloads import AttachmentDownloads
 from capa_sync.sources.fence import fenced
 from capa_sync.sources.servicenow.answers import value_of

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
-from capa_sync.ports import MirrorLookup
+from capa_sync.ports.mirror import MirrorLookup
 from capa_sync.sources.servicenow.answers import Row, TableAnswer, is_text, value_of
 from capa_sync.sources.servicenow.assembly import TableSpec
 from capa_sync.sources.servicenow.client import SYS_ID, TableClient

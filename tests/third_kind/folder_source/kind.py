@@ -7,7 +7,8 @@ from urllib.parse import urlsplit
 
 from capa_sync.kinds import BuildRequest, SourceKind
 from capa_sync.model.write import WriteKind
-from capa_sync.ports import Source, TicketWriter
+from capa_sync.ports.reading import Source
+from capa_sync.ports.writing import TicketWriter
 
 
 def _build(request: BuildRequest) -> tuple[Source, TicketWriter]:

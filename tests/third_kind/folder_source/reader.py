@@ -1,4 +1,4 @@
-"""Reads the issues of a folder; see `capa_sync.ports.Source`."""
+"""Reads the issues of a folder; see `capa_sync.ports.reading.Source`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from capa_sync.errors import Authentication, Skippable
 from capa_sync.model.inspection import Check, CheckState, Inspection
 from capa_sync.model.site import Account, Census, FieldDef, Located, SiteFacts, StatusDef
 from capa_sync.model.ticket import Cursor, Page, Reading, Skip
-from capa_sync.ports import Parser
+from capa_sync.ports.reading import Parser
 from capa_sync.sources.bodies import TooMuch
 from capa_sync.sources.fence import fenced
 from folder_source.parser import CONTAINER, FolderParser, parts_of

@@ -1,4 +1,4 @@
-"""Writes our one comment on an issue of a folder; see `capa_sync.ports.TicketWriter`."""
+"""Writes our one comment on an issue of a folder; see `capa_sync.ports.writing.TicketWriter`."""
 
 from __future__ import annotations
 

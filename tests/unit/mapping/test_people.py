@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from capa_sync.errors import MappingFileError
-from capa_sync.mapping.people import PeopleDirectory, load_people, persons_of
+from capa_sync.mapping.people import load_people
+from capa_sync.mapping.people_directory import PeopleDirectory, persons_of
 from capa_sync.model.site import Account
 from capa_sync.model.values import Raw, ValueState
 from tests.unit.mapping.world import ACCOUNTS, PEOPLE, user

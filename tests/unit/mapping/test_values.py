@@ -6,7 +6,8 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from capa_sync.mapping.people import NOBODY, PeopleDirectory
+from capa_sync.mapping.people import NOBODY
+from capa_sync.mapping.people_directory import PeopleDirectory
 from capa_sync.mapping.values import converter, parse_time, split_list
 from capa_sync.model.catalogue import FIELDS
 from capa_sync.model.values import BLANK, Raw, Value, ValueState

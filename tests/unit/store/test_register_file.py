@@ -219,7 +219,7 @@ def test_a_register_that_another_process_is_writing_to_is_reported_as_busy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After the wait there is one clear line."""
-    monkeypatch.setattr("capa_sync.store.database.BUSY_SECONDS", 0.1)
+    monkeypatch.setattr("capa_sync.store.connections.BUSY_SECONDS", 0.1)
     path = tmp_path / "register.db"
     with open_register(path, clock_now=T0) as writer, open_register(path, clock_now=T0) as other:
         with (

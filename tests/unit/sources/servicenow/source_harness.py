@@ -15,7 +15,8 @@ import orjson
 from capa_sync.model.settings import ChildSpec
 from capa_sync.model.ticket import Cursor, Page, Part, Presence, Reading, SourceTicket
 from capa_sync.model.write import Paragraph, Span, WarningText, Write, WriteKind
-from capa_sync.ports import Source, TicketWriter
+from capa_sync.ports.reading import Source
+from capa_sync.ports.writing import TicketWriter
 from capa_sync.sandbox.clock import SandboxClock
 from capa_sync.sandbox.http import SandboxServer
 from capa_sync.sandbox.request_log import Exchange

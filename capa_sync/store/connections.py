@@ -1,0 +1,127 @@
+"""Connections to a SQLite file: one that writes, one per thread that reads, and some for one task."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import sqlite_utils
+
+from capa_sync.store.sqlite_errors import in_words
+
+BUSY_SECONDS = 10.0
+_SWITCH_PAUSE = 0.05  # seconds between two tries to switch a new file to WAL
+_CACHE_KIB = 16_384  # doubling it made neither a backfill nor a first cycle of 20,000 tickets faster
+_PAGE = 16_384
+"""Page size of a new register in bytes: a raw part of some kilobytes fits in one page."""
+_CHECKPOINT = 16 * 1024 * 1024
+"""Size of the write-ahead log, in bytes, at which SQLite copies it into the file."""
+
+
+class Connections:
+    """The open connections to one file in WAL mode.
+
+    Attributes:
+        writer: the only one that changes rows; where the file is opened to be read alone, it reads.
+    """
+
+    def __init__(self, path: Path, *, read_only: bool) -> None:
+        self._path = path
+        self._local = threading.local()
+        self._readers: list[sqlite3.Connection] = []
+        self._checks: list[sqlite3.Connection] = []
+        self._is_closed = False
+        self.writer = sqlite_utils.Database(self.open(read_only=read_only), execute_plugins=False)
+        if not read_only:
+            self._set_up_writing()
+        self.writer.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+        self.writer.execute("PRAGMA temp_store = MEMORY")
+
+    def _set_up_writing(self) -> None:
+        self.writer.execute(f"PRAGMA page_size = {_PAGE}")  # an existing file keeps its page size
+        self._switch_to_wal()
+        self.writer.execute("PRAGMA synchronous = FULL")
+        pages = _CHECKPOINT // self.writer.execute("PRAGMA page_size").fetchone()[0]
+        self.writer.execute(f"PRAGMA wal_autocheckpoint = {pages}")
+        self.writer.execute("PRAGMA foreign_keys = ON")
+
+    def _switch_to_wal(self) -> None:
+        """Switch to WAL; retry, because SQLite does not wait while another process switches too."""
+        pause = threading.Event()
+        for _attempt in range(int(BUSY_SECONDS / _SWITCH_PAUSE)):
+            try:
+                self.writer.execute("PRAGMA journal_mode = WAL")
+            except sqlite3.OperationalError as error:
+                if not (getattr(error, "sqlite_errorname", "") or "").startswith("SQLITE_BUSY"):
+                    raise
+                pause.wait(_SWITCH_PAUSE)
+            else:
+                return
+        self.writer.execute("PRAGMA journal_mode = WAL")
+
+    def open(self, *, read_only: bool) -> sqlite3.Connection:
+        """Return another connection, which the caller closes."""
+        mode = "ro" if read_only else "rw"
+        return sqlite3.connect(
+            f"{self._path.absolute().as_uri()}?mode={mode}",
+            uri=True,
+            timeout=BUSY_SECONDS,
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=256,
+        )
+
+    def reader(self) -> sqlite3.Connection:
+        """Return the reading connection of this thread."""
+        reader: sqlite3.Connection | None = getattr(self._local, "reader", None)
+        if reader is None:
+            reader = self.open(read_only=True)
+            reader.execute("PRAGMA query_only = ON")
+            self._local.reader = reader
+            self._readers.append(reader)
+        return reader
+
+    @contextmanager
+    def moment(self) -> Iterator[sqlite3.Connection]:
+        """Open a connection whose queries all see the last commit of now, whatever is written meanwhile."""
+        with in_words(self._path):
+            connection = self.open(read_only=True)
+        try:
+            with in_words(self._path):
+                connection.execute("BEGIN")
+                connection.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()
+            yield connection
+        finally:
+            connection.close()
+
+    def check(self, sql: str) -> str:
+        """Return what a check for damage finds, "" when it was interrupted; its connection has no cached pages."""
+        check = self.open(read_only=True)
+        self._checks.append(check)
+        try:
+            with in_words(self._path):
+                return str(check.execute(sql).fetchone()[0])
+        except sqlite3.OperationalError:
+            if self._is_closed:
+                return ""
+            raise
+        finally:
+            self._checks.remove(check)
+            check.close()
+
+    def interrupt_checks(self) -> None:
+        """End the checks that run."""
+        self._is_closed = True
+        for check in list(self._checks):
+            check.interrupt()
+
+    def close(self) -> None:
+        """Close the connections that write and read."""
+        for reader in self._readers:
+            reader.close()
+        self._readers.clear()
+        self._local = threading.local()
+        self.writer.close()
