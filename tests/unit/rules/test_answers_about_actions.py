@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from capa_sync.model.comment_texts import ENGLISH
 from tests.unit.rules.answers import Answers, answer, each_answer
 
 LIFE = """
@@ -227,6 +230,32 @@ actions: at most 5
         changes=NAMED,
         shared={"FACTS": FIVE},
     ),
+    "one cannot be read": Answers(
+        LIFE.replace("Cancelled, cancelled: yes", "Hidden, readable: no"),
+        "2026-06-15 12:00",
+        """
+actions: name each cause that root_cause numbers
+  cannot tell, by actions and root_cause
+  root_cause: is 'C1: no deputy is named. C2: nobody is reminded. C10: no check' | 2026-06-01 08:00 | ana | birth
+  FACTS
+  actions: A5: without a due date, without an owner, cannot be read | A5
+  actions: A5 cannot be read
+  missing C10
+""",
+        changes=NAMED,
+        shared={"FACTS": FOUR},
+    ),
+    "a cause that is a stand-in": Answers(
+        NONE.replace("'C1: no deputy'", "{placeholder: 'C1: TBD'}"),
+        "2026-06-15 12:00",
+        """
+actions: name each cause that root_cause numbers
+  true, by actions and root_cause
+  root_cause: holds only a placeholder, 'C1: TBD' | 2026-06-01 09:00 | ana | birth
+  actions: there is none
+  missing nothing
+""",
+    ),
     "there is none": Answers(
         NONE,
         "2026-06-15 12:00",
@@ -316,3 +345,18 @@ actions: at most 0
 def test_what_a_phrase_answers_about_actions(answers: Answers, line: str, expected: list[str]) -> None:
     """A cancelled action and one that is no corrective or preventive one count for nothing."""
     assert answer(line, answers.context) == expected
+
+
+def test_what_an_action_lacks_is_named_in_the_language_of_the_ticket() -> None:
+    """Parts have the names of the texts in use; an action without a key is called by its text, else by its id."""
+    life = """
+case: names
+timeline:
+  - day: 2026-06-01
+    actions: [{id: A1, text: Train, evidence: CHG1}, {id: A2, owner: bo, due_at: 2026-06-02}, {id: A3, owner: bo}]
+"""
+    context = Answers(life, "2026-06-15", "").context
+    context.actions = [replace(action, key="" if action.id != "A3" else "K3") for action in context.actions]
+    context.texts = replace(ENGLISH, fields={"owner": "Zuständig", "evidence": "Beleg"})
+    found = answer("actions: each has owner, due_at, evidence", context)
+    assert found[-1] == ("missing Zuständig and due date of Train; Beleg of A2; due date and Beleg of K3")

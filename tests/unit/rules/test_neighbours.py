@@ -17,6 +17,8 @@ from capa_sync.rules.subjects import SUBJECTS
         ("due_at: moved later at most 0 times", ["0 1 moved later at most 1 times"]),
         ("grade: is major", ["major ofi is ofi", "major minor is minor"]),
         ("grade: is ofi", ["ofi observation is observation", "ofi major is major"]),
+        ("actions: at most 1 are open", ["1 2 at most 2 are open", "1 0 at most 0 are open"]),
+        ("title: contains TAX", ["TAX TAXx contains TAXx"]),
         ("title: contains owner", ["owner ownerx contains ownerx"]),
         ("title: contains 'an owner'", ["'an owner' 'an ownerx' contains 'an ownerx'"]),
         ('title: contains "owner"', ['"owner" "ownerx" contains "ownerx"']),
@@ -90,6 +92,12 @@ def test_each_operand_is_exchanged_for_the_next_ones(line: str, expected: list[s
     name, _, sentence = line.partition(": ")
     phrase, _ = vocabulary().find(SUBJECTS[name], sentence)
     assert [" ".join(found) for found in neighbours(phrase, SUBJECTS[name], sentence)] == expected
+
+
+def test_a_field_that_does_not_exist_is_exchanged_for_none() -> None:
+    """A sentence that the vocabulary refuses has no neighbours in that operand."""
+    phrase, _ = vocabulary().find(SUBJECTS["title"], "filled before owner was first filled")
+    assert list(neighbours(phrase, SUBJECTS["title"], "filled before zzz was first filled")) == []
 
 
 @pytest.mark.parametrize(

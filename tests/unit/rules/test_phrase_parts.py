@@ -70,6 +70,8 @@ def test_a_sentence_is_a_phrase_as_a_whole(
         ("is A", ("x",), ["'x'"]),
         ("holds C", ('"',), ["'\"'"]),
         ("holds C", ('"x"',), ["'x'"]),
+        ("holds C", ('""',), ["''"]),
+        ("holds C", ("Xray",), ["'Xray'"]),
         ("of A, B", ("x , \"y, z\",'w'",), ["('x', 'y, z', 'w')"]),
         ("of FIELD", ("owner",), [repr(SUBJECTS["owner"])]),
         ("of FIELD, FIELD", ("owner , title",), [repr((SUBJECTS["owner"], SUBJECTS["title"]))]),

@@ -45,6 +45,9 @@ grade: is not one of major, zzz
 track: is zzz
   'zzz' is not a track
   write one of nonconformity, improvement, preventive, observation
+extent_result: is zzz
+  'zzz' is not a extent result
+  write one of none_found, found, could_occur, not_checked
 stage: has been zzz
   'zzz' is not a stage
   STAGES

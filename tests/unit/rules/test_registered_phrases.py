@@ -20,6 +20,7 @@ from tests.unit.rules.answers import Answers, answer
 from tests.unit.rules.lives import at, case_of, record_on
 
 MODULE = """
+import json
 from dataclasses import replace
 from capa_sync.model.finding import Evidence
 from capa_sync.rules.moments import Clocked
@@ -45,7 +46,7 @@ LAME = replace(LOUD, example="title: filled")
 BARE = replace(LOUD, example="due_at: spoken of loudly")
 
 def fails(context):
-    raise ValueError("secret words")
+    json.loads("secret words")
 
 def answer(context):
     yield "an answer"
@@ -60,7 +61,13 @@ TESTS = {
         lacks=answer,
         marks=answer,
         broken_at=lambda context: context.now,
-        why=lambda _: "of the weather",
+        why=lambda context: f"of {context.record.ticket_key}",
+    ),
+    "timed and unknown": lambda: Test(
+        ("title",),
+        clock=lambda context: Clocked(None, (context.now,), True),
+        facts=lambda _: (),
+        why=lambda _: "of rain",
     ),
     "failing": lambda: Test(("title",), fails, facts=fails, lacks=fails, marks=fails, broken_at=fails, why=fails),
     "timed and failing": lambda: Test(("title",), clock=fails, facts=fails),
@@ -75,7 +82,7 @@ OTHER = Phrase(
     TEXT,
     lambda _, args: TESTS[args[0]](),
     "Other.",
-    "title: in the way plain",
+    "title: in the way 'well: plain'",
     order=True,
     history=True,
 )
@@ -100,15 +107,17 @@ Install = Callable[..., None]
 def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install]:
     """Return a function that installs the module as a distribution whose entry point names one of its phrases."""
     place = tmp_path / "place"
-    about = place / "loud_phrases.dist-info"
+    about, package = place / "loud_phrases.dist-info", place / "loud_phrases"
     about.mkdir(parents=True)
-    (place / "loud_phrases.py").write_text(MODULE, encoding="utf-8")
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "parts.py").write_text(MODULE, encoding="utf-8")
     monkeypatch.syspath_prepend(str(place))
 
     def installed(name: str = "LOUD", version: str = "1.0") -> None:
         about_text = f"Metadata-Version: 2.1\nName: loud-phrases\nVersion: {version}\n"
         (about / "METADATA").write_text(about_text, encoding="utf-8")
-        entry = f"[capa_sync.phrases]\nloud = loud_phrases:{name}\n"
+        entry = f"[capa_sync.phrases]\nloud = loud_phrases.parts:{name}\n"
         (about / "entry_points.txt").write_text(entry, encoding="utf-8")
         table.vocabulary.cache_clear()
 
@@ -140,7 +149,7 @@ def test_a_phrase_that_fails_cannot_tell_and_says_where(install: Install, tmp_pa
     assert failed["has-title"].outcome is Outcome.OK
     assert failed["no-shouting"].outcome is Outcome.CANNOT_TELL
     assert re.fullmatch(
-        r"the phrase 'spoken of loudly' ended with an error of its own \(ValueError at \S*loud_phrases.py:12\)",
+        r"the phrase 'spoken of loudly' ended with an error of its own \(ValueError at loud_phrases/parts.py:13\)",
         failed["no-shouting"].reason,
     )
 
@@ -158,7 +167,7 @@ def test_another_version_is_another_rule_set(install: Install, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("name", "why"),
     [
-        ("MISSING", "AttributeError: module 'loud_phrases' has no attribute 'MISSING'"),
+        ("MISSING", "AttributeError: module 'loud_phrases.parts' has no attribute 'MISSING'"),
         ("said", "TypeError: 'function' object is not iterable"),
         ("TWICE", "'spoken of loudly' has a sentence that 'spoken of loudly' has too"),
         ("TAKEN", "'empty' has a sentence that 'empty' has too"),
@@ -179,13 +188,13 @@ def test_what_cannot_be_a_phrase_is_refused_in_one_line(
         loaded(tmp_path)
     (problem,) = caught.value.problems
     assert problem.what.startswith(
-        f"the phrases of loud-phrases 1.0 cannot be loaded from loud_phrases:{name}: {why}"
+        f"the phrases of loud-phrases 1.0 cannot be loaded from loud_phrases.parts:{name}: {why}"
     )
     assert (problem.file, problem.line, problem.hint) == ("", 0, "repair the distribution, or uninstall it")
 
 
 LIFE = "case: x\ntimeline: [{day: 2026-03-02, by: ana, title: HELP}]"
-FAILED = "the phrase 'in the way C' ended with an error of its own (ValueError at loud_phrases.py:LINE)"
+FAILED = "the phrase 'in the way C' ended with an error of its own (JSONDecodeError at loud_phrases/parts.py:LINE)"
 ANSWERS = {
     "plain": ["true, by title (comments)", "title: is 'HELP' | 2026-03-02 09:00 | ana | birth"],
     "timed": [
@@ -196,7 +205,11 @@ ANSWERS = {
     "full": [
         "cannot tell, by title",
         *("title: a fact", "owner: a fact"),
-        *("missing an answer", "marks an answer", "broken 2026-03-03 12:00", "because of the weather"),
+        *("missing an answer", "marks an answer", "broken 2026-03-03 12:00", "because of CAPA-1"),
+    ],
+    "timed and unknown": [
+        "cannot tell until 2026-03-03 12:00, then true, by title",
+        "because of rain",
     ],
     "failing": ["cannot tell, by title", *("missing nothing", "marks nothing", "broken never"), f"because {FAILED}"],
     "timed and failing": ["cannot tell for ever, by title", f"because {FAILED}"],
@@ -216,10 +229,8 @@ def test_a_phrase_of_another_distribution_answers_as_its_own_code_does(
     """What its functions return is handed on; where one raises, the answer is missing and the reason says why."""
     install("OTHER")
     found = answer(f'title: in the way "{which}"', Answers(LIFE, "2026-03-03 12:00", "").context)
-    assert [
-        re.sub(r"\(ValueError at \S*loud_phrases.py:\d+\)", "(ValueError at loud_phrases.py:LINE)", line)
-        for line in found
-    ] == expected
+    found = [re.sub(r"parts.py:\d+", "parts.py:LINE", line) for line in found]
+    assert found == expected
 
 
 @pytest.mark.parametrize(
@@ -236,7 +247,7 @@ def test_a_phrase_of_another_distribution_may_refuse_its_operands(
     install("OTHER")
     with pytest.raises(PhraseError) as refused:
         table.vocabulary().find(SUBJECTS["title"], f"in the way {which}")
-    shown = re.sub(r"at \S*loud_phrases.py:\d+", "at loud_phrases.py:LINE", refused.value.what)
+    shown = re.sub(r"parts.py:\d+", "parts.py:LINE", refused.value.what)
     assert (shown, refused.value.hint) == (what, hint)
 
 
@@ -246,5 +257,5 @@ def test_a_phrase_of_another_distribution_keeps_what_it_says_of_itself(install: 
     phrase, _ = table.vocabulary().find(SUBJECTS["title"], "in the way plain")
     assert isinstance(phrase, Registered)
     assert (phrase.template, phrase.family, phrase.kinds) == ("in the way C", Family.TEXT, frozenset({Kind.TEXT}))
-    assert (phrase.says, phrase.example) == ("Other.", "title: in the way plain")
+    assert (phrase.says, phrase.example) == ("Other.", "title: in the way 'well: plain'")
     assert (phrase.order, phrase.history, phrase.origin) == (True, True, "loud-phrases 1.0")
