@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -20,9 +21,13 @@ from capa_sync.cli.context import (
 )
 from capa_sync.cli.looking import known_sources, looking
 from capa_sync.cli.verbs import VerbCommand
+from capa_sync.daemon.digesting import lead_problems
 from capa_sync.daemon.doctor import examine
 from capa_sync.daemon.log import configure_logs
+from capa_sync.daemon.runtime import Runtime
+from capa_sync.errors import UserError
 from capa_sync.model.inspection import Check, CheckState
+from capa_sync.wiring import Setup, build_digest, conceal_available, digest_options
 
 EXIT_MISTAKE, EXIT_PROBLEM = 2, 3
 _WIDTH = max(map(len, CheckState))
@@ -45,25 +50,54 @@ def doctor(config: Path, test_clock: str | None, only: str | None, as_json: bool
 
     One line for each check: what was found, why it matters, and what to do. It reads the trackers and writes
     nothing; what only a write could prove is `unproven`. Exit 3 when a source cannot be read or lacks a right, 2 when
-    settings, mapping or rules have a mistake.
+    settings, mapping, rules or the digest's addresses have a mistake.
     """
     configure_logs(quiet=True)
     configuration, clock = read_configuration(config), clock_from(test_clock)
     names, known = chosen_sources(configuration, only), known_sources(configuration, clock)
     with looking(configuration, clock) as runtime:
         found = {name: examine(runtime, runtime.contexts[name], known[name]) for name in names}
+        digest = _digest(configuration, runtime) if only is None else ()
         is_stopped = runtime.stop.is_set()
     if is_stopped:
         say("stopped before the end: not every check was made", err=True)
         return EXIT_STOPPED
+    shown = {**found, **({"[digest]": digest} if digest else {})}
     modes = [runtime.contexts[name].write.mode for name in names]
-    following = _next_command(found, modes)
+    following = _next_command(shown, modes)
     if as_json:
         sources = [{"source": name, "checks": [asdict(check) for check in checks]} for name, checks in found.items()]
-        print_json({"sources": sources, "next": following})
+        print_json({"sources": sources, "digest": [asdict(check) for check in digest], "next": following})
     else:
-        _print(found, following)
-    return _exit_code(found)
+        _print(shown, following)
+    return _exit_code(shown)
+
+
+def _digest(setup: Setup, runtime: Runtime) -> Sequence[Check]:
+    """Check whether the digest's addresses are there and can be read, without a connection; none without a digest."""
+    own = setup.settings.digest
+    if not own.is_on:
+        return ()
+    conceal_available(setup.settings, setup.file, os.environ)
+    try:
+        build_digest(setup, os.environ)
+    except UserError as error:
+        why = "with such a mistake nobody gets a digest, and `run` does not start"
+        return [Check("digest", CheckState.MISTAKE, problem.what, why, problem.hint) for problem in error.problems]
+    if lost := lead_problems(runtime, digest_options(setup.settings)):
+        return [
+            Check("digest", CheckState.MISTAKE, problem, "the weekly digest would miss a reader") for problem in lost
+        ]
+    names = [*own.targets, *(["the mail server"] if own.has_mail else [])]
+    return [
+        Check(
+            "digest",
+            CheckState.UNPROVEN,
+            f"the addresses of {', '.join(names)} are there and can be read; nothing was sent",
+            "only a message shows whether it arrives",
+            "see who would get what: capa-sync digest --dry-run",
+        )
+    ]
 
 
 def _print(found: Found, following: str) -> None:

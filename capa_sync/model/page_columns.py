@@ -149,6 +149,25 @@ RULE_MONTHS = (
     ),
 )
 
+DIGESTS = (
+    Column("number", _NUMBER, "1, 2, … for each digest that was planned.", masked=False),
+    Column("kind", _TEXT, "For whom it is: `lead`, `owner` or `manager`.", masked=False),
+    Column("period", _TIME, "The day in the time zone of the settings on which it was due.", masked=False),
+    Column("recipient", _TEXT, "`target:NAME` of the settings or `person:ID` of the people file; never an address."),
+    Column(
+        "state",
+        _TEXT,
+        "How far it is: `pending`, `unknown` (handed over, and its answer was lost), `delivered` or `dropped` "
+        "(nothing to say, or a newer one took its place).",
+        masked=False,
+    ),
+    Column("attempts", _NUMBER, "How often it was handed over.", masked=False),
+    Column("error", _TEXT, "Why it is not delivered; empty for none."),
+    Column("matters", _NUMBER, "How many matters the last attempt contained.", masked=False),
+    Column("marked_at", _INSTANT, "When its state last changed: of a delivered one, when it was sent.", masked=False),
+    Column("not_before", _INSTANT, "Before when it is not tried again.", "without a wait", masked=False),
+)
+
 ERASURES = (
     Column("number", _NUMBER, "1, 2, … for each ticket that was erased.", masked=False),
     SOURCE,

@@ -177,6 +177,10 @@ _MONTHS = """SELECT f.month, f.opened, f.ended, f.open_end, f.corrected, f.corre
 _RULE_MONTHS = "SELECT month, rule, passed, broken, cannot_tell FROM month_rule"
 
 
+_DIGESTS = f"""SELECT id AS number, kind, period, recipient, state, attempts, error,
+    json_array_length(items) AS matters, {_at("marked_at")}, {_at("not_before")} FROM digest_send"""
+
+
 _ERASURES = f"""SELECT e.id AS number, e.source, e.ticket_id, e.ticket_key,
     CASE WHEN n.year IS NULL THEN '' ELSE printf('NC-%04d-%04d', n.year, n.serial) END AS register_no,
     {_at("e.erased_at")}, e.way, e.erased_by,
@@ -211,6 +215,7 @@ VIEWS: dict[str, str] = {
         ("v_cannot_tell", CANNOT_TELL),
         ("v_months", _MONTHS),
         ("v_rule_months", _RULE_MONTHS),
+        ("v_digests", _DIGESTS),
         ("v_erasures", _ERASURES),
         ("v_holds", _HOLDS),
         ("v_activations", _ACTIVATIONS),

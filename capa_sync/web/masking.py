@@ -39,6 +39,7 @@ _IS_CLEAR: Mapping[str, str] = {
     "v_rule_months": "1",
     # Nothing says any more whether an erased ticket was confidential; a hold may be about one that is.
     **dict.fromkeys(("v_erasures", "v_holds"), "0"),
+    "v_digests": "0",  # who gets mail, and what a mail server answered
 }
 
 

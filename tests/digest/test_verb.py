@@ -200,3 +200,22 @@ def test_mistakes_in_the_settings_are_one_line_without_the_address(world: Digest
     )
     world.settings.write_text(text.partition("[digest]")[0] + "[sources" + text.partition("[sources")[2])
     assert "the settings name nobody who gets a digest" in verb("digest").err
+
+
+def test_doctor_checks_the_addresses_without_showing_or_using_them(world: DigestWorld, verb: Verb) -> None:
+    """A mistake of each address is a line of its own; where all can be read, only a message proves more."""
+    hook = f"nonsense-{TOKEN}"
+    mistaken = verb("doctor", "--json", DIGEST_MAIL=f"json://127.0.0.1/{TOKEN}", TEAM_HOOK=hook)
+    checks = json.loads(mistaken.out)["digest"]
+    assert [(check["state"], check["what"].partition(": ")[0]) for check in checks] == [
+        ("mistake", "digest.targets.team"),
+        ("mistake", "digest.mail"),
+    ]
+    fine = verb("doctor")
+    assert (
+        "  unproven  the addresses of team, the mail server are there and can be read; nothing was sent" in fine.out
+    )
+    assert [
+        text for text in (mistaken.out + mistaken.err, fine.out + fine.err) if TOKEN in text or PASSWORD in text
+    ] == []
+    assert (world.mail.received, world.hook.received) == ([], [])

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from capa_sync.model.digest import DigestKind
 from capa_sync.model.erasure import Erasure, LegalHold
 from capa_sync.model.finding import Outcome, Severity, Verdict
 from capa_sync.model.monthly import RecordDays
@@ -81,6 +82,7 @@ def fill(register: Register) -> None:
     register.verdict_sets.activate("f00d", rule_set="f00d", at=T0, by="paper.admin", how=How.FIRST)
     register.erasures.erase([(SOURCE, "99")], Erasure(SECRET, "paper.admin"), T0)
     register.legal_holds.add(LegalHold(SOURCE, "2", "paper:CAPA-2", SECRET, "paper.admin", T0))
+    register.sends.plan(DigestKind.OWNER, T0.date(), [f"person:{SECRET}"], T0)
     lives = [RecordDays(T0.toordinal(), None, None, None, None)]
     register.monthly.save(month_figures(lives, T0.date()), "UTC", f"{T0:%Y-%m}")
     target = Target(register.id, SOURCE, "2", "CAPA-2", read_at=T0)

@@ -25,7 +25,7 @@ from tests.patience import PATIENCE
 from tests.unit.web.conftest import FORMULA, HOSTILE, SECRET
 
 VIEWS = tuple(HARMLESS)
-OF_NO_SOURCE = {"v_months": "2026-03", "v_rule_months": "action-planned"}
+OF_NO_SOURCE = {"v_months": "2026-03", "v_rule_months": "action-planned", "v_digests": "restricted"}
 """View without a source -> what its rows say."""
 FILTERS = ("contains", "startswith", "endswith", "like", "glob", "exact", "gt")
 IS_FULL = bool(os.environ.get("CAPA_SYNC_FUZZ"))
