@@ -7,7 +7,7 @@ from typing import Any
 
 from capa_sync.model.comment_texts import ENGLISH, CommentTexts
 from capa_sync.rules.rule import Rule
-from capa_sync.rules.states import StateWording, distinct, never_said
+from capa_sync.rules.states import StateWording, distinct, never_said, states_of
 from capa_sync.rules.translating import translation_of, untranslated
 
 
@@ -18,16 +18,20 @@ def wording_of(rules: Iterable[Rule], texts: CommentTexts = ENGLISH) -> list[dic
     """
     chosen = list(rules)
     lacking = untranslated(chosen, texts)
-    return [
-        {
-            "rule": rule.id,
-            "title": translation_of(rule, texts).title or rule.title,
-            "texts": [_text(wording) for wording in distinct(rule, texts)],
-            "never_said": [f"{key}: the text at {rule.file}:{variant.line}" for key, variant in never_said(rule)],
-            "in_english": list(lacking.get(rule.id, ())),
-        }
-        for rule in chosen
-    ]
+    found = []
+    for rule in chosen:
+        states = list(states_of(rule, texts))
+        unused = never_said(rule, states)
+        found.append(
+            {
+                "rule": rule.id,
+                "title": translation_of(rule, texts).title or rule.title,
+                "texts": [_text(wording) for wording in distinct(rule, states)],
+                "never_said": [f"{key}: the text at {rule.file}:{variant.line}" for key, variant in unused],
+                "in_english": list(lacking.get(rule.id, ())),
+            }
+        )
+    return found
 
 
 def _text(wording: StateWording) -> dict[str, str]:

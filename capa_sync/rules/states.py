@@ -76,14 +76,14 @@ def states_of(rule: Rule, texts: CommentTexts = ENGLISH) -> Iterator[StateWordin
         yield from _wording_at(rule, moment, texts)
 
 
-def distinct(rule: Rule, texts: CommentTexts = ENGLISH) -> list[StateWording]:
-    """Return one state for each different wording of the rule.
+def distinct(rule: Rule, states: Iterable[StateWording]) -> list[StateWording]:
+    """Return one of a rule's states for each different wording.
 
     Two states have the same wording when they use the same variants, miss lines of the same phrases (one, or
     several), and leave the same placeholders empty. The field, day and person make no difference.
     """
     found: dict[tuple[object, ...], StateWording] = {}
-    for wording in states_of(rule, texts):
+    for wording in states:
         broken = broken_lines(rule.require, wording.context)
         phrases = frozenset((b.line.phrase.template, b.negated) for b in broken)
         empty = frozenset(name for name, fact in wording.verdict.args if not fact)
@@ -91,9 +91,9 @@ def distinct(rule: Rule, texts: CommentTexts = ENGLISH) -> list[StateWording]:
     return list(found.values())
 
 
-def never_said(rule: Rule) -> list[tuple[str, Variant]]:
+def never_said(rule: Rule, states: Iterable[StateWording]) -> list[tuple[str, Variant]]:
     """Return the variants of message and fix, with their key, that are used in none of these states."""
-    used = [wording.variants for wording in states_of(rule)]
+    used = [wording.variants for wording in states]
     unused: list[tuple[str, Variant]] = []
     for part, (key, template) in enumerate((("message", rule.message), ("fix", rule.fix))):
         numbers = {variants[part] for variants in used}

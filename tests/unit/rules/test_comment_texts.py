@@ -14,7 +14,7 @@ from capa_sync.rules import check_language_files, language_file_lines, load_comm
 from capa_sync.rules.comment_texts import ACTION_PARTS, VALUES, shipped_languages
 from capa_sync.rules.profiles import PROFILES
 from capa_sync.rules.rule import Rule
-from capa_sync.rules.states import distinct
+from capa_sync.rules.states import distinct, states_of
 from capa_sync.rules.subjects import SUBJECTS
 from capa_sync.rules.translating import digest_of, translation_of, translation_problems, untranslated
 from tests.unit.rules.pack import PACK as RULE_SET
@@ -45,7 +45,7 @@ def _of(texts: CommentTexts, name: str) -> str:
 @each_rule
 def test_german_texts_read_well_in_every_state(rule: Rule) -> None:
     """No gap, no English word or date, no unfilled placeholder; short enough for a comment, and never with du."""
-    for found in distinct(rule, GERMAN):
+    for found in distinct(rule, states_of(rule, GERMAN)):
         language, title, message, fix = found.verdict.on_ticket
         assert language == "de"
         assert len(title) <= LONGEST_TITLE
@@ -78,7 +78,7 @@ def test_a_file_of_the_site_says_less_and_the_rest_stays(tmp_path: Path) -> None
     assert (title, rest) == (["Erst die Ursache, dann die Maßnahme"], _typed(ORDER, GERMAN)[1:])
     assert (french.sentences.do_this, french.sentences.check) == ("À faire :", "Clause 10 check")
     owner = next(rule for rule in PACK if rule.id == "owner-active")
-    found = distinct(owner, french)[0].verdict
+    found = distinct(owner, states_of(owner, french))[0].verdict
     assert found.on_ticket == ("fr", owner.title, found.message, "Indiquez le titulaire.")
     assert untranslated([owner, ORDER], french) == {
         "owner-active": ("title", "message"),
@@ -104,7 +104,9 @@ def test_an_edited_english_has_its_own_dates(tmp_path: Path) -> None:
     """`en.yaml` changes sentences and the form of dates; the texts of rules stay in the rule files."""
     (tmp_path / "en.yaml").write_text('language: en\nsentences: {date: "{day}. {month} {year}"}\n', encoding="utf-8")
     texts = load_comment_texts("en", tmp_path)
-    found = next(state.verdict for state in distinct(ORDER, texts) if "started on" in state.verdict.message)
+    found = next(
+        state.verdict for state in distinct(ORDER, states_of(ORDER, texts)) if "started on" in state.verdict.message
+    )
     assert re.search(r"started on \d+ March 2026", found.message)
     assert re.search(r"started on \d+\. March 2026", found.on_ticket[2])
 

@@ -5,13 +5,17 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
+
 from capa_sync.model.finding import Outcome
 from capa_sync.rules import load_rules, page_lines, wording_of
 from capa_sync.rules.conditions import broken_lines
 from capa_sync.rules.rule import Rule
 from capa_sync.rules.states import StateWording, distinct, never_said, states_of
 from capa_sync.rules.wording import Slot
-from tests.unit.rules.pack import PACK, RULES, each_rule
+from tests.unit.rules.pack import PACK, RULES
+
+Known = tuple[Rule, list[StateWording]]
 
 LONGEST = 400
 """The number of characters of a message or fix that a comment shows."""
@@ -25,16 +29,21 @@ ON_A_CONDITION = {
 """Fields that a fix names under a condition, or together with another field that is missing."""
 
 
-@each_rule
-def test_every_text_is_used_in_some_state(rule: Rule) -> None:
+@pytest.fixture(scope="module", params=PACK.rules, ids=lambda rule: str(rule.id))
+def known(request: pytest.FixtureRequest) -> Known:
+    """A shipped rule with all its states, which are evaluated once for all tests of this rule."""
+    return request.param, list(states_of(request.param))
+
+
+def test_every_text_is_used_in_some_state(known: Known) -> None:
     """Nobody would read a text that no state reaches before it is published."""
-    assert [(key, variant.line) for key, variant in never_said(rule)] == []
+    assert [(key, variant.line) for key, variant in never_said(*known)] == []
 
 
-@each_rule
-def test_no_text_has_a_gap_or_counts_days(rule: Rule) -> None:
+def test_no_text_has_a_gap_or_counts_days(known: Known) -> None:
     """Whatever is unknown, no sentence has a gap, and none is longer than a comment shows."""
-    for found in states_of(rule):
+    _, states = known
+    for found in states:
         for text in filter(None, (found.verdict.message, found.verdict.fix)):
             where = (found.state, text)
             assert not re.search(
@@ -42,13 +51,13 @@ def test_no_text_has_a_gap_or_counts_days(rule: Rule) -> None:
             ), where
             assert re.match(r"[A-Z\"]|ana|bo|zoe|lee", text), where
             assert text.endswith("."), where
-    assert all(len(found.verdict.message) <= LONGEST >= len(found.verdict.fix) for found in distinct(rule))
+    assert all(len(found.verdict.message) <= LONGEST >= len(found.verdict.fix) for found in distinct(*known))
 
 
-@each_rule
-def test_a_fix_asks_for_no_field_that_lacks_nothing(rule: Rule) -> None:
+def test_a_fix_asks_for_no_field_that_lacks_nothing(known: Known) -> None:
     """Each field that it names is empty, or is one that the rule found missing now."""
-    for found in states_of(rule):
+    rule, states = known
+    for found in states:
         if found.verdict.outcome is Outcome.BREACH:
             wanting = {broken.line.subject.name for broken in broken_lines(rule.require, found.context)}
             for name in _asked(rule, found) - wanting:
@@ -56,10 +65,10 @@ def test_a_fix_asks_for_no_field_that_lacks_nothing(rule: Rule) -> None:
                 assert not is_filled or (rule.id, name) in ON_A_CONDITION, (found.state, found.verdict.fix)
 
 
-@each_rule
-def test_a_historical_verdict_asks_for_nothing(rule: Rule) -> None:
+def test_a_historical_verdict_asks_for_nothing(known: Known) -> None:
     """A past order that was repaired is reported, and nobody is asked to repair it."""
-    assert all(not found.verdict.fix for found in states_of(rule) if found.verdict.outcome is Outcome.HISTORICAL)
+    _, states = known
+    assert all(not found.verdict.fix for found in states if found.verdict.outcome is Outcome.HISTORICAL)
 
 
 def _asked(rule: Rule, found: StateWording) -> set[str]:
@@ -82,5 +91,6 @@ def test_a_text_that_no_state_reaches_is_named_with_its_line(tmp_path: Path) -> 
     text = (RULES / "root-cause-substantive.yaml").read_text(encoding="utf-8")
     never = "message:\n  - when:\n      - root_cause: empty\n    say: It is empty.\n"
     (tmp_path / "root-cause-substantive.yaml").write_text(text.replace("message:\n", never, 1), encoding="utf-8")
-    ((key, variant),) = never_said(load_rules([tmp_path]).rules[0])
+    (rule,) = load_rules([tmp_path]).rules
+    ((key, variant),) = never_said(rule, states_of(rule))
     assert (key, variant.sentence.parts) == ("message", ("It is empty.",))
