@@ -16,9 +16,9 @@ from tests.sync.spoilt_reads import (
     believed,
     lists_of,
     named,
-    places,
     settle,
     small_pages,
+    spoilt_lists,
     work,
     wrong_pages,
 )
@@ -35,7 +35,7 @@ def pins(world: World) -> tuple[Any, ...]:
 
 
 @named
-def test_a_wrong_page_in_a_poll_loses_no_change(source: str, how: str, tmp_path: Path) -> None:
+def test_a_wrong_page_in_a_poll_loses_no_change(source: str, hows: list[str], tmp_path: Path) -> None:
     """Changes, new tickets and comments come with the next polls and the next census, without a full sweep."""
     with open_world(tmp_path, source, query={source: SCOPE[source]}, more=MORE) as world:
         users = users_on(world.only)
@@ -45,7 +45,7 @@ def test_a_wrong_page_in_a_poll_loses_no_change(source: str, how: str, tmp_path:
         work(world, users, 0)
         count, turn = lists_of(world, world.cycle), 1
         work(world, users, turn)
-        for wrong_page in wrong_pages(world, how, world.try_cycle, count):
+        for wrong_page in wrong_pages(world, hows, world.try_cycle, count):
             try:
                 believed(world, users)
                 world.cycle(minutes=20)
@@ -53,13 +53,15 @@ def test_a_wrong_page_in_a_poll_loses_no_change(source: str, how: str, tmp_path:
                 assert world.problem() == ""
                 assert_equal(world, users)
             except AssertionError as error:
-                raise AssertionError(f"{how}: {wrong_page.place}") from error
+                raise AssertionError(f"{wrong_page.how}: {wrong_page.place}") from error
             turn += 1
             work(world, users, turn)
 
 
 @named
-def test_a_wrong_page_in_a_census_or_a_sign_in_takes_nothing_away(source: str, how: str, tmp_path: Path) -> None:
+def test_a_wrong_page_in_a_census_or_a_sign_in_takes_nothing_away(
+    source: str, hows: list[str], tmp_path: Path
+) -> None:
     """Tickets, fields, statuses and verdicts stay as they were, and the next census is complete."""
     with open_world(tmp_path, source, query={source: SCOPE[source]}, more=MORE) as world:
         users = users_on(world.only)
@@ -69,7 +71,7 @@ def test_a_wrong_page_in_a_census_or_a_sign_in_takes_nothing_away(source: str, h
         world.cycle(hours=1)
         known, findings = pins(world), world.view("v_findings")
         count = lists_of(world, lambda: world.cycle(hours=1))
-        for wrong_page in wrong_pages(world, how, lambda: world.try_cycle(hours=1), count):
+        for wrong_page in wrong_pages(world, hows, lambda: world.try_cycle(hours=1), count):
             try:
                 believed(world, users)
                 assert pins(world) == known
@@ -78,11 +80,11 @@ def test_a_wrong_page_in_a_census_or_a_sign_in_takes_nothing_away(source: str, h
                 assert world.problem() == ""
                 assert_equal(world, users)
             except AssertionError as error:
-                raise AssertionError(f"{how}: {wrong_page.place}") from error
+                raise AssertionError(f"{wrong_page.how}: {wrong_page.place}") from error
 
 
 @named
-def test_a_wrong_page_in_a_full_read_takes_nothing_away(source: str, how: str, tmp_path: Path) -> None:
+def test_a_wrong_page_in_a_full_read_takes_nothing_away(source: str, hows: list[str], tmp_path: Path) -> None:
     """A full read, which reads everything again, loses nothing either."""
     with open_world(tmp_path, source, query={source: SCOPE[source]}, more=MORE) as world:
         users = users_on(world.only)
@@ -91,7 +93,7 @@ def test_a_wrong_page_in_a_full_read_takes_nothing_away(source: str, how: str, t
         world.cycle()
         findings = world.view("v_findings")
         count = lists_of(world, lambda: world.cycle(full=True))
-        for wrong_page in wrong_pages(world, how, lambda: world.try_cycle(full=True), count):
+        for wrong_page in wrong_pages(world, hows, lambda: world.try_cycle(full=True), count):
             try:
                 believed(world, users)
                 assert world.view("v_findings") == findings
@@ -99,11 +101,11 @@ def test_a_wrong_page_in_a_full_read_takes_nothing_away(source: str, how: str, t
                 assert world.problem() == ""
                 assert_equal(world, users)
             except AssertionError as error:
-                raise AssertionError(f"{how}: {wrong_page.place}") from error
+                raise AssertionError(f"{wrong_page.how}: {wrong_page.place}") from error
 
 
 @named
-def test_a_wrong_page_in_a_first_read_leaves_nothing_out(source: str, how: str, tmp_path: Path) -> None:
+def test_a_wrong_page_in_a_first_read_leaves_nothing_out(source: str, hows: list[str], tmp_path: Path) -> None:
     """What a first read did not show is found by its census, or by the one an hour later."""
     with open_world(tmp_path, source, query={source: SCOPE[source]}, more=MORE) as world:
         users = users_on(world.only)
@@ -112,10 +114,9 @@ def test_a_wrong_page_in_a_first_read_leaves_nothing_out(source: str, how: str, 
         (tmp_path / "honest").mkdir()
         with beside(world, tmp_path / "honest", query={source: SCOPE[source]}, more=MORE) as other:
             count = lists_of(world, other.cycle)
-        for at in places(how, count):
-            folder = tmp_path / str(at)
+        for number, wrong_page in enumerate(spoilt_lists(hows, count)):
+            folder = tmp_path / str(number)
             folder.mkdir()
-            wrong_page = WrongPage(at, how)
             world.only.server.after.append(wrong_page)
             with beside(world, folder, query={source: SCOPE[source]}, more=MORE) as other:
                 try:
@@ -129,7 +130,7 @@ def test_a_wrong_page_in_a_first_read_leaves_nothing_out(source: str, how: str, 
                     assert other.problem() == ""
                     assert_equal(other, users)
                 except AssertionError as error:
-                    raise AssertionError(f"{how}: {wrong_page.place}") from error
+                    raise AssertionError(f"{wrong_page.how}: {wrong_page.place}") from error
 
 
 @pytest.mark.parametrize("table", ["sys_audit", "sys_journal_field"])

@@ -29,6 +29,7 @@ class ServiceNowSandboxSettings:
         business_rule_aborts: table -> message; a write answers 403 with that message.
         mandatory_fields: table -> columns; a write that leaves one empty answers 403 (data policy).
         page_cap: most rows on a page, whatever `sysparm_limit` asks for.
+        page_caps: table -> most rows on a page of that table, instead of `page_cap`.
         withhold_at_end: number of rows that are missing at the end of each page, without a hint.
         repeat_first_page: query and offset are ignored; every page is the first.
         shuffle_pages: the rows of a page are in another order than requested.
@@ -61,6 +62,7 @@ class ServiceNowSandboxSettings:
     business_rule_aborts: dict[str, str] = field(default_factory=dict)
     mandatory_fields: dict[str, list[str]] = field(default_factory=dict)
     page_cap: int | None = None
+    page_caps: dict[str, int] = field(default_factory=dict)
     withhold_at_end: int = 0
     repeat_first_page: bool = False
     shuffle_pages: bool = False

@@ -72,7 +72,8 @@ class TableApi:
         settings = self.instance.settings
         text = "" if settings.repeat_first_page else call.text("sysparm_query")
         wanted = self.instance.resolve(text, call.table, call.caller)
-        limit = page.limit if settings.page_cap is None else min(page.limit, settings.page_cap)
+        cap = settings.page_caps.get(call.table, settings.page_cap)
+        limit = page.limit if cap is None else min(page.limit, cap)
         offset = 0 if settings.repeat_first_page else page.offset
         window = Window(offset, limit, counts=page.counts, unstable_ties=settings.unstable_ties)
         return select(self.instance.store.view(call.table), wanted, window)
