@@ -18,7 +18,7 @@ from tests.sync.users import UserDriver
 from tests.sync.world import SOURCES, World, open_world
 
 SHARES = 10 if os.environ.get("CAPA_SYNC_FUZZ") else 1
-ROUNDS = int(os.environ.get("CAPA_SYNC_FUZZ", "0")) // 500 // SHARES or 4
+ROUNDS = int(os.environ.get("CAPA_SYNC_FUZZ", "0")) // 500 // SHARES or 2
 SEED = os.environ.get("CAPA_SYNC_FUZZ_SEED", "9")
 BEYOND = {
     *((source, kind) for source in SOURCES for kind in ("9 MB", "half a million pieces")),
