@@ -80,9 +80,15 @@ def data(text: str) -> Any:
     return json.loads(found[2])
 
 
-def test_what_is_overdue_is_answered_with_the_ticket_s_own_evidence(folder: Path) -> None:
+@pytest.fixture(scope="module")
+def answered(folder: Path) -> list[tuple[bool, str]]:
+    """The answers of one server to calls of all tools; its start takes three seconds."""
+    return answers(folder, *EVERYTHING, *SECRETS, ("list_views", {}))
+
+
+def test_what_is_overdue_is_answered_with_the_ticket_s_own_evidence(answered: list[tuple[bool, str]]) -> None:
     """The late record has its finding, what to do and the history entry behind it; each answer says its as-of."""
-    [(refused, text)] = answers(folder, ("overdue", {}))
+    refused, text = answered[0]
     found = data(text)
     assert not refused
     assert found["sources"][0]["as_of"] == "2025-06-20T11:00:00Z"
@@ -108,11 +114,12 @@ SECRETS = (
 )
 
 
-def test_every_answer_marks_texts_and_hides_those_of_confidential_tickets(folder: Path) -> None:
+def test_every_answer_marks_texts_and_hides_those_of_confidential_tickets(
+    answered: list[tuple[bool, str]],
+) -> None:
     """The planted instruction stays inside of the marked data, and the planted title is in no answer."""
-    found = answers(folder, *EVERYTHING, *SECRETS, ("list_views", {}))
-    assert not any(refused for refused, _ in found)
-    texts = [text for _, text in found]
+    assert not any(refused for refused, _ in answered)
+    texts = [text for _, text in answered]
     assert len({tuple(re.findall(r"<untrusted-data id=(\w+)>", text)) for text in texts}) == len(texts)
     assert not any(SECRET in text for text in texts)
     for text in texts[: len(EVERYTHING)]:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 import subprocess
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -21,6 +24,13 @@ from tests.tools.aea import convert, write
 MAPPING = "verification-desk.yaml"
 APPROVALS = {"Approved", "Pre-Approved"}
 Rows = dict[str, list[Json]]
+
+
+class Desk(NamedTuple):
+    """The tracker with its mirror, and the minute of its last sync; a copy of the register is `mirrored.db`."""
+
+    runtime: Runtime
+    minutes: int
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +48,26 @@ def converted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("aea") / "desk.jsonl"
     assert write(convert(AEA), path) == (690, 27_342)
     return path
+
+
+@pytest.fixture(scope="module")
+def desk(converted: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    """The tracker with all tickets, mirrored and judged until nothing more is read, without a write."""
+    with served(tmp_path_factory.mktemp("desk"), converted, MAPPING) as runtime:
+        assert runtime.sync()["sources"][0]["problem"] == ""
+        minutes = read_the_rest(runtime, 1)
+        shutil.copy(runtime.folder / "register.db", runtime.folder / "mirrored.db")
+        yield Desk(runtime, minutes)
+
+
+def read_the_rest(runtime: Runtime, minutes: int) -> int:
+    """Sync once a minute until nothing is read; return the last minute.
+
+    The file has no comments, so they are requested in turn.
+    """
+    while runtime.sync(minutes)["sources"][0]["read"]:
+        minutes += 1
+    return minutes
 
 
 def statuses(rows: Sequence[Json]) -> list[str]:
@@ -74,28 +104,22 @@ def test_the_order_of_the_file_decides(rows: Rows) -> None:
 
 @needs_data
 @pytest.mark.slow
-def test_the_tickets_are_mirrored_completely_and_judged_right(converted: Path, rows: Rows, tmp_path: Path) -> None:
+def test_the_tickets_are_mirrored_completely_and_judged_right(desk: Desk, rows: Rows) -> None:
     """690 tickets, 27,342 entries in order, 142 breaches on exactly the oracle's tickets; then nothing changes.
 
     The second pass reads what changed, the third everything; `rebuild` makes the same register without the tracker.
     """
-    with served(tmp_path, converted, MAPPING) as runtime:
-        summary = runtime.sync()
-        assert summary["sources"][0]["problem"] == ""
-        assert_complete(runtime, rows)
-        assert_judged(runtime, rows)
-        minutes = 1
-        while runtime.sync(minutes)["sources"][0]["read"]:  # the file has no comments: they are requested in turn
-            minutes += 1
-        assert_judged(runtime, rows)
-        before = runtime.tables()
-        assert runtime.sync(minutes + 1)["sources"][0]["read"] == 0
-        assert runtime.tables() == before
-        assert runtime.sync(minutes + 2, "--full")["sources"][0]["read"] == 690
-        assert runtime.tables() == before
-        capa_sync(tmp_path, "rebuild")
-        assert _unnumbered(runtime.tables()) == _unnumbered(before)
-        assert runtime.writes() == []
+    runtime, minutes = desk
+    assert_complete(runtime, rows)
+    assert_judged(runtime, rows)
+    before = runtime.tables()
+    assert runtime.sync(minutes + 1)["sources"][0]["read"] == 0
+    assert runtime.tables() == before
+    assert runtime.sync(minutes + 2, "--full")["sources"][0]["read"] == 690
+    assert runtime.tables() == before
+    capa_sync(runtime.folder, "rebuild")
+    assert _unnumbered(runtime.tables()) == _unnumbered(before)
+    assert runtime.writes() == []
 
 
 def _unnumbered(tables: Mapping[str, Counter[Any]]) -> dict[str, list[Any]]:
@@ -136,24 +160,26 @@ def assert_judged(runtime: Runtime, rows: Rows) -> None:
 
 @needs_data
 @pytest.mark.slow
-def test_142_tickets_are_warned_once(converted: Path, tmp_path: Path) -> None:
+def test_142_tickets_are_warned_once(desk: Desk, tmp_path: Path) -> None:
     """Released with write-back on, each ticket in breach gets one comment, no other gets any, and never a second."""
-    with served(tmp_path, converted, MAPPING, mode="on") as runtime:
-        runtime.sync(0, "--release", "all")
-        written = runtime.writes()
-        comments = {path for path in written if path.startswith("POST") and path.endswith("/comment")}
-        assert len(comments) == sum(path.endswith("/comment") for path in written) == 142
-        assert runtime.server is not None
-        runtime.server.requests.reset()
-        runtime.at(20)
-        minutes = 20
-        while runtime.sync(minutes)["sources"][0]["read"]:  # the file has no comments: they are requested in turn
-            minutes += 1
-        runtime.at(40)
-        before = runtime.tables()
-        runtime.sync(40)
-        assert runtime.writes() == []
-        assert runtime.tables() == before
+    server = desk.runtime.server
+    assert server is not None
+    shutil.copy(desk.runtime.folder / "mirrored.db", tmp_path / "register.db")
+    runtime = replace(write_settings(tmp_path, server.url, MAPPING, mode="on"), server=server)
+    server.requests.reset()
+    runtime.at(20)
+    runtime.sync(20, "--release", "all")
+    written = runtime.writes()
+    comments = {path for path in written if path.startswith("POST") and path.endswith("/comment")}
+    assert len(comments) == sum(path.endswith("/comment") for path in written) == 142
+    server.requests.reset()
+    runtime.at(40)
+    read_the_rest(runtime, 40)
+    runtime.at(59)
+    before = runtime.tables()
+    runtime.sync(59)
+    assert runtime.writes() == []
+    assert runtime.tables() == before
 
 
 @contextmanager
@@ -170,12 +196,18 @@ def sandbox_process(file: Path) -> Iterator[str]:
 
 @needs_data
 @pytest.mark.slow
-def test_a_person_can_do_the_same_with_three_commands(converted: Path, tmp_path: Path) -> None:
-    """The commands are `sandbox --load`, `sync --fail-on high` (exit 1) and `explain`."""
-    with sandbox_process(converted) as url:
+def test_a_person_can_do_the_same_with_three_commands(converted: Path, rows: Rows, tmp_path: Path) -> None:
+    """The commands are `sandbox --load`, `sync --fail-on high` (exit 1) and `explain`; a tenth of the tickets do."""
+    file, chosen = tmp_path / "tenth.jsonl", {*list(rows)[::10], "AEAREP-5610"}
+    with file.open("w", encoding="utf-8") as lines:
+        for line in json_lines(converted):
+            if line["kind"] != "ticket" or line["issue"]["key"] in chosen:
+                lines.write(json.dumps(line) + "\n")
+    breaches = done_without_approval({key: statuses(found[::-1]) for key, found in rows.items()}) & chosen
+    with sandbox_process(file) as url:
         runtime = write_settings(tmp_path, url, MAPPING)
         capa_sync(tmp_path, "sync", "--fail-on", "high", expect=1)
-    assert runtime.number("SELECT COUNT(*) FROM v_findings WHERE state = 'open'") == 142
+    assert runtime.number("SELECT COUNT(*) FROM v_findings WHERE state = 'open'") == len(breaches)
     words = capa_sync(tmp_path, "explain", "AEAREP-5610")
     assert "approved-before-done" in words
     assert "became Done" in words
