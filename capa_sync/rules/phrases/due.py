@@ -88,7 +88,7 @@ def _with_reason(subject: Subject, _: Arguments) -> Test:
         return _seen(subject, context, lacking)
 
     def facts(context: Context) -> list[Evidence]:
-        return [*_facts(subject, context), *(_comment_facts(context) if context.moves(subject.name) else ())]
+        return [*_facts(subject, context), *(_comment_facts(subject, context) if context.moves(subject.name) else ())]
 
     return Test(
         (subject.name, _REASON),
@@ -112,12 +112,13 @@ def _has_reason(context: Context, move: DueDateMove, next_move: datetime | None)
     return any(c.human and start <= c.at and (next_move is None or c.at < next_move) for c in context.record.comments)
 
 
-def _comment_facts(context: Context) -> list[Evidence]:
-    first = context.moves("due_at")[0].change.at - _BEFORE_MOVE if context.moves("due_at") else None
+def _comment_facts(subject: Subject, context: Context) -> list[Evidence]:
+    """Return the comments by humans that may give the reason of a move of a subject that was moved."""
+    first = context.moves(subject.name)[0].change.at - _BEFORE_MOVE
     return [
         Evidence("comment", say.HUMAN_COMMENT, comment.at, comment.by, comment.id)
         for comment in context.record.comments
-        if comment.human and first is not None and comment.at >= first
+        if comment.human and comment.at >= first
     ]
 
 

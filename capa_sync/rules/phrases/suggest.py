@@ -112,8 +112,12 @@ def _quoted(sentence: str) -> str:
 
 def _plain(sentence: str) -> str:
     """Return the sentence with numbers in digits and lengths in days."""
-    words = [_NUMBERS.get(word.lower(), word) for word in sentence.split()]
-    text = " ".join(words)
+    words = sentence.split()
+    following = [*words[1:], ""]
+    text = " ".join(
+        word if after == "of" else _NUMBERS.get(word.lower(), word)  # `one of` is no number
+        for word, after in zip(words, following, strict=True)
+    )
     return re.sub(
         r"\b(\d{1,3}) (week|month|year)s?\b", lambda found: f"{int(found[1]) * _UNITS[found[2]]} days", text
     )

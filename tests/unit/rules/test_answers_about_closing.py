@@ -16,9 +16,10 @@ timeline:
     actions: [{id: A1, text: x}, {id: C1, kind: correction}]
   - {day: 2026-03-04, by: bo, stage: closed, correction: Two, comment: done}
   - {day: 2026-03-05, by: bo, root_cause: Three, comment: because}
-  - {day: 2026-03-06, by: cleo, root_cause: Four, extent_note: One}
+  - {day: 2026-03-06, by: cleo, root_cause: Four, extent_note: One, grade: major}
   - {day: 2026-03-07 10:00, by: cleo, extent_note: One, comment: because}
   - {day: 2026-03-07 11:00, by: robot, impact: Two, comment: a robot}
+  - {day: 2026-03-07 12:00, by: cleo, location: Finance, comment: because}
   - {day: 2026-03-08, by: cleo, actions: [{id: C1, text: y}, {id: A1, owner: bo}]}
 """
 REOPENED = CLOSED + "  - {day: 2026-03-09, by: cleo, stage: planned}\n"
@@ -46,6 +47,12 @@ TABLES = {
         CLOSED,
         "2026-03-10",
         """
+grade: unchanged by a human since closing
+  false, by grade
+  grade: became 'major' | 2026-03-06 09:00 | cleo | edit-4
+  missing grade (on 6 March 2026 by Cleo Ray)
+  marks grade 2026-03-06T09:00:00+00:00 cleo
+  broken 2026-03-06 09:00
 root_cause: unchanged by a human since closing
   false, by root_cause
   CAUSES
@@ -66,7 +73,7 @@ extent_note: unchanged by a human since closing
   NOTES
 actions: unchanged by a human since closing
   false, by actions
-  actions: became 'x' | 2026-03-08 09:00 | cleo | edit-7
+  actions: became 'x' | 2026-03-08 09:00 | cleo | edit-8
   missing corrective action (on 8 March 2026 by Cleo Ray)
   marks actions 2026-03-08T09:00:00+00:00 cleo
   broken 2026-03-08 09:00
@@ -82,9 +89,15 @@ impact: each change since closing has a reason
 extent_note: each change since closing has a reason
   true, by extent_note (comments)
   NOTES
+location: each change since closing has a reason
+  true, by location (comments)
+  location: became 'Finance' | 2026-03-07 12:00 | cleo | edit-7
+  missing location (on 7 March 2026 by Cleo Ray)
+  marks location 2026-03-07T12:00:00+00:00 cleo
+  broken 2026-03-07 12:00
 actions: each change since closing has a reason
   false, by actions (comments)
-  actions: became 'x' | 2026-03-08 09:00 | cleo | edit-7
+  actions: became 'x' | 2026-03-08 09:00 | cleo | edit-8
   missing corrective action (on 8 March 2026 by Cleo Ray)
   marks actions 2026-03-08T09:00:00+00:00 cleo
   broken 2026-03-08 09:00
@@ -162,6 +175,12 @@ extent_note: each change since closing has a reason
         CLOSED,
         "2026-03-10",
         """
+grade: unchanged by a human since closing
+  false, by grade
+  grade: became 'major' | 2026-03-06 09:00 | cleo | edit-4
+  missing grade (on 6 March 2026 by Cleo Ray)
+  marks grade 2026-03-06T09:00:00+00:00 cleo
+  broken 2026-03-06 09:00
 root_cause: unchanged by a human since closing
   false, by root_cause
   CAUSES
@@ -182,7 +201,7 @@ extent_note: unchanged by a human since closing
   NOTES
 actions: unchanged by a human since closing
   false, by actions
-  actions: became 'x' | 2026-03-08 09:00 | cleo | edit-7
+  actions: became 'x' | 2026-03-08 09:00 | cleo | edit-8
   missing corrective action (on 8 March 2026 by Cleo Ray)
   marks actions 2026-03-08T09:00:00+00:00 cleo
   broken 2026-03-08 09:00
@@ -198,9 +217,15 @@ impact: each change since closing has a reason
 extent_note: each change since closing has a reason
   cannot tell, by extent_note (comments)
   NOTES
+location: each change since closing has a reason
+  true, by location (comments)
+  location: became 'Finance' | 2026-03-07 12:00 | cleo | edit-7
+  missing location (on 7 March 2026 by Cleo Ray)
+  marks location 2026-03-07T12:00:00+00:00 cleo
+  broken 2026-03-07 12:00
 actions: each change since closing has a reason
   false, by actions (comments)
-  actions: became 'x' | 2026-03-08 09:00 | cleo | edit-7
+  actions: became 'x' | 2026-03-08 09:00 | cleo | edit-8
   missing corrective action (on 8 March 2026 by Cleo Ray)
   marks actions 2026-03-08T09:00:00+00:00 cleo
   broken 2026-03-08 09:00
@@ -220,7 +245,7 @@ root_cause: each change since closing has a reason
   CAUSES
 actions: each change since closing has a reason
   cannot tell, by actions (comments)
-  actions: became 'x' | 2026-03-08 09:00 | cleo | edit-7
+  actions: became 'x' | 2026-03-08 09:00 | cleo | edit-8
   missing corrective action (on 8 March 2026 by Cleo Ray)
   marks actions 2026-03-08T09:00:00+00:00 cleo
   broken 2026-03-08 09:00

@@ -14,7 +14,7 @@ timeline:
   - {day: 2026-03-06, by: bo, root_cause: Three, effectiveness_result: effective, owner: {placeholder: TBD}}
   - {day: 2026-03-07, by: cleo, stage: analysed, root_cause: Three, location: Finance, action: {id: A1, owner: bo}}
   - {day: 2026-03-08, by: cleo, stage: planned, root_cause: Four, action: {id: C1, kind: correction, text: x}}
-  - {day: 2026-03-09, by: cleo, root_cause: Five, effectiveness_result: effective}
+  - {day: 2026-03-09, by: cleo, root_cause: Five, effectiveness_result: effective, extent_result: found}
 """
 ERROR = (
     LIFE.replace("grade: minor", "grade: {error: no such option}")
@@ -129,6 +129,15 @@ owner: changed after effectiveness_result last changed
 owner: changed after impact last changed
   false, by owner and impact
   owner: not changed after impact
+extent_result: changed after location last changed
+  true, by extent_result and location
+  extent_result: became 'found' | 2026-03-09 09:00 | cleo | edit-6
+extent_result: changed after location was first filled
+  true, by extent_result and location
+  extent_result: became 'found' | 2026-03-09 09:00 | cleo | edit-6
+extent_result: changed at most 0 times after the record first became planned
+  false, by extent_result
+  extent_result: became 'found' | 2026-03-09 09:00 | cleo | edit-6
 root_cause: changed at most 3 times after the record first became planned
   true, by root_cause
   THREE TO FIVE
@@ -141,6 +150,12 @@ owner: changed at most 0 times after the record first became planned
 owner: changed at most 0 times after the record first became verified
   true, by owner
   owner: holds only a placeholder, 'TBD' | 2026-03-06 09:00 | bo | edit-3
+correction: changed at most 0 times after the record first became planned
+  true, by correction
+  correction: is an image or attachment alone | 2026-03-04 09:00 | bo | edit-1
+rca_method: has been five_whys
+  false, by rca_method
+  rca_method: is empty
 stage: became planned more than 3 days ago
   false until 2026-03-11 09:00, then true, by stage
 stage: became analysed more than 3 days ago
@@ -279,6 +294,15 @@ owner: changed after effectiveness_result last changed
 owner: changed after impact last changed
   cannot tell, by owner and impact
   owner: not changed after impact
+extent_result: changed after location last changed
+  cannot tell, by extent_result and location
+  extent_result: became 'found' | 2026-03-09 09:00 | cleo | edit-6
+extent_result: changed after location was first filled
+  true, by extent_result and location
+  extent_result: became 'found' | 2026-03-09 09:00 | cleo | edit-6
+extent_result: changed at most 0 times after the record first became planned
+  false, by extent_result
+  extent_result: became 'found' | 2026-03-09 09:00 | cleo | edit-6
 root_cause: changed at most 3 times after the record first became planned
   cannot tell, by root_cause
   THREE TO FIVE
@@ -291,6 +315,12 @@ owner: changed at most 0 times after the record first became planned
 owner: changed at most 0 times after the record first became verified
   cannot tell, by owner
   owner: holds only a placeholder, 'TBD' | 2026-03-06 09:00 | bo | edit-3
+correction: changed at most 0 times after the record first became planned
+  cannot tell, by correction
+  correction: is an image or attachment alone | 2026-03-04 09:00 | bo | edit-1
+rca_method: has been five_whys
+  cannot tell, by rca_method
+  rca_method: is empty
 stage: became planned more than 3 days ago
   false until 2026-03-11 09:00, then true, by stage
 stage: became analysed more than 3 days ago
@@ -372,6 +402,11 @@ grade: has been observation
 description: emptied again
   true, by description
   DESCRIPTIONS
+description: changed after location last changed
+  cannot tell, by description and location
+  description: not changed after location
+source_status: became open more than 3 days ago
+  cannot tell for ever, by source_status
 root_cause: changed after location was first filled
   true, by root_cause and location
   FOUR AND FIVE
@@ -393,7 +428,24 @@ root_cause: changed at most 2 times after the record first became planned
 grade: became major more than 3 days ago
   false until 2026-03-07 09:00, then true, by grade
 """,
-        changes={"history_gaps": {"root_cause": "hidden", "description": "hidden", "grade": "hidden"}},
+        changes={
+            "history_gaps": {
+                "root_cause": "hidden",
+                "description": "hidden",
+                "grade": "hidden",
+                "source_status": "hidden",
+            }
+        },
+        shared=FACTS,
+    ),
+    "no entry is delivered": Answers(
+        LIFE,
+        "2026-03-10",
+        """
+grade: became major more than 3 days ago
+  cannot tell for ever, by grade
+""",
+        changes={"timeline": ()},
         shared=FACTS,
     ),
     "the history of others is not known": Answers(

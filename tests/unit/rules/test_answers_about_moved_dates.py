@@ -8,7 +8,7 @@ MOVED = """
 case: moved dates
 accounts: {robot: ignored}
 timeline:
-  - {day: 2026-03-02, by: ana, due_at: 2026-03-10, effectiveness_due: 2026-03-10, cb_deadline: 2026-03-01}
+  - {day: 2026-03-02, by: ana, due_at: 2026-03-10, effectiveness_due: 2026-03-10, cb_deadline: 2026-03-01, comment: x}
   - {day: 2026-03-03, by: bo, due_at: 2026-03-20, comment: agreed}
   - {day: 2026-03-04, by: robot, due_at: 2026-03-25, comment: a robot}
   - {day: 2026-03-05, by: bo, due_at: 2026-03-15}
@@ -31,9 +31,10 @@ due_at: became '15 April 2026' | 2026-03-18 09:00 | bo | edit-6
 due_at: became '1 May 2026' | 2026-03-20 09:59 | bo | edit-8
 """
 COMMENTS = """
-comment: a human comment | 2026-03-03 09:00 | bo | comment-1
-comment: a human comment | 2026-03-18 09:00 | bo | comment-3
-comment: a human comment | 2026-03-19 09:58 | bo | comment-4
+comment: a human comment | 2026-03-02 09:00 | ana | comment-1
+comment: a human comment | 2026-03-03 09:00 | bo | comment-2
+comment: a human comment | 2026-03-18 09:00 | bo | comment-4
+comment: a human comment | 2026-03-19 09:58 | bo | comment-5
 missing from 15 March 2026 to 1 April 2026 (on 16 March 2026); from 15 April 2026 to 1 May 2026 (on 20 March 2026)
 """
 FACTS = {"MOVES": MOVES, "COMMENTS": COMMENTS}
@@ -78,15 +79,15 @@ cb_deadline: never moved after it had passed
 due_at: each later move has a reason
   true, by due_at and replan_reason (comments)
   MOVES
-  comment: a human comment | 2026-03-03 09:00 | bo | comment-1
-  comment: a human comment | 2026-03-19 10:00 | bo | comment-3
+  comment: a human comment | 2026-03-02 09:00 | ana | comment-1
+  comment: a human comment | 2026-03-03 09:00 | bo | comment-2
+  comment: a human comment | 2026-03-19 10:00 | bo | comment-4
   missing nothing
   broken 2026-03-20 09:59
 effectiveness_due: each later move has a reason
   true, by effectiveness_due and replan_reason (comments)
   effectiveness_due: became '20 March 2026' | 2026-03-16 10:00 | bo | edit-5
-  comment: a human comment | 2026-03-03 09:00 | bo | comment-1
-  comment: a human comment | 2026-03-19 10:00 | bo | comment-3
+  comment: a human comment | 2026-03-19 10:00 | bo | comment-4
   missing nothing
   broken 2026-03-16 10:00
 cb_deadline: each later move has a reason
@@ -104,9 +105,10 @@ cb_deadline: each later move has a reason
 due_at: each later move has a reason
   false, by due_at and replan_reason (comments)
   MOVES
-  comment: a human comment | 2026-03-03 09:00 | bo | comment-1
-  comment: a human comment | 2026-03-18 09:00 | bo | comment-3
-  comment: a human comment | 2026-03-19 10:00 | bo | comment-4
+  comment: a human comment | 2026-03-02 09:00 | ana | comment-1
+  comment: a human comment | 2026-03-03 09:00 | bo | comment-2
+  comment: a human comment | 2026-03-18 09:00 | bo | comment-4
+  comment: a human comment | 2026-03-19 10:00 | bo | comment-5
   missing from 15 March 2026 to 1 April 2026 (on 16 March 2026)
   broken 2026-03-20 09:59
 """,
@@ -161,6 +163,49 @@ due_at: each later move has a reason
   cannot tell, by due_at and replan_reason (comments)
   MOVES
   COMMENTS
+  broken 2026-03-20 09:59
+""",
+        shared=FACTS,
+    ),
+    "a reason in the edit of the last move": Answers(
+        BARE.replace("due_at: 2026-05-01,", "due_at: 2026-05-01, replan_reason: x,"),
+        "2026-03-22",
+        """
+due_at: each later move has a reason
+  true, by due_at and replan_reason (comments)
+  MOVES
+  comment: a human comment | 2026-03-02 09:00 | ana | comment-1
+  comment: a human comment | 2026-03-03 09:00 | bo | comment-2
+  comment: a human comment | 2026-03-18 09:00 | bo | comment-4
+  comment: a human comment | 2026-03-19 09:58 | bo | comment-5
+  missing nothing
+  broken 2026-03-20 09:59
+""",
+        shared=FACTS,
+    ),
+    "a robot gave the reason": Answers(
+        BARE + "  - {day: 2026-03-21, by: robot, replan_reason: x}\n",
+        "2026-03-22",
+        """
+due_at: each later move has a reason
+  false, by due_at and replan_reason (comments)
+  MOVES
+  COMMENTS
+  broken 2026-03-20 09:59
+""",
+        shared=FACTS,
+    ),
+    "the reason was given before": Answers(
+        BARE.replace("comment: agreed", "replan_reason: agreed"),
+        "2026-03-22",
+        """
+due_at: each later move has a reason
+  false, by due_at and replan_reason (comments)
+  MOVES
+  comment: a human comment | 2026-03-02 09:00 | ana | comment-1
+  comment: a human comment | 2026-03-18 09:00 | bo | comment-3
+  comment: a human comment | 2026-03-19 09:58 | bo | comment-4
+  missing from 15 March 2026 to 1 April 2026 (on 16 March 2026); from 15 April 2026 to 1 May 2026 (on 20 March 2026)
   broken 2026-03-20 09:59
 """,
         shared=FACTS,

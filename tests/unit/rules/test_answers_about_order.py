@@ -20,7 +20,7 @@ timeline:
 """
 UNREAD = LIFE.replace("case: order", "case: order\nhistory: incomplete")
 OPAQUE = LIFE.replace("case: order", "case: order\nunreadable: [actions]")
-BLIND = LIFE.replace("case: order", "case: order\nunreadable: [root_cause, plan_approved_by]")
+BLIND = LIFE.replace("case: order", "case: order\nunreadable: [root_cause, plan_approved_by, grade]")
 CHILD = LIFE.replace("{id: A1, text: Name a deputy, owner: bo}", "{id: A1, started: yes}")
 FACTS = {
     "CREATED": "description: first filled on 1 July 2026: was 'One' at creation | 2026-07-01 08:00 | ana | birth",
@@ -368,6 +368,11 @@ root_cause: filled before the record last became planned by someone other than o
   LAST PLANNED
   owner: is 'ana' | 2026-07-01 08:00 | ana | birth
   broken 2026-07-07 08:00
+grade: was one of minor before it first became major
+  cannot tell, by grade
+  grade: never was one of minor
+  grade: never became major
+  broken never
 impact: filled before the record last became planned by someone other than plan_approved_by
   cannot tell, by impact and plan_approved_by
   IMPACT
@@ -392,6 +397,42 @@ extent_note: filled before action started
   action_started_at: first started on 3 July 2026: became empty | 2026-07-03 08:00 | bo | edit-2
   broken 2026-07-03 08:00
 """,
+        shared=FACTS,
+    ),
+    "the history of a field is not known": Answers(
+        LIFE,
+        "2026-07-09",
+        """
+impact: filled before the record last became planned
+  true, by impact
+  IMPACT
+  LAST PLANNED
+  broken 2026-07-07 08:00
+impact: filled before the record first became planned
+  cannot tell, by impact
+  IMPACT
+  FIRST PLANNED
+  broken 2026-07-04 08:00
+impact: filled before the record last became verified
+  true, by impact
+  IMPACT
+  stage: never last reached
+  broken never
+""",
+        changes={"history_gaps": {"impact": "hidden"}},
+        shared=FACTS,
+    ),
+    "the entries are not delivered": Answers(
+        LIFE,
+        "2026-07-09",
+        """
+location: filled before action started
+  false, by location and action_started_at
+  location: never first filled
+  action_started_at: first started on 3 July 2026 | 2026-07-03 08:00
+  broken 2026-07-03 08:00
+""",
+        changes={"timeline": ()},
         shared=FACTS,
     ),
     "the stages are not known": Answers(

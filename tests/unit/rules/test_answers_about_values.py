@@ -20,6 +20,8 @@ timeline:
     why_chain: ["The operator forgot it", "He did not follow the procedure of the process"]
     effectiveness_note: Implemented and effective; all 25 leavers were sampled
     requirement_ref: [A.5.18, AC-03]
+    training_ref: [Somebody forgot it, the process]
+    risk_ref: [The process was new and somebody forgot it]
     grade: minor
     training_needed: no
     confidential: yes
@@ -200,6 +202,12 @@ why_chain: names a part of the system
   false, by why_chain (present)
 title: names a part of the system
   false, by title (present)
+training_ref: names a part of the system
+  true, by training_ref (present)
+risk_ref: names a part of the system
+  true, by risk_ref (present)
+impact: shares less than 100 percent of its words with impact, actions
+  false, by impact and impact and actions
 effectiveness_note: says at least 3 words more than that it is done
   true, by effectiveness_note (present)
 effectiveness_note: says at least 4 words more than that it is done

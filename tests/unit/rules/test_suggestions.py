@@ -38,6 +38,18 @@ USUAL = [
     ("created_at", "more than 5 working days ago", "more than 5 business days ago"),
     ("confidential", "true", "is yes"),
     ("source_status", "is Won't Do", 'is "Won\'t Do"'),
+    ("source_status", "is one of In Progress, Done, Won't Do", 'is one of "In Progress", Done, "Won\'t Do"'),
+    ("source_status", "was one of Open before it first become Done", "was one of A, B before it first became C"),
+    (
+        "title",
+        "substantive with 3 characters and 4 words",
+        "substantive with at least 3 characters and 4 distinct words",
+    ),
+    ("due_at", "not more then 3 business day ago", "not more than 3 business days ago"),
+    ("root_cause", "numbers at leest 3 causes", "numbers at least 3 causes"),
+    ("title", "filled before an action started", "filled before action started"),
+    ("stage", "plannd", "is planned"),
+    ("created_at", "over one business day", "more than 1 business days ago"),
 ]
 """Field, what people write, and the phrase that says it."""
 
@@ -55,6 +67,22 @@ def hint_for(name: str, sentence: str) -> str:
 def test_a_usual_way_to_say_it_leads_to_the_phrase(name: str, sentence: str, meant: str) -> None:
     """Numbers, names and a "not" of the sentence stay what they are."""
     assert hint_for(name, sentence) == f"did you mean '{meant}'?"
+
+
+@pytest.mark.parametrize(
+    ("sentence", "instead"),
+    [("is not yes", "yes"), ("not no", "no"), ("no yes", "yes"), ("is not not no", "no"), ("is no no", "no")],
+)
+def test_a_denied_yes_or_no_is_written_as_none(sentence: str, instead: str) -> None:
+    """An empty field is neither: what is not yes need not be no."""
+    assert hint_for("confidential", sentence) == f"write `none: [{{confidential: is {instead}}}]`"
+
+
+def test_where_nothing_is_near_some_phrases_of_the_field_are_named() -> None:
+    """The first four of its kind, and where all stand; a sentence too long to be looked at gets no other hint."""
+    some = "of a yes or no you can say: filled; not filled; empty; is yes; `capa-sync rules phrases` lists all"
+    assert hint_for("confidential", "zzz zzz zzz zzz zzz") == some
+    assert hint_for("confidential", f"must be filled {'x' * 200}") == some
 
 
 @pytest.mark.parametrize("sentence", sorted({sentence for _, sentence, _ in USUAL}))
