@@ -34,7 +34,7 @@ from capa_sync.sandbox.servicenow import INTEGRATION_USER, PASSWORD
 from capa_sync.settings import load_settings
 from capa_sync.settings.page_tokens import new_token
 from capa_sync.starter import joined_mappings
-from capa_sync.web import serve_register
+from capa_sync.web import refuse_taken_address, serve_register
 from capa_sync.wiring import Configuration, configure
 
 SETTINGS = """# The settings that `capa-sync demo` runs with.
@@ -112,13 +112,18 @@ def demo(once: bool, listen: str, as_json: bool) -> None:
     ports, clock = dict.fromkeys(("jira", "jira-dc", "servicenow"), 0), SystemClock()
     with default_trackers(ports) as trackers, _folder() as folder:
         configuration = demo_configuration(folder, trackers)
+        token = _page_token(folder / configuration.settings.web.auth.tokens)
+        if not once:
+            refuse_taken_address(listen, page_options(configuration.settings, configuration.file, clock))
         watch = SetWatch(configuration, clock, stop)
         with open_runtime(configuration.register_path, watch.first, clock, stop=stop) as runtime:
             summary = _first_cycle(runtime, trackers, as_json=as_json)
             _print_result(summary, trackers, as_json=as_json)
+            if once and not as_json:
+                click.echo(f"That was one cycle. With the register on a page, until Ctrl-C:  {_program()} demo")
             if not once:
                 daemon = Daemon(runtime, sets=watch, is_asked=asked.is_set)
-                _stay(daemon, configuration, trackers, listen)
+                _stay(daemon, configuration, trackers, listen, token)
 
 
 @contextmanager
@@ -178,11 +183,15 @@ def _print_result(summary: dict[str, Any], trackers: Trackers, *, as_json: bool)
     print_cycle(summary)
     writes = summary["writes"]
     click.echo(f"writes: {', '.join(f'{count} {state}' for state, count in writes.items()) or 'none'}")
+    click.echo("A warning is several writes: comment, labels and property in Jira, fields and a note in ServiceNow.")
+    if summary["quarantined"]:
+        click.echo(
+            "One status is left out of a mapping on purpose: such a ticket is named, and nothing of it is guessed."
+        )
 
 
-def _stay(daemon: Daemon, configuration: Configuration, trackers: Trackers, listen: str) -> None:
+def _stay(daemon: Daemon, configuration: Configuration, trackers: Trackers, listen: str, token: str) -> None:
     """Serve the register and run the daemon until stopped."""
-    token = _page_token(configuration.folder / configuration.settings.web.auth.tokens)
     settings, clock = configuration.settings, SystemClock()
     options = page_options(settings, configuration.file, clock)
     workshop = page_workshop(settings, configuration.file, clock, "")

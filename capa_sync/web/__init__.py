@@ -6,6 +6,6 @@ visitor.
 
 from __future__ import annotations
 
-from capa_sync.web.server import RegisterPage, serve_register
+from capa_sync.web.server import RegisterPage, refuse_taken_address, serve_register
 
-__all__ = ["RegisterPage", "serve_register"]
+__all__ = ["RegisterPage", "refuse_taken_address", "serve_register"]

@@ -45,6 +45,12 @@ class RegisterPage:
             site.page.close()
 
 
+def refuse_taken_address(listen: str, options: PageOptions) -> None:
+    """Raise SettingsError where `serve_register` could not listen now, to tell it before long work."""
+    host, port = _address(listen, options)
+    _bind(host, port, listen).close()
+
+
 def serve_register(
     path: Path, listen: str, options: PageOptions | None = None, workshop: Workshop | None = None
 ) -> RegisterPage:

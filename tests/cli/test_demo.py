@@ -7,6 +7,7 @@ import json
 import re
 import shlex
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -85,3 +86,14 @@ def test_the_demo_judges_by_a_live_set_like_every_daemon(printed: str) -> None:
     words = [*shlex.split(program), "history", "--json", "--config", rest.partition("--config ")[2]]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE)
     assert [row["how"] for row in json.loads(done.stdout)] == ["first"], done.stderr
+
+
+def test_a_port_that_is_taken_is_told_before_the_first_cycle() -> None:
+    """In one line that says what to do, and nothing is read for it."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        listen = f"127.0.0.1:{taken.getsockname()[1]}"
+        words = [sys.executable, "-m", "capa_sync", "demo", "--listen", listen]
+        done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"cannot listen on {listen}: ")
+    assert done.stderr.endswith("for the demo with --listen\n")
