@@ -5,8 +5,7 @@ was imported or cached, such as the shipped rules, comes from the original progr
 tested again in a process that imports the program and the tests anew (`CAPA_SYNC_FRESH_IMPORTS=1`). What a test
 module computes at its import belongs to all its tests.
 
-Tests whose names begin with a line of `CAPA_SYNC_SLOW_TESTS` run only for a mutant that all others let live.
-`CAPA_SYNC_COMPILE_ANEW=1` compiles the phrases and rules of the tests anew for each mutant; otherwise those that the
+`CAPA_SYNC_COMPILE_ANEW=1` compiles the phrases that tests ask for anew for each mutant; otherwise those that the
 original program compiled are used, which takes less time.
 """
 
@@ -48,7 +47,6 @@ def pytest_load_initial_conftests() -> None:
     """Forget what the process that this one was forked from imported."""
     if os.environ.get("CAPA_SYNC_COMPILE_ANEW"):
         _forget_phrases()
-        _forget_modules("tests.unit.rules")
     if "capa_sync.rules.calendar" in sys.modules:  # a calendar keeps the days that the original program computed
         sys.modules["capa_sync.rules.calendar"].calendar_for.cache_clear()
     if os.environ.get("CAPA_SYNC_FRESH_IMPORTS"):
@@ -58,14 +56,6 @@ def pytest_load_initial_conftests() -> None:
 def pytest_collection() -> None:
     """Use the Hypothesis settings of mutation testing instead of those of the tests."""
     settings.load_profile("mutants")
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave slow tests out for a mutant that the others may kill. Without a test left, the mutant survives."""
-    slow = tuple(os.environ.get("CAPA_SYNC_SLOW_TESTS", "").splitlines())
-    if slow and "__mutmut_" in _mutant_under_test() and not os.environ.get("CAPA_SYNC_FRESH_IMPORTS"):
-        config.hook.pytest_deselected(items=[item for item in items if item.nodeid.startswith(slow)])
-        items[:] = [item for item in items if not item.nodeid.startswith(slow)]
 
 
 def pytest_collection_finish() -> None:

@@ -40,15 +40,13 @@ class Module:
         files: patterns of its source files. tests: the unit tests that must kill its mutants.
         every: each survivor must be listed as the same program.
         without: tests that are left out, because they take long and concern other files.
-        slow: beginnings of names of tests that run only for mutants that all other tests let live.
-        compiled: the code runs when rules are read, so that they are read anew for each mutant.
+        compiled: the code runs when a phrase is compiled, so that phrases are compiled anew for each mutant.
     """
 
     files: tuple[str, ...]
     tests: tuple[str, ...]
     every: bool = False
     without: tuple[str, ...] = ()
-    slow: tuple[str, ...] = ()
     compiled: bool = False
 
 
@@ -197,7 +195,6 @@ def _mutmut(folder: Path, module: Module, processes: int, *mutants: str) -> None
         "PYTHONPATH": str(folder),
         "CAPA_SYNC_FRESH_IMPORTS": "1" if mutants else "",
         "CAPA_SYNC_COMPILE_ANEW": "1" if module.compiled else "",
-        "CAPA_SYNC_SLOW_TESTS": "\n".join(module.slow),
     }
     log = folder / "log.txt"
     with log.open("w", encoding="utf-8") as output:
