@@ -216,10 +216,11 @@ CHAINED: tuple[ChainedTable, ...] = (
 
 def watch(db: Database, chain: Chain) -> None:
     """Have every change of a chained row appended to the chain in the transaction that makes it."""
-    db.execute("CREATE TEMP TABLE noted_row (kind TEXT, source TEXT, ticket_id TEXT, name TEXT)")
     noted = [table for table in CHAINED if table.is_noted]
-    for statement in (trigger for table in noted for trigger in table.triggers()):
-        db.execute(statement)
+    with db.transaction():  # one for each of sixty statements takes a fifth of the time in which a register is opened
+        db.execute("CREATE TEMP TABLE noted_row (kind TEXT, source TEXT, ticket_id TEXT, name TEXT)")
+        for statement in (trigger for table in noted for trigger in table.triggers()):
+            db.execute(statement)
 
     def append_noted() -> None:
         kinds = set(db.column("SELECT DISTINCT kind FROM temp.noted_row"))

@@ -26,6 +26,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -269,9 +270,11 @@ def _worker(line: int) -> Callable[[Sequence[str]], None]:
 
 
 def _import_program() -> None:
-    """Import what the verbs import when they are called, and scan for installed phrases once."""
+    """Import what the verbs import when they are called; scan for installed phrases and migrate a register once."""
     from capa_sync.cli.app import SECTIONS
     from capa_sync.rules.phrases.table import vocabulary
+    from capa_sync.store import open_register
+    from tests.known_steps import migrate_an_empty_register_once
 
     for name, verb in (entry for section in SECTIONS.values() for entry in section.items()):
         if name not in _OWN_VERBS:
@@ -279,6 +282,9 @@ def _import_program() -> None:
     for module in _WHEN_NEEDED:
         import_module(module)
     vocabulary()
+    migrate_an_empty_register_once()
+    with memory_folder() as folder:
+        open_register(Path(folder) / "register.db", clock_now=datetime.now(UTC)).close()
 
 
 def _signal(running: Mapping[int, int], order: Mapping[str, int]) -> None:
