@@ -8,9 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import sqlite_utils
-
 from capa_sync.store.sqlite_errors import in_words
+from capa_sync.store.sqlite_library import Library
 
 BUSY_SECONDS = 10.0
 _SWITCH_PAUSE = 0.05  # seconds between two tries to switch a new file to WAL
@@ -34,7 +33,7 @@ class Connections:
         self._readers: list[sqlite3.Connection] = []
         self._checks: list[sqlite3.Connection] = []
         self._is_closed = False
-        self.writer = sqlite_utils.Database(self.open(read_only=read_only), execute_plugins=False)
+        self.writer = Library(self.open(read_only=read_only), execute_plugins=False)
         if not read_only:
             self._set_up_writing()
         self.writer.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
