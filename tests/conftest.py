@@ -15,12 +15,12 @@ from hypothesis import HealthCheck, settings
 from tests.absent_data import reported_in_one_line
 from tests.daemon.fork_server import ForkServer
 from tests.known_rules import read_each_rule_once
-from tests.known_steps import migrate_an_empty_register_once
+from tests.quick_registers import make_registers_quick
 
 settings.register_profile("busy-machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("busy-machine")
 read_each_rule_once()
-migrate_an_empty_register_once()
+make_registers_quick()
 
 
 def pytest_collection_finish() -> None:

@@ -274,7 +274,7 @@ def _import_program() -> None:
     from capa_sync.cli.app import SECTIONS
     from capa_sync.rules.phrases.table import vocabulary
     from capa_sync.store import open_register
-    from tests.known_steps import migrate_an_empty_register_once
+    from tests.quick_registers import make_registers_quick
 
     for name, verb in (entry for section in SECTIONS.values() for entry in section.items()):
         if name not in _OWN_VERBS:
@@ -282,7 +282,7 @@ def _import_program() -> None:
     for module in _WHEN_NEEDED:
         import_module(module)
     vocabulary()
-    migrate_an_empty_register_once()
+    make_registers_quick()
     with memory_folder() as folder:
         open_register(Path(folder) / "register.db", clock_now=datetime.now(UTC)).close()
 
