@@ -24,6 +24,7 @@ class Calendar:
         self._holidays = holidays
         self._starts: dict[date, datetime] = {}
         self._deadlines: dict[tuple[date, int, bool], datetime] = {}
+        self._days_after: dict[tuple[date, int], datetime] = {}
 
     def local(self, instant: datetime) -> datetime:
         """Return the instant in the organisation's zone."""
@@ -56,6 +57,16 @@ class Calendar:
     def add_days(self, instant: datetime, count: int) -> datetime:
         """Return the same wall-clock time `count` days later."""
         return self.at(self.local(instant).replace(tzinfo=None) + timedelta(days=count))
+
+    def days_after(self, value: date | datetime, count: int) -> datetime:
+        """Return when `count` calendar days have passed since the end of a date, or since an instant."""
+        if isinstance(value, datetime):
+            return self.add_days(value, count) if count else value
+        found = self._days_after.get((value, count))
+        if found is None:
+            end = self.start_of(value + _ONE_DAY)
+            found = self._days_after[value, count] = self.add_days(end, count) if count else end
+        return found
 
     def deadline(self, start: date | datetime, length: Days, pauses: Sequence[Pause] = ()) -> datetime | None:
         """Return the end (24:00) of the last day of a length that starts on the day after `start`.

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
-from typing import NamedTuple
+from typing import NamedTuple, TypeGuard
 
 from capa_sync.model.finding import Evidence
 from capa_sync.rules.context import Context
-from capa_sync.rules.moments import Clocked, Truth
+from capa_sync.rules.moments import Truth
 from capa_sync.rules.phrases.phrase import Phrase, Test
 from capa_sync.rules.subjects import Subject
 
@@ -48,35 +49,27 @@ class Line:
         test = self.test
         found = context.judged.get(test)
         if found is None:
-            clocked = None if test.clock is None else self._clocked(context)
-            found = (test.holds(context), None) if clocked is None else clocked.at(context.now)
+            clock = test.clock
+            found = (test.holds(context), None) if clock is None else clock(context).at(context.now)
             context.judged[test] = found
         return found
 
     def turn_of_facts(self, context: Context) -> datetime | None:
         """Return when time alone changes its truth, or what `{missing}` says of it."""
-        clocked = self._clocked(context)
-        return None if clocked is None else clocked.next_flip(context.now)
+        clock = self.test.clock
+        return None if clock is None else clock(context).next_flip(context.now)
 
     @property
     def is_clocked(self) -> bool:
         """Return whether time alone may change its truth."""
         return self.test.clock is not None
 
-    def _clocked(self, context: Context) -> Clocked | None:
-        test = self.test
-        if test.clock is None:
-            return None
-        found = context.clocked.get(test)
-        if found is None:
-            found = context.clocked[test] = test.clock(context)
-        return found
-
     def evidence(self, context: Context) -> list[Evidence]:
         """Return its facts, each with the text and the truth of the line."""
         found = context.evidence.get(self.test)
         if found is None:
-            text, truth, facts = self.text, TRUTH_WORDS[self.judge(context)[0]], self.test.evidence(context)
+            text, truth = self.text, TRUTH_WORDS[self.judge(context)[0]]
+            facts = self.test.evidence(context)
             found = [Evidence(fact.what, fact.text, fact.at, fact.by, fact.entry, text, truth) for fact in facts]
             context.evidence[self.test] = found
         return found
@@ -135,6 +128,41 @@ class Block:
 
 
 Condition = Line | Block
+
+
+class Conditions:
+    """Conditions that must all hold, prepared for many records: those that take no time are asked first.
+
+    Their truth is that of a block of all of them.
+    """
+
+    def __init__(self, members: Iterable[Condition]) -> None:
+        self.block = Block(Join.ALL, tuple(members))
+        slow = [member for member in self.block.members if not _is_quick(member)]
+        self._quick = tuple([member.test.holds for member in self.block.members if _is_quick(member)])
+        self._slow = Block(Join.ALL, tuple(slow)) if slow else None
+
+    def judge(self, context: Context) -> Judged:
+        """Return the truth of all, and the earliest instant at which time alone may change it."""
+        is_known = True
+        for holds in self._quick:
+            truth = holds(context)
+            if truth is not True:
+                if truth is False:
+                    return _FALSE
+                is_known = False
+        if self._slow is None:
+            return _TRUE if is_known else _UNKNOWN
+        return self._slow.judge(context) if is_known else self.block.judge(context)
+
+
+def _is_quick(condition: Condition) -> TypeGuard[Line]:
+    return isinstance(condition, Line) and condition.test.quick
+
+
+_TRUE: Judged = (True, None)
+_FALSE: Judged = (False, None)
+_UNKNOWN: Judged = (None, None)
 
 ALWAYS = Block(Join.ALL, ())
 """The condition that asks nothing."""

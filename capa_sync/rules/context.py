@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from functools import cached_property
@@ -13,7 +14,7 @@ from capa_sync.model.record import Action, ActionKind, ActionOrigin, CapaRecord,
 from capa_sync.model.ticket import Origin
 from capa_sync.model.values import Value, ValueState
 from capa_sync.rules import sentences as say
-from capa_sync.rules.moments import DAWN, Clocked, FirstTime, Moment, Truth, first_of
+from capa_sync.rules.moments import DAWN, FirstTime, Moment, Truth, first_of
 from capa_sync.rules.subjects import SUBJECTS
 from capa_sync.rules.terms import Terms
 
@@ -47,7 +48,7 @@ class Context:
 
     Attributes:
         facts: subject -> evidence of its value. evidence: test -> evidence.
-        judged: test -> its truth, and when time alone changes it. clocked: test -> its truth over time.
+        judged: test -> its truth, and when time alone changes it.
         all_actions: every corrective or preventive action that ever was one, cancelled ones included.
         actions: the actions that rules count: not cancelled, not from a field that is now empty.
         actions_unknown: why the list of actions may be incomplete, "" when it is complete.
@@ -64,11 +65,10 @@ class Context:
         self.all_actions = [action for action in record.actions if action.kind in _COUNTED]
         self.actions = [action for action in self.all_actions if _is_there(action)]
         self.actions_unknown = _why_incomplete(record)
-        self._by_field: dict[str, list[FieldChange]] | None = None
+        self._by_field: defaultdict[str, list[FieldChange]] | None = None
         self.texts: CommentTexts = ENGLISH
         self.facts: dict[str, Evidence] = {}
         self.judged: dict[object, tuple[Truth, datetime | None]] = {}
-        self.clocked: dict[object, Clocked] = {}
         self.evidence: dict[object, list[Evidence]] = {}
         self._firsts: dict[str, FirstTime] = {}
         self._became: dict[tuple[str, frozenset[str]], FirstTime] = {}
@@ -129,13 +129,9 @@ class Context:
     def changes(self, field: str) -> Sequence[FieldChange]:
         """Return the changes of one field, oldest first; the value at creation is the first (`Origin.BIRTH`)."""
         if self._by_field is None:
-            self._by_field = {}
+            self._by_field = defaultdict(list)
             for change in self.record.timeline:
-                same = self._by_field.get(change.field)
-                if same is None:
-                    self._by_field[change.field] = [change]
-                else:
-                    same.append(change)
+                self._by_field[change.field].append(change)
         return self._by_field.get(field, ())
 
     def last_change(self, field: str) -> FieldChange | None:

@@ -3,28 +3,64 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import date, datetime
 
 from capa_sync.model.finding import SEVERITY_ORDER, Evidence, Outcome, Severity, Verdict
-from capa_sync.rules.conditions import Block, Broken, Condition, Line, broken_lines, unknown_reasons
+from capa_sync.rules.conditions import Broken, Condition, Conditions, Line, broken_lines, unknown_reasons
 from capa_sync.rules.context import Context
 from capa_sync.rules.placeholders import RenderContext
 from capa_sync.rules.profiles import STANDARDS
-from capa_sync.rules.rule import Rule
+from capa_sync.rules.rule import IfRepaired, Rule
 from capa_sync.rules.translating import words_on_ticket
 
 
-def judge(rule: Rule, context: Context, *, scope: Block | None = None, explain: bool = False) -> Verdict:
+@dataclass(slots=True)
+class Question:
+    """What is left to ask of a rule, where values of closed lists decided the rest of it.
+
+    Attributes:
+        scope, require: the conditions that are not known to be true. ok, not_applicable: its bare verdicts.
+        may_be_off: the profile has the rule off for some grade.
+    """
+
+    rule: Rule
+    scope: Conditions
+    require: Conditions
+    ok: Verdict
+    not_applicable: Verdict
+    may_be_off: bool
+
+    def answer(self, context: Context) -> Verdict:
+        """Return the verdict on a record whose joined tickets are all read; without evidence, as `judge` does."""
+        rule = self.rule
+        if self.may_be_off and (off := _out_of_reach(rule, context)) is not None:
+            return off
+        truth, turn = self.scope.judge(context)
+        if truth is not True:
+            if truth is None or turn is not None:
+                return _without(rule, context, rule.scope, truth is None, turn, False)
+            return self.not_applicable
+        held, need_turn = self.require.judge(context)
+        if need_turn is not None:
+            turn = need_turn if turn is None or need_turn < turn else turn
+        if held is None:
+            return _without(rule, context, rule.require, True, turn, False)
+        if held:
+            return self.ok if turn is None else _plain(rule, context, Outcome.OK, turn, "", False)
+        return _broken(rule, context, turn, False)
+
+
+def judge(rule: Rule, context: Context, *, explain: bool = False) -> Verdict:
     """Return the verdict of a rule on a record at the context's instant.
 
-    Evidence is gathered for breach and historical, and for the others when `explain`: nothing stores theirs. `scope`
-    is what is left to ask of the rule's scope, where the rest is known to be true.
+    Evidence is gathered for breach and historical, and for the others when `explain`: nothing stores theirs.
     """
     if context.record.unread_join or context.terms.profile.off:
         off = _out_of_reach(rule, context)
         if off is not None:
             return off
-    truth, turn = (scope or rule.scope).judge(context)
+    truth, turn = rule.scope.judge(context)
     if truth is not True:
         return _without(rule, context, rule.scope, truth is None, turn, explain)
     held, need_turn = rule.require.judge(context)
@@ -119,29 +155,32 @@ def bare(rule: Rule, context: Context, outcome: Outcome) -> Verdict:
 
 def _broken(rule: Rule, context: Context, turn: datetime | None, explain: bool) -> Verdict:
     broken = broken_lines(rule.require, context)
-    turn = earliest(turn, *(line.turn_of_facts(context) for line in rule.require.lines if line.is_clocked))
-    if _all_before(rule, context, broken):
+    if rule.require.is_clocked:
+        turn = earliest(turn, *(line.turn_of_facts(context) for line in rule.require.lines if line.is_clocked))
+    if rule.since is not None and _all_before(rule.since, context, broken):
         return _plain(rule, context, Outcome.OK, turn, f"broken only before {rule.since}", explain)
-    outcome = _repaired(rule, context, broken)
+    is_mended = rule.has_order and all(_is_mended(b, context) for b in broken)
+    outcome = _repaired(rule.if_repaired, context) if is_mended and rule.if_repaired else Outcome.BREACH
     if outcome is Outcome.OK:
         return _plain(rule, context, Outcome.OK, turn, "repaired", explain)
-    hidden, hide_turn = _hidden(rule, context) if outcome is Outcome.BREACH else ((), None)
+    hidden, hide_turn = _hidden(rule, context) if rule.hides and outcome is Outcome.BREACH else ((), None)
     rendering = RenderContext(context, broken)
     message, said = rule.message.render(rendering)
     fix, advised = rule.fix.render(rendering) if outcome is Outcome.BREACH else ("", {})
-    lines = _consulted(rule, context, broken)
+    lines = rule.lines if is_mended else rule.basis  # those of the repair only where it could act
     turns = (*rule.message.turns(context), *rule.fix.turns(context), *_turns(lines, context))
+    made = bare(rule, context, outcome)
     return Verdict(
         rule.id,
         outcome,
-        _severity(rule, context),
+        made.severity if len(rule.severity) == 1 else _severity(rule, context),
         title=rule.title,
-        clause=bare(rule, context, outcome).clause,
+        clause=made.clause,
         mode=rule.mode,
         number=rule.number,
         message=message,
         fix=fix,
-        args=tuple(sorted({**said, **advised}.items())),
+        args=tuple(sorted({**said, **advised}.items())) if said or advised else (),
         evidence=_evidence(rule.lines if explain else lines, context),
         next_due=earliest(turn, hide_turn, *turns),
         hides=hidden,
@@ -149,25 +188,15 @@ def _broken(rule: Rule, context: Context, turn: datetime | None, explain: bool) 
     )
 
 
-def _consulted(rule: Rule, context: Context, broken: Sequence[Broken]) -> Sequence[Line]:
-    """Return the lines that a broken rule rests on; those of the repair only where it could act."""
-    return rule.lines if all(_is_mended(b, context) for b in broken) else rule.basis
-
-
-def _all_before(rule: Rule, context: Context, broken: Sequence[Broken]) -> bool:
+def _all_before(since: date, context: Context, broken: Sequence[Broken]) -> bool:
     """Tell whether everything broken is history from before the rule's `since`."""
-    if rule.since is None:
-        return False
-    start = context.terms.calendar.start_of(rule.since)
+    start = context.terms.calendar.start_of(since)
     times = [b.line.test.broken_at(context) if b.line.test.broken_at and not b.negated else None for b in broken]
     return bool(times) and all(at is not None and at < start for at in times)
 
 
-def _repaired(rule: Rule, context: Context, broken: Sequence[Broken]) -> Outcome:
-    """Return what a broken rule comes to: acts only on order phrases whose field is filled (docs/contract.md 7)."""
-    repair = rule.if_repaired
-    if repair is None or not all(_is_mended(b, context) for b in broken):
-        return Outcome.BREACH
+def _repaired(repair: IfRepaired, context: Context) -> Outcome:
+    """Return what a rule comes to whose broken lines are orders with their field filled (docs/contract.md 7)."""
     if repair.when is None:
         return Outcome.HISTORICAL if repair.historical else Outcome.OK
     return Outcome.HISTORICAL if repair.when.judge(context)[0] is True else Outcome.BREACH
@@ -203,7 +232,7 @@ def _turns(lines: Iterable[Line], context: Context) -> Iterator[datetime | None]
 
     So a verdict is due again when any of its rungs, or the condition of its repair, may turn.
     """
-    return (line.judge(context)[1] for line in lines if line.is_clocked)
+    return (line.judge(context)[1] for line in lines if line.test.clock is not None)
 
 
 def _evidence(lines: Iterable[Line], context: Context) -> tuple[Evidence, ...]:

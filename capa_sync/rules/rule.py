@@ -103,6 +103,11 @@ class Rule:
         parts = (self.applies_to, self.when, self.require, *rungs)
         return tuple([line for part in parts for line in lines_of(part)])
 
+    @cached_property
+    def has_order(self) -> bool:
+        """Return whether it demands an order, which may be one that can no longer be repaired."""
+        return any(line.phrase.order for line in lines_of(self.require))
+
     @property
     def reads(self) -> frozenset[str]:
         """Return every subject that the rule reads: a mapping must fill them for the rule to run."""

@@ -64,8 +64,11 @@ class RuleSet:
         context = open_record(record, now, ready.terms)
         if explain or record.unread_join:
             return [judge(rule, context, explain=explain) for rule in self._active]
-        gates = zip(self._active, ready.gates.of(context), strict=True)
-        return [gate if isinstance(gate, Verdict) else judge(rule, context, scope=gate) for rule, gate in gates]
+        gate = ready.gates.of(context)
+        verdicts = [*gate.verdicts]
+        for place, question in gate.open:
+            verdicts[place] = question.answer(context)
+        return verdicts
 
     def only(self, rule_id: str) -> RuleSet:
         """Return a set of one rule, which is evaluated even as a draft. Raises KeyError for an unknown rule."""

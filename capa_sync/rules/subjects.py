@@ -57,6 +57,11 @@ class Subject:
     derived: bool = False
 
     @property
+    def is_field(self) -> bool:
+        """Return whether its value is always that of the catalogue's field; action rows answer `action_needed`."""
+        return not self.derived and self.name != "action_needed"
+
+    @property
     def label(self) -> str:
         """Return the label for people, used where the mapping knows none."""
         return _LABELS.get(self.name, self.name.removesuffix("_at").removesuffix("_ref").replace("_", " "))

@@ -82,9 +82,11 @@ class MessageTemplate:
         The choice between several texts is a fact too. Its name is made from their conditions, so that two choices
         are compared only when they were made between the same texts.
         """
+        if len(self.variants) == 1:
+            return self.variants[0].sentence.render(rendering)
         number = self.choice(rendering.context)
         text, facts = self.variants[number].sentence.render(rendering)
-        return text, facts | ({self._name: str(number)} if len(self.variants) > 1 else {})
+        return text, facts | {self._name: str(number)}
 
     def choice(self, context: Context) -> int:
         """Return the index of the text to use: the first whose condition is true."""
@@ -95,7 +97,12 @@ class MessageTemplate:
 
     def turns(self, context: Context) -> Iterator[datetime | None]:
         """Yield when time alone may choose another text."""
-        yield from (variant.when.judge(context)[1] for variant in self.variants if variant.when is not None)
+        return (condition.judge(context)[1] for condition in self._clocked)
+
+    @cached_property
+    def _clocked(self) -> tuple[Condition, ...]:
+        conditions = (variant.when for variant in self.variants)
+        return tuple([condition for condition in conditions if condition is not None and condition.is_clocked])
 
     @cached_property
     def _name(self) -> str:

@@ -49,15 +49,16 @@ def show_value(name: str, value: Value, context: Context) -> str:
         return show_date(data, context)
     if isinstance(data, float):
         return f"{data:g}"
-    kind = SUBJECTS[name].kind
+    subject = SUBJECTS[name]
+    kind = subject.kind
+    if kind in _CHOSEN:
+        return context.texts.values.get(str(data)) or str(data).replace("_", " ")
     if isinstance(data, tuple):
-        own = context.texts.values if SUBJECTS[name].derived else {}
+        own = context.texts.values if subject.derived else {}
         shown = (context.person(item) if kind is Kind.PEOPLE else own.get(item, item) for item in data)
         return clip(", ".join(shown))
     if kind is Kind.PERSON:
         return clip(context.person(str(data)))
-    if kind in _CHOSEN:
-        return context.texts.values.get(str(data)) or str(data).replace("_", " ")
     return clip(str(data))
 
 

@@ -49,7 +49,14 @@ def turning(subject: Subject, flip: Flip, *, before: bool) -> Test:
 
 def _days_after(argument: Argument) -> Flip:
     days = number(argument)
-    return lambda context, value: context.terms.calendar.elapsed(context.terms.calendar.end_of(value), days)
+    sure = timedelta(days=days + 2)
+
+    def flip(context: Context, value: date | datetime) -> datetime:
+        if isinstance(value, datetime) and value < context.now - sure:
+            return value  # so many days have passed in any time zone; since when decides nothing
+        return context.terms.calendar.days_after(value, days)
+
+    return flip
 
 
 def _business_days_after(argument: Argument) -> Flip:
@@ -62,10 +69,13 @@ def _more_than(subject: Subject, args: Arguments) -> Test:
 
 
 def _days_running_after(argument: Argument) -> Flip:
-    days = number(argument)
-    return lambda context, value: context.terms.calendar.elapsed(
-        context.terms.calendar.end_of(value), days, context.record.pauses
-    )
+    days, unpaused = number(argument), _days_after(argument)
+
+    def flip(context: Context, value: date | datetime) -> datetime | None:
+        pauses, calendar = context.record.pauses, context.terms.calendar
+        return calendar.elapsed(calendar.end_of(value), days, pauses) if pauses else unpaused(context, value)
+
+    return flip
 
 
 def _more_than_running(subject: Subject, args: Arguments) -> Test:

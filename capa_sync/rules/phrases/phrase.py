@@ -43,6 +43,7 @@ class Test:
         comments: it reads the comments, too.
         why: a reason of its own why it is not known although all that it reads is, "" when it has none.
         present: it depends only on the present value of the subject, so that equal values have the same truth.
+        quick: it is `present`, and takes no longer than a look whether its truth is already known.
     """
 
     reads: tuple[str, ...]
@@ -53,6 +54,7 @@ class Test:
     marks: Callable[[Context], list[str]] | None = None
     broken_at: Callable[[Context], datetime | None] | None = None
     present: bool = False
+    quick: bool = False
     comments: bool = False
     why: Callable[[Context], str] | None = None
 

@@ -20,34 +20,38 @@ from capa_sync.rules.phrases.phrase import (
     word,
     words,
 )
-from capa_sync.rules.subjects import Kind, Subject
+from capa_sync.rules.subjects import SUBJECTS, Kind, Subject
 
 FILLABLE = frozenset({Kind.TEXT, Kind.ENUM, Kind.PERSON, Kind.TIME, Kind.LIST, Kind.YESNO, Kind.ACTIONS, Kind.PEOPLE})
 CHOSEN = frozenset({Kind.ENUM, Kind.STAGE, Kind.STATUS, Kind.PRESENCE, Kind.SETTING})
 _RANK = {stage: rank for rank, stage in enumerate(STAGE_ORDER)}
 
 
-def of_value(name: str, test: Callable[[Value], bool]) -> Test:
+def of_value(name: str, test: Callable[[Value], bool], *, quick: bool = False) -> Test:
     """Return a test of the present value; its truth is None while the value is unmapped, unreadable or an error."""
 
     def holds(context: Context) -> Truth:
         value = context.value(name)
         return test(value) if value.state in KNOWN else None
 
-    return Test((name,), holds, present=True)
+    def holds_of_field(context: Context) -> Truth:
+        value = context.record.fields[name]
+        return test(value) if value.state in KNOWN else None
+
+    return Test((name,), holds_of_field if SUBJECTS[name].is_field else holds, present=True, quick=quick)
 
 
 def filled(subject: Subject, _: Arguments) -> Test:
     """Return the test that a subject is filled; a placeholder does not count as filled."""
-    return of_value(subject.name, lambda value: value.state is ValueState.FILLED)
+    return of_value(subject.name, lambda value: value.state is ValueState.FILLED, quick=True)
 
 
 def _not_filled(subject: Subject, _: Arguments) -> Test:
-    return of_value(subject.name, lambda value: value.state is not ValueState.FILLED)
+    return of_value(subject.name, lambda value: value.state is not ValueState.FILLED, quick=True)
 
 
 def _empty(subject: Subject, _: Arguments) -> Test:
-    return of_value(subject.name, lambda value: value.state is ValueState.EMPTY)
+    return of_value(subject.name, lambda value: value.state is ValueState.EMPTY, quick=True)
 
 
 def one_of(subject: Subject, names: tuple[str, ...]) -> frozenset[str]:
@@ -59,30 +63,34 @@ def one_of(subject: Subject, names: tuple[str, ...]) -> frozenset[str]:
 
 def _is(subject: Subject, args: Arguments) -> Test:
     wanted = one_of(subject, (word(args[0]),))
-    return of_value(subject.name, lambda value: value.is_filled and str(value.data).casefold() in wanted)
+    return of_value(subject.name, lambda value: value.is_filled and str(value.data).casefold() in wanted, quick=True)
 
 
 def _is_not(subject: Subject, args: Arguments) -> Test:
     unwanted = one_of(subject, (word(args[0]),))
-    return of_value(subject.name, lambda value: value.is_filled and str(value.data).casefold() not in unwanted)
+    return of_value(
+        subject.name, lambda value: value.is_filled and str(value.data).casefold() not in unwanted, quick=True
+    )
 
 
 def _is_one_of(subject: Subject, args: Arguments) -> Test:
     wanted = one_of(subject, words(args[0]))
-    return of_value(subject.name, lambda value: value.is_filled and str(value.data).casefold() in wanted)
+    return of_value(subject.name, lambda value: value.is_filled and str(value.data).casefold() in wanted, quick=True)
 
 
 def _is_not_one_of(subject: Subject, args: Arguments) -> Test:
     unwanted = one_of(subject, words(args[0]))
-    return of_value(subject.name, lambda value: value.is_filled and str(value.data).casefold() not in unwanted)
+    return of_value(
+        subject.name, lambda value: value.is_filled and str(value.data).casefold() not in unwanted, quick=True
+    )
 
 
 def _is_yes(subject: Subject, _: Arguments) -> Test:
-    return of_value(subject.name, lambda value: value.data == "yes")
+    return of_value(subject.name, lambda value: value.data == "yes", quick=True)
 
 
 def _is_no(subject: Subject, _: Arguments) -> Test:
-    return of_value(subject.name, lambda value: value.data == "no")
+    return of_value(subject.name, lambda value: value.data == "no", quick=True)
 
 
 def stage_named(name: str) -> Stage:
@@ -100,7 +108,7 @@ def _at_least_stage(subject: Subject, args: Arguments) -> Test:
             f"'{stage.value}' is a side state and has no place in the order of stages", f"write `is {stage.value}`"
         )
     reached = frozenset(s.value for s in STAGE_ORDER[_RANK[stage] :])
-    return of_value(subject.name, lambda value: value.data in reached)
+    return of_value(subject.name, lambda value: value.data in reached, quick=True)
 
 
 def _at_least(subject: Subject, args: Arguments) -> Test:

@@ -97,3 +97,15 @@ def test_the_light_profile_gives_half_as_much_again_unless_the_settings_say_othe
     assert deadline_length(light, "contain", "major") == Days(8, business=True)
     own = JudgeOptions(profile="light", deadlines={"contain": {"major": Days(3)}})
     assert deadline_length(own, "contain", "major") == Days(3)
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+@pytest.mark.parametrize(
+    "value", [date(2011, 12, 28), date(2025, 4, 24), utc("2011-12-29T23:30"), utc("2025-04-24T21:30")]
+)
+@pytest.mark.parametrize("zone", ["Pacific/Apia", "Africa/Cairo", "UTC"])
+def test_days_after_a_date_are_counted_from_its_end(value: date | datetime, count: int, zone: str) -> None:
+    """They are those that have elapsed, also where a day (Apia) or a midnight (Cairo) does not exist."""
+    calendar = Calendar(zone, frozenset())
+    for _known in range(2):
+        assert calendar.days_after(value, count) == calendar.elapsed(calendar.end_of(value), count)

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import pytest
 
 from capa_sync.model.finding import Mode, Outcome
 from capa_sync.model.record import Stage
-from capa_sync.model.values import Value, ValueState
+from capa_sync.model.values import EMPTY, Value, ValueState
 from capa_sync.rules import gates
 from capa_sync.rules.conditions import ALWAYS, Block, Join
 from capa_sync.rules.context import Context
 from capa_sync.rules.derived import open_record
-from capa_sync.rules.evaluate import bare
-from capa_sync.rules.gates import Gates
+from capa_sync.rules.evaluate import bare, judge
+from capa_sync.rules.gates import Gate, Gates
 from capa_sync.rules.rule import Rule
 from capa_sync.rules.ruleset import RuleSet
 from capa_sync.rules.terms import Terms
@@ -46,17 +47,34 @@ def context_of(stage: Stage, grade: str | None) -> Context:
     return open_record(record, NOW, TERMS)
 
 
+def left(gate: Gate) -> Iterator[tuple[Block, Block]]:
+    """Yield what is left to ask of each rule that is not decided: of its scope, and of what it requires."""
+    yield from ((question.scope.block, question.require.block) for _, question in gate.open)
+
+
 def test_a_gate_is_the_shared_verdict_or_what_is_left_to_ask() -> None:
     """A closed list that says no decides; one that says yes is not asked again, one that is unknown is."""
     made = Gates([RULE], TERMS)
     allowed = context_of(Stage.PLANNED, "major")
-    assert made.of(allowed) == (LEFT,)
+    assert [*left(made.of(allowed))] == [(LEFT, RULE.require)]
     for excluded in (context_of(Stage.PLANNED, "minor"), context_of(Stage.IDENTIFIED, "major")):
-        (gate,) = made.of(excluded)
-        assert gate is bare(RULE, excluded, Outcome.NOT_APPLICABLE)
-    (unknown,) = made.of(context_of(Stage.PLANNED, None))
-    assert unknown == Block(Join.ALL, (GRADED, TEXT, TIMED, EITHER, MIXED, PAST))
-    assert made.of(context_of(Stage.CLOSED, "major")) == (LEFT,)
+        gate = made.of(excluded)
+        assert gate.verdicts[0] is bare(RULE, excluded, Outcome.NOT_APPLICABLE)
+        assert gate.open == ()
+    unknown = made.of(context_of(Stage.PLANNED, None))
+    assert [*left(unknown)] == [(Block(Join.ALL, (GRADED, TEXT, TIMED, EITHER, MIXED, PAST)), RULE.require)]
+    assert [*left(made.of(context_of(Stage.CLOSED, "major")))] == [(LEFT, RULE.require)]
+
+
+def test_a_rule_that_requires_closed_lists_alone_is_decided_by_them() -> None:
+    """Where they say yes, it is ok without a question; where they do not, it is asked for its texts."""
+    rule = replace(
+        RULE, applies_to=ALWAYS, when=Block(Join.ALL, (STAGED,)), require=Block(Join.ALL, (GRADED, EITHER))
+    )
+    made, major = Gates([rule], TERMS), context_of(Stage.PLANNED, "major")
+    assert made.of(major) == Gate((bare(rule, major, Outcome.OK),), ())
+    for grade in ("minor", None):
+        assert [*left(made.of(context_of(Stage.PLANNED, grade)))] == [(ALWAYS, rule.require)]
 
 
 def test_each_rule_has_its_own_gate_in_the_order_of_the_rules() -> None:
@@ -65,10 +83,28 @@ def test_each_rule_has_its_own_gate_in_the_order_of_the_rules() -> None:
     off = replace(RULE, id="plan-approved")
     light = Terms(replace(LONDON, profile="light"))
     excluded = context_of(Stage.IDENTIFIED, "minor")
-    first, second, third = Gates([RULE, open_, off], light).of(excluded)
-    assert first is bare(RULE, excluded, Outcome.NOT_APPLICABLE)
-    assert second == ALWAYS
-    assert third == Block(Join.ALL, RULE.scope.members)
+    gate = Gates([RULE, open_, off], light).of(excluded)
+    assert gate.verdicts[0] is bare(RULE, excluded, Outcome.NOT_APPLICABLE)
+    assert [place for place, _ in gate.open] == [1, 2]
+    assert [*left(gate)] == [(ALWAYS, RULE.require), (Block(Join.ALL, RULE.scope.members), RULE.require)]
+
+
+@pytest.mark.parametrize("grade", ["major", "minor", None])
+@pytest.mark.parametrize("title", [ValueState.FILLED, ValueState.EMPTY, ValueState.UNMAPPED])
+@pytest.mark.parametrize("due", [date(2025, 6, 1), date(2025, 7, 1), None])
+@pytest.mark.parametrize("mended", [(), ("scope",), ("require",)])
+def test_a_question_has_the_verdict_of_the_whole_rule(
+    grade: str | None, title: ValueState, due: date | None, mended: tuple[str, ...]
+) -> None:
+    """What closed lists decided, and the order in which the rest is asked, show in no verdict."""
+    parts = {"scope": (TEXT, TIMED), "require": (TEXT, EITHER, TIMED, MIXED)}
+    parts |= dict.fromkeys(mended, (TIMED, EITHER))
+    scope, require = (Block(Join.ALL, parts[name]) for name in ("scope", "require"))
+    rule = replace(RULE, applies_to=ALWAYS, when=scope, require=require)
+    context = context_of(Stage.PLANNED, grade)
+    given = {"title": Value(title, "x", "x"), "due_at": EMPTY if due is None else Value(ValueState.FILLED, due)}
+    record = replace(context.record, fields={**context.record.fields, **given})
+    assert RuleSet([rule], LONDON, "").evaluate(record, LONDON, NOW) == [judge(rule, open_record(record, NOW, TERMS))]
 
 
 def test_equal_values_have_one_gate_until_the_cache_is_full(monkeypatch: pytest.MonkeyPatch) -> None:
