@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from capa_sync.daemon.accounts import note_persons
+from capa_sync.daemon.judging import BATCH
 from capa_sync.daemon.past_mirror import PastMirror
 from capa_sync.daemon.past_work import look_from
 from capa_sync.daemon.rebuilding import judge_from_mirror
@@ -61,14 +63,20 @@ def _presences(runtime: Runtime, mirror: PastMirror) -> tuple[dict[tuple[str, st
     found, gaps = dict[tuple[str, str], Presence](), list[str]()
     for name in runtime.contexts:
         records, unseen = set(mirror.record_ids(name)), Counter[Presence]()
-        for ticket_id, (now, _) in runtime.register.tickets.presences(name).items():
-            then = mirror.presence(name, ticket_id)
-            if then is not now:
-                found[name, ticket_id] = then
-            if then in _UNSEEN and ticket_id in records:
-                unseen[then] += 1
+        present = {ticket_id: now for ticket_id, (now, _) in runtime.register.tickets.presences(name).items()}
+        for ids in _batches([*present]):
+            mirror.turn_to(name, ids)
+            then = {ticket_id: mirror.presence(name, ticket_id) for ticket_id in ids}
+            found |= {(name, id_): presence for id_, presence in then.items() if presence is not present[id_]}
+            unseen.update(presence for id_, presence in then.items() if presence in _UNSEEN and id_ in records)
+        mirror.turn_to(name, ())
         gaps += [
             f"{name}: {count_of(count, 'record')} not shown, of which the presence was {presence}"
             for presence, count in sorted(unseen.items())
         ]
     return found, gaps
+
+
+def _batches(ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Yield the ids in parts: the mirror keeps the versions of the tickets that it looks at."""
+    return (ids[start : start + BATCH] for start in range(0, len(ids), BATCH))
