@@ -26,7 +26,7 @@ APPROVALS = {"Approved", "Pre-Approved"}
 Rows = dict[str, list[Json]]
 
 
-class Desk(NamedTuple):
+class MirroredSite(NamedTuple):
     """The tracker with its mirror, and the minute of its last sync; a copy of the register is `mirrored.db`."""
 
     runtime: Runtime
@@ -51,13 +51,13 @@ def converted(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def desk(converted: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+def site(converted: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[MirroredSite]:
     """The tracker with all tickets, mirrored and judged until nothing more is read, without a write."""
-    with served(tmp_path_factory.mktemp("desk"), converted, MAPPING) as runtime:
+    with served(tmp_path_factory.mktemp("site"), converted, MAPPING) as runtime:
         assert runtime.sync()["sources"][0]["problem"] == ""
         minutes = read_the_rest(runtime, 1)
         shutil.copy(runtime.folder / "register.db", runtime.folder / "mirrored.db")
-        yield Desk(runtime, minutes)
+        yield MirroredSite(runtime, minutes)
 
 
 def read_the_rest(runtime: Runtime, minutes: int) -> int:
@@ -104,12 +104,12 @@ def test_the_order_of_the_file_decides(rows: Rows) -> None:
 
 @needs_data
 @pytest.mark.slow
-def test_the_tickets_are_mirrored_completely_and_judged_right(desk: Desk, rows: Rows) -> None:
+def test_the_tickets_are_mirrored_completely_and_judged_right(site: MirroredSite, rows: Rows) -> None:
     """690 tickets, 27,342 entries in order, 142 breaches on exactly the oracle's tickets; then nothing changes.
 
     The second pass reads what changed, the third everything; `rebuild` makes the same register without the tracker.
     """
-    runtime, minutes = desk
+    runtime, minutes = site
     assert_complete(runtime, rows)
     assert_judged(runtime, rows)
     before = runtime.tables()
@@ -160,11 +160,11 @@ def assert_judged(runtime: Runtime, rows: Rows) -> None:
 
 @needs_data
 @pytest.mark.slow
-def test_142_tickets_are_warned_once(desk: Desk, tmp_path: Path) -> None:
+def test_142_tickets_are_warned_once(site: MirroredSite, tmp_path: Path) -> None:
     """Released with write-back on, each ticket in breach gets one comment, no other gets any, and never a second."""
-    server = desk.runtime.server
+    server = site.runtime.server
     assert server is not None
-    shutil.copy(desk.runtime.folder / "mirrored.db", tmp_path / "register.db")
+    shutil.copy(site.runtime.folder / "mirrored.db", tmp_path / "register.db")
     runtime = replace(write_settings(tmp_path, server.url, MAPPING, mode="on"), server=server)
     server.requests.reset()
     runtime.at(20)
