@@ -116,17 +116,24 @@ class _Elsewhere(Exception):
     """A test reads more than the value of its subject."""
 
 
+class _OneField(dict[str, Value]):
+    """The fields of a record of which one alone is known."""
+
+    def __missing__(self, name: str) -> Value:
+        """Raise _Elsewhere for every other field."""
+        raise _Elsewhere
+
+
 class _OneValue:
-    """A context that knows one value and nothing else."""
+    """A context, and its record, that know one value and nothing else."""
 
     def __init__(self, name: str, value: Value) -> None:
-        self._held = {name: value}
+        self.fields = _OneField({name: value})
+        self.record = self
 
     def value(self, name: str) -> Value:
         """Return the value of a subject. Raises _Elsewhere for another subject."""
-        if name not in self._held:
-            raise _Elsewhere
-        return self._held[name]
+        return self.fields[name]
 
     def __getattr__(self, name: str) -> object:
         """Raise _Elsewhere for everything else that a context knows."""
