@@ -12,7 +12,7 @@ from capa_sync.model.finding import Mode, Outcome
 from capa_sync.model.record import Stage
 from capa_sync.model.values import EMPTY, Value, ValueState
 from capa_sync.rules import gates
-from capa_sync.rules.conditions import ALWAYS, Block, Join
+from capa_sync.rules.conditions import ALWAYS, Block, Conditions, Join, Line
 from capa_sync.rules.context import Context
 from capa_sync.rules.derived import open_record
 from capa_sync.rules.evaluate import bare, judge
@@ -20,15 +20,20 @@ from capa_sync.rules.gates import Gate, Gates
 from capa_sync.rules.rule import Rule
 from capa_sync.rules.ruleset import RuleSet
 from capa_sync.rules.terms import Terms
-from tests.unit.rules.lives import LONDON, case_of, record_on
+from tests.unit.rules.lives import LONDON, case_of, context_on, record_on
 from tests.unit.rules.pack import PACK
-from tests.unit.rules.test_truth import line
+from tests.unit.rules.test_truth import FALSE, TRUE, TURNS, UNKNOWN, WORLD, line
 
 NOW = datetime(2025, 6, 20, tzinfo=UTC)
 TERMS = Terms(LONDON)
 TICKET = record_on(case_of("case: a ticket\ntimeline: [{day: 2025-06-01, by: ana}]"), "2025-06-02")
 GRADED, STAGED = line("grade: is major"), line("stage: at least planned")
 TEXT, TIMED, PAST = line("title: filled"), line("due_at: not in the past"), line("stage: has been analysed")
+NO_TEXT, SOON, OVER = (
+    line("title: empty"),
+    line("due_at: not more than 30 days ago"),
+    line("due_at: more than 3 days ago"),
+)
 EITHER = Block(Join.ANY, (line("track: is improvement"), line("grade: is major")))
 MIXED = Block(Join.ANY, (line("grade: is major"), TEXT))
 RULE = replace(
@@ -57,6 +62,7 @@ def test_a_gate_is_the_shared_verdict_or_what_is_left_to_ask() -> None:
     made = Gates([RULE], TERMS)
     allowed = context_of(Stage.PLANNED, "major")
     assert [*left(made.of(allowed))] == [(LEFT, RULE.require)]
+    assert made.of(allowed).verdicts == (bare(RULE, allowed, Outcome.OK),)
     for excluded in (context_of(Stage.PLANNED, "minor"), context_of(Stage.IDENTIFIED, "major")):
         gate = made.of(excluded)
         assert gate.verdicts[0] is bare(RULE, excluded, Outcome.NOT_APPLICABLE)
@@ -92,19 +98,66 @@ def test_each_rule_has_its_own_gate_in_the_order_of_the_rules() -> None:
 @pytest.mark.parametrize("grade", ["major", "minor", None])
 @pytest.mark.parametrize("title", [ValueState.FILLED, ValueState.EMPTY, ValueState.UNMAPPED])
 @pytest.mark.parametrize("due", [date(2025, 6, 1), date(2025, 7, 1), None])
-@pytest.mark.parametrize("mended", [(), ("scope",), ("require",)])
+@pytest.mark.parametrize(
+    ("scope", "require"),
+    [
+        ((TEXT, TIMED), (TEXT, EITHER, TIMED, MIXED)),
+        ((TIMED, EITHER), (TEXT, EITHER, TIMED, MIXED)),
+        ((TEXT, TIMED), (TIMED, EITHER)),
+        ((TEXT,), (TEXT,)),
+        ((), (TEXT,)),
+        ((TIMED,), (SOON,)),
+        ((SOON,), (TIMED,)),
+        ((OVER,), (TEXT,)),
+        ((TIMED,), (NO_TEXT,)),
+    ],
+)
 def test_a_question_has_the_verdict_of_the_whole_rule(
-    grade: str | None, title: ValueState, due: date | None, mended: tuple[str, ...]
+    grade: str | None, title: ValueState, due: date | None, scope: tuple[Line, ...], require: tuple[Line, ...]
 ) -> None:
     """What closed lists decided, and the order in which the rest is asked, show in no verdict."""
-    parts = {"scope": (TEXT, TIMED), "require": (TEXT, EITHER, TIMED, MIXED)}
-    parts |= dict.fromkeys(mended, (TIMED, EITHER))
-    scope, require = (Block(Join.ALL, parts[name]) for name in ("scope", "require"))
-    rule = replace(RULE, applies_to=ALWAYS, when=scope, require=require)
+    rule = replace(RULE, applies_to=ALWAYS, when=Block(Join.ALL, scope), require=Block(Join.ALL, require))
     context = context_of(Stage.PLANNED, grade)
     given = {"title": Value(title, "x", "x"), "due_at": EMPTY if due is None else Value(ValueState.FILLED, due)}
     record = replace(context.record, fields={**context.record.fields, **given})
     assert RuleSet([rule], LONDON, "").evaluate(record, LONDON, NOW) == [judge(rule, open_record(record, NOW, TERMS))]
+
+
+@pytest.mark.parametrize("grade", ["major", "minor", "observation", None])
+@pytest.mark.parametrize("require", [(), (TEXT,), (GRADED,)])
+def test_a_rule_that_its_profile_has_off_for_a_grade_has_the_verdict_of_the_whole_rule(
+    grade: str | None, require: tuple[Line, ...]
+) -> None:
+    """It is off for minor ones, with the reason, and asked as usual for the others."""
+    rule = replace(RULE, id="plan-approved", applies_to=ALWAYS, when=ALWAYS, require=Block(Join.ALL, require))
+    light = replace(LONDON, profile="light")
+    record = context_of(Stage.PLANNED, grade).record
+    wanted = judge(rule, open_record(record, NOW, Terms(light)))
+    assert RuleSet([rule], light, "").evaluate(record, light, NOW) == [wanted]
+    assert (wanted.outcome is Outcome.NOT_APPLICABLE) is (grade == "minor")
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        (),
+        (TRUE,),
+        (FALSE,),
+        (UNKNOWN,),
+        (TRUE, FALSE),
+        (UNKNOWN, FALSE),
+        (TRUE, UNKNOWN),
+        (TURNS,),
+        (TRUE, TURNS),
+        (FALSE, TURNS),
+        (UNKNOWN, TURNS),
+    ],
+)
+def test_conditions_that_are_asked_in_another_order_have_the_truth_of_their_block(texts: tuple[str, ...]) -> None:
+    """Those that take no time are asked first; an unknown one waits for one that says no."""
+    members = [line(text) for text in texts]
+    context = context_on(case_of(WORLD), "2026-03-02")
+    assert Conditions(members).judge(context) == Block(Join.ALL, tuple(members)).judge(context)
 
 
 def test_equal_values_have_one_gate_until_the_cache_is_full(monkeypatch: pytest.MonkeyPatch) -> None:

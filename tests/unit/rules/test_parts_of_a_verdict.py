@@ -21,6 +21,7 @@ from capa_sync.rules.evaluate import bare, clause_for, judge
 from capa_sync.rules.moments import Clocked, FirstTime, Moment, first_of
 from capa_sync.rules.rule import IfRepaired, Rule
 from capa_sync.rules.terms import Terms
+from capa_sync.rules.wording import MessageTemplate
 from tests.unit.rules.lives import LONDON, at, case_of, context_on, record_on
 from tests.unit.rules.test_truth import line
 
@@ -479,3 +480,27 @@ def test_a_set_keeps_what_it_prepared_for_equal_settings(rule: Rule) -> None:
     assert ruleset.evaluate(record, replace(LONDON, timezone="Asia/Tokyo"), now)[0] is not first
     again = replace(LONDON)
     assert ruleset._ready_for(again) is ruleset._ready_for(again)
+
+
+@pytest.mark.parametrize("change", [{"since": date(2025, 2, 1)}, {"if_repaired": IfRepaired(historical=False)}])
+def test_an_order_that_no_longer_counts_is_due_again_when_its_scope_turns(rule: Rule, change: dict[str, Any]) -> None:
+    """The scope ends with the due date, before the deadline that is required; a set of rules says the same."""
+    scope = Block(Join.ALL, (*rule.when.members, line("due_at: not in the past")))
+    changed = replace(rule, when=scope, **change)
+    found = verdict_on(changed, MINOR, "2025-01-04")
+    assert (found.outcome, found.next_due) == (Outcome.OK, datetime(2025, 2, 1, tzinfo=UTC))
+    assert found.evidence == ()
+    case = case_of(MINOR)
+    rules = RuleSet([changed], case.options, "")
+    assert rules.evaluate(record_on(case, "2025-01-04"), case.options, at(case, "2025-01-04")) == [found]
+
+
+@pytest.mark.parametrize("part", ["message", "fix"])
+def test_a_breach_is_due_again_when_another_of_its_texts_counts(rule: Rule, part: str) -> None:
+    """The text depends on the due date alone, a line that decides nothing else."""
+    sentence = rule.message.variants[0]
+    texts = MessageTemplate((replace(sentence, when=line("due_at: not in the past")), sentence))
+    plain = replace(rule, severity=rule.severity[:1], hides=(), require=Block(Join.ALL, rule.require.members[:1]))
+    assert verdict_on(plain, OBSERVATION, "2025-01-04").next_due is None
+    found = verdict_on(replace(plain, **{part: texts}), OBSERVATION, "2025-01-04")  # type: ignore[arg-type]
+    assert (found.outcome, found.next_due) == (Outcome.BREACH, datetime(2025, 2, 1, tzinfo=UTC))
