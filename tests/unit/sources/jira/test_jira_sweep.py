@@ -92,6 +92,14 @@ def test_a_sweep_since_an_instant_asks_for_what_changed_then_or_later() -> None:
     assert search.requests[0][0] == f"(project = CAPA) AND updated >= 11 AND created >= {BORN} {OLDEST_FIRST}"
 
 
+@pytest.mark.parametrize(("later", "reached"), [(0, 100), (1, 5)])
+def test_a_ticket_of_the_very_minute_up_to_which_a_sweep_reads_is_reached(later: int, reached: int) -> None:
+    """One of a later minute lies after everything that is to be read."""
+    page = Rows([issue("1", BORN + 5 * MINUTE), issue("2", FRESH.mark + later * MINUTE)], SECOND)
+    first, _ = swept(ScriptedSearch([page, Rows([], None)]), FRESH)
+    assert first.after == replace(FRESH, reached=BORN + reached * MINUTE, place=SECOND)
+
+
 @pytest.mark.parametrize("fault", [Shifted("jira", "tickets moved"), BadRequest("jira", "an old token")])
 def test_a_lost_place_begins_a_new_search_at_the_last_tickets_minute(fault: Exception) -> None:
     """No ticket is lost: those of that minute are read again."""
