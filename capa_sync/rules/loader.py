@@ -23,7 +23,7 @@ from capa_sync.yamlfiles import LARGEST
 MOST_FILES, MOST_BYTES = 500, 2 * 1_024 * 1_024
 """Most rule files of a set, and most bytes that they may have together."""
 _RULE_FILES = "rule files end in .yaml"
-LANGUAGE = "2"
+LANGUAGE = "3"
 """Version of the meaning of phrases and of the content of verdicts; part of a rule set's hash.
 
 A new version evaluates every ticket again.

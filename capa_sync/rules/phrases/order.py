@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from capa_sync.model.finding import Evidence
+from capa_sync.model.values import ValueState
 from capa_sync.rules import sentences as say
 from capa_sync.rules.context import Context
 from capa_sync.rules.moments import FirstTime, Moment, Truth, in_order
@@ -75,6 +76,8 @@ def _first_fact(name: str, event: str, time: FirstTime, context: Context) -> lis
     if change is None:
         return [Evidence(name, say.HAPPENED.format(event=event, day=day), moment.at)]
     fact = change_fact(change, context)
+    if change.new.state is ValueState.EMPTY:  # of several changes saved together, one that did not make it happen
+        return [Evidence(name, say.HAPPENED.format(event=event, day=day), fact.at, fact.by, fact.entry)]
     text = say.HAPPENED_BY.format(event=event, day=day, change=fact.text)
     return [Evidence(name, text, fact.at, fact.by, fact.entry)]
 

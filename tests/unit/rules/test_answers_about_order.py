@@ -389,12 +389,12 @@ impact: filled before the record last became planned by someone other than plan_
 root_cause: filled before action started
   true, by root_cause and action_started_at
   CAUSE
-  action_started_at: first started on 3 July 2026: became empty | 2026-07-03 08:00 | bo | edit-2
+  action_started_at: first started on 3 July 2026 | 2026-07-03 08:00 | bo | edit-2
   broken 2026-07-03 08:00
 extent_note: filled before action started
   false, by extent_note and action_started_at
   EXTENT
-  action_started_at: first started on 3 July 2026: became empty | 2026-07-03 08:00 | bo | edit-2
+  action_started_at: first started on 3 July 2026 | 2026-07-03 08:00 | bo | edit-2
   broken 2026-07-03 08:00
 """,
         shared=FACTS,
