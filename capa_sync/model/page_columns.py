@@ -144,7 +144,7 @@ RULE_MONTHS = (
     Column(
         "cannot_tell",
         _NUMBER,
-        "Of how many it cannot be told; a record to which the rule does not apply is in none.",
+        "For how many it is unknown; a record to which the rule does not apply is in none.",
         masked=False,
     ),
 )

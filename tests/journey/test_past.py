@@ -18,13 +18,18 @@ import pytest
 from capa_sync.cli.app import _guarded, cli
 from capa_sync.cli.context import read_setup
 from capa_sync.cli.past_register import register_as_of
+from capa_sync.daemon import past_register
 from capa_sync.daemon.past import map_past
 from capa_sync.daemon.past_mirror import PastMirror
+from capa_sync.daemon.past_register import _presences
 from capa_sync.daemon.past_work import look_from
 from capa_sync.daemon.previewing import judge_and_plan
+from capa_sync.daemon.rebuilding import judge_from_mirror
+from capa_sync.daemon.runtime import Runtime
 from capa_sync.live.settle import settle
 from capa_sync.model.clock import StoppedClock
 from capa_sync.model.erasure import Erasure
+from capa_sync.model.halt import Halt, HaltKind
 from capa_sync.sandbox.jira import JiraTracker
 from capa_sync.sandbox.servicenow import ServiceNowTracker
 from capa_sync.sandbox.stories.jira_site import CHANGES
@@ -120,6 +125,29 @@ def test_an_export_as_of_a_past_instant_has_the_rows_of_then(watched: Watched, t
     now = taken_tables(watched.runtime.register)
     assert len(then["register"]) < len(now["register"])
     assert len(then["changes"]) < len(now["changes"])
+
+
+class CountedMirror(PastMirror):
+    """A mirror of a past instant that notes of how many tickets it holds versions whenever it turns to others."""
+
+    def __init__(self, runtime: Runtime, at: datetime) -> None:
+        super().__init__(runtime.register, {name: it.inputs() for name, it in runtime.contexts.items()}, at)
+        self.held: list[int] = []
+
+    def turn_to(self, source: str, ticket_ids: Sequence[str]) -> None:
+        """Note it, then turn."""
+        self.held.append(len(self._reads._steps))
+        super().turn_to(source, ticket_ids)
+
+
+def test_presences_of_a_past_day_are_read_in_batches(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Memory does not grow with the number of tickets, and the size of a batch changes nothing."""
+    runtime, at = watched.runtime, sorted(watched.tables)[-2]
+    whole, small = CountedMirror(runtime, at), CountedMirror(runtime, at)
+    found = _presences(runtime, whole)
+    monkeypatch.setattr(past_register, "BATCH", 2)
+    assert _presences(runtime, small) == found
+    assert max(small.held) <= 2 < max(whole.held)
 
 
 def tables_as_of(folder: Path, at: datetime, sources: Sequence[str]) -> Tables:
@@ -400,3 +428,17 @@ def test_plan_and_preview_show_what_would_have_been_written_then(tmp_path: Path)
     assert (ticket["what"], ticket["severity_before"], ticket["severity"]) == ("changed", "high", "low")
     [source] = changed["sources"]
     assert (source["would"]["edit"], source["would_now"]["edit"]) == (1, 0)
+
+
+def test_plans_that_judging_made_are_there_when_planning_begins(tmp_path: Path) -> None:
+    """A preview judges all tickets again, and makes no plan a second time from the mirror."""
+    with open_harness("jira", tmp_path, "2025-05-05 09:00") as harness:
+        runtime, context = harness.runtime, harness.runtime.contexts["jira"]
+        runtime.register.halts.set("jira", Halt(HaltKind.PAUSED, harness.clock.now(), "a test"))
+        harness.play("2025-05-05 09:00", Create({"title": "Access review missed", "owner": "anna.lee"}))
+        harness.play("2025-05-07 10:00", AddAction("Name a deputy", None))
+        harness.cycle("2025-05-07 12:00")
+        now = harness.clock.now()
+        runtime.register.queue.want_all_judged("jira", now)
+        judge_from_mirror(runtime, now)
+        assert harness.ticket() in context.plans

@@ -10,15 +10,18 @@ import pytest
 from capa_sync.model.finding import Severity
 from capa_sync.model.record import Pause
 from capa_sync.model.settings import Days, JudgeOptions
+from capa_sync.model.values import Value, ValueState
 from capa_sync.rules.calendar import Calendar, calendar_for, held
 from capa_sync.rules.context import Context
 from capa_sync.rules.derived import open_record
 from capa_sync.rules.profiles import NUMBERS, PACK, PROFILES, deadline_length
 from capa_sync.rules.terms import Terms
 from tests.unit.rules.lives import at, case_of, context_on, record_on
+from tests.unit.rules.test_truth import line
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 MIDNIGHT = datetime(2025, 6, 3, tzinfo=UTC)
+TICKET = record_on(case_of("case: a ticket\ntimeline: [{day: 2011-12-01, by: ana}]"), "2011-12-02")
 UTC_DAYS = Calendar("UTC", frozenset({date(2025, 6, 9)}))
 
 
@@ -39,6 +42,20 @@ def test_a_hold_covers_the_end_of_a_day_that_it_reaches_and_not_that_at_which_it
     """The end of the day belongs to the day: a hold from midnight on is one of the next day."""
     pause = Pause(start, end)
     assert held([pause], MIDNIGHT) == (pause if is_held else None)
+
+
+@pytest.mark.parametrize("now", [datetime(2012, 1, 2, 11, tzinfo=UTC), datetime(2025, 4, 26, 22, tzinfo=UTC)])
+@pytest.mark.parametrize("zone", ["Pacific/Apia", "Africa/Cairo", "UTC"])
+@pytest.mark.parametrize("days", [0, 1, 3])
+def test_days_that_are_certainly_over_in_every_zone_are_over_in_this_one(now: datetime, zone: str, days: int) -> None:
+    """Around such an instant the truth is that of days counted exactly, also where a day does not exist (Apia)."""
+    calendar = calendar_for(zone, frozenset())
+    context = open_record(TICKET, now, Terms(JudgeOptions(timezone=zone)))
+    for hours in range(6 * 24):
+        value = now - hours * HOUR
+        asked = replace(context.record, fields={**TICKET.fields, "due_at": Value(ValueState.FILLED, value)})
+        truth, _ = line(f"due_at: more than {days} days ago").judge(open_record(asked, now, context.terms))
+        assert truth is (calendar.days_after(value, days) <= now), value
 
 
 def test_of_several_holds_the_one_that_covers_the_instant_is_found() -> None:
