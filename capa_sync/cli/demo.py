@@ -23,7 +23,6 @@ from capa_sync.cli.trackers import Trackers, default_trackers, print_sign_in
 from capa_sync.cli.verbs import VerbCommand
 from capa_sync.daemon.cycle import run_round
 from capa_sync.daemon.daemon import Daemon
-from capa_sync.daemon.log import configure_logs
 from capa_sync.daemon.requests import release
 from capa_sync.daemon.runtime import Runtime, no_progress
 from capa_sync.daemon.shutdown import stop_on_signals
@@ -106,7 +105,6 @@ def demo(once: bool, listen: str, as_json: bool) -> None:
     One Jira Cloud, one Jira Data Center and one ServiceNow answer on loopback, over real HTTP; write-back is on. No
     account and no settings file is needed, and nothing stays behind.
     """
-    configure_logs(quiet=True)
     stop = threading.Event()
     asked = stop_on_signals(stop)
     ports, clock = dict.fromkeys(("jira", "jira-dc", "servicenow"), 0), SystemClock()

@@ -31,7 +31,6 @@ from capa_sync.daemon.digesting import (
     lead_problems,
     send_digests,
 )
-from capa_sync.daemon.log import configure_logs
 from capa_sync.daemon.runtime import Runtime
 from capa_sync.digest import as_text, last_due, next_due, period_of, quiet_until
 from capa_sync.errors import Problem, UserError
@@ -71,7 +70,6 @@ def digest(dry_run: bool, again: bool, config: Path, test_clock: str | None, as_
     """
     if dry_run and again:
         raise UserError([Problem("", 0, "--dry-run sends nothing, and --again sends", "choose one of them")])
-    configure_logs(quiet=True)
     setup, clock = read_setup(config, with_secrets=False), clock_from(test_clock)
     conceal_available(setup.settings, config, os.environ)
     if not setup.settings.digest.is_on:

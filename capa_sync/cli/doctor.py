@@ -23,7 +23,6 @@ from capa_sync.cli.looking import known_sources, looking
 from capa_sync.cli.verbs import VerbCommand
 from capa_sync.daemon.digesting import lead_problems
 from capa_sync.daemon.doctor import examine
-from capa_sync.daemon.log import configure_logs
 from capa_sync.daemon.runtime import Runtime
 from capa_sync.errors import UserError
 from capa_sync.model.inspection import Check, CheckState
@@ -52,7 +51,6 @@ def doctor(config: Path, test_clock: str | None, only: str | None, as_json: bool
     nothing; what only a write could prove is `unproven`. Exit 3 when a source cannot be read or lacks a right, 2 when
     settings, mapping, rules or the digest's addresses have a mistake.
     """
-    configure_logs(quiet=True)
     configuration, clock = read_configuration(config), clock_from(test_clock)
     names, known = chosen_sources(configuration, only), known_sources(configuration, clock)
     with looking(configuration, clock) as runtime:

@@ -20,7 +20,6 @@ from capa_sync.cli.context import (
 )
 from capa_sync.cli.looking import looking
 from capa_sync.cli.verbs import VerbCommand
-from capa_sync.daemon.log import configure_logs
 from capa_sync.daemon.mapping_check import MappingCheck, ShownField, ShownTicket, check_mapping
 from capa_sync.model.amounts import count_of
 from capa_sync.model.record import Action
@@ -49,7 +48,6 @@ def check(source: str, tickets: tuple[str, ...], config: Path, test_clock: str |
     is printed with its state and value beside the tracker's own value; then how often each field is filled, and how
     often each rule could decide. It reads the tracker and writes nothing. Exit 2 when a ticket is not there.
     """
-    configure_logs(quiet=True)
     configuration, clock = read_configuration(config), clock_from(test_clock)
     [name] = chosen_sources(configuration, source)
     with looking(configuration, clock) as runtime:

@@ -12,7 +12,6 @@ import click
 from capa_sync.cli.context import clock_from, config_option, json_option, print_json, read_settings, say
 from capa_sync.cli.looking import private_register
 from capa_sync.cli.verbs import VerbCommand
-from capa_sync.daemon.log import configure_logs
 from capa_sync.errors import Problem, UserError
 from capa_sync.mapping.suggestions import Suggestion, mapping_text
 from capa_sync.mapping.suggestions import suggest as proposals_for
@@ -38,7 +37,6 @@ def suggest(source: str, config: Path, test_clock: str | None, out: Path | None,
     links and people are proposed from their names (English, German, French, Spanish), types and sample values. Each
     line of the file has its confidence and reason as a comment. It reads the tracker and writes nothing there.
     """
-    configure_logs(quiet=True)
     settings, clock, stop = read_settings(config), clock_from(test_clock), threading.Event()
     if source not in settings.sources:
         known = ", ".join(settings.sources)

@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 from capa_sync.cli.context import EXIT_STOPPED
 from capa_sync.cli.past import PastView, past_view
 from capa_sync.cli.progress import progress_listener
-from capa_sync.daemon.log import configure_logs
 from capa_sync.daemon.past_register import set_views_back
 from capa_sync.daemon.shutdown import stop_on_signals
 from capa_sync.errors import Problem, UserError
@@ -42,7 +41,6 @@ def register_as_of(
 
     `sources` must have been read up to the instant. Raises UserError, and RegisterUnavailable.
     """
-    configure_logs(quiet=True)
     stop = threading.Event()
     with tempfile.TemporaryDirectory(prefix="capa-sync-past-") as folder:
         stop_on_signals(stop, late_code=EXIT_STOPPED, before_late_end=partial(shutil.rmtree, folder))

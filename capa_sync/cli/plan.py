@@ -32,7 +32,6 @@ from capa_sync.cli.summary import print_trouble, summary_of
 from capa_sync.cli.verbs import VerbCommand
 from capa_sync.cli.wording import cannot_tell_lines, older_wording_lines, quarantine_lines
 from capa_sync.daemon.cycle import run_round
-from capa_sync.daemon.log import configure_logs
 from capa_sync.daemon.past_work import look_from
 from capa_sync.daemon.previewing import judge_and_plan
 from capa_sync.daemon.runtime import Runtime
@@ -85,7 +84,6 @@ def plan(
     With --as-of it shows what would have been written then, from the register alone: by the set that was live, with
     the findings, writes, waivers and releases that there were.
     """
-    configure_logs(quiet=True)
     is_past = as_of is not None or rules_of is not None
     setup, clock = read_setup(config, with_secrets=not is_past), clock_from(test_clock)
     names = chosen_sources(setup, only)

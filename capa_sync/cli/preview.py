@@ -30,7 +30,6 @@ from capa_sync.cli.past import PastOptions, PastView, as_of_option, past_view, r
 from capa_sync.cli.preview_view import preview_lines
 from capa_sync.cli.verbs import VerbCommand
 from capa_sync.cli.worker import workers_for
-from capa_sync.daemon.log import configure_logs
 from capa_sync.daemon.past_work import look_from
 from capa_sync.daemon.previewing import judge_and_plan
 from capa_sync.daemon.shutdown import stop_on_signals
@@ -153,7 +152,6 @@ def _preview(
     limit: int,
     as_json: bool,
 ) -> int:
-    configure_logs(quiet=True)
     setup, clock = read_setup(config, with_secrets=False), clock_from(test_clock)
     stop = threading.Event()
     with tempfile.TemporaryDirectory(prefix="capa-sync-preview-") as folder:

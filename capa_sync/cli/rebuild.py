@@ -17,7 +17,6 @@ from capa_sync.cli.context import (
     settled,
 )
 from capa_sync.cli.verbs import VerbCommand
-from capa_sync.daemon.log import configure_logs
 from capa_sync.daemon.rebuilding import rebuild_derived
 from capa_sync.model.amounts import count_of
 from capa_sync.wiring import bind_as_last_known
@@ -34,7 +33,6 @@ def rebuild(config: Path, test_clock: str | None, as_json: bool) -> None:
 
     They come from the primary tables, which nothing drops. Exit 6 while a daemon holds the register.
     """
-    configure_logs(quiet=True)
     setup, clock = read_setup(config, with_secrets=False), clock_from(test_clock)
     choose = partial(settled, setup, clock=clock, stores=True)
     with open_runtime(setup.register_path, choose, clock, create=False) as runtime:

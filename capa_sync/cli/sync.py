@@ -28,7 +28,6 @@ from capa_sync.cli.summary import findings_exit_code, print_cycle, summary_of
 from capa_sync.cli.verbs import VerbCommand
 from capa_sync.daemon.cycle import CycleResult, run_round
 from capa_sync.daemon.erasure_work import ErasureWork
-from capa_sync.daemon.log import configure_logs
 from capa_sync.daemon.requests import carry_out_requests, refresh, release
 from capa_sync.daemon.runtime import Runtime
 from capa_sync.daemon.shutdown import stop_on_signals
@@ -76,7 +75,6 @@ def sync(
     daemon holds the register, --release and --refresh are left for it. Exit 3 when a source could not be read, 4 when
     a brake held.
     """
-    configure_logs(quiet=True)
     setup, clock = read_setup(config), clock_from(test_clock)
     names = chosen_sources(setup, only)
     requests = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
@@ -38,6 +39,16 @@ class VerbCommand(click.Command):
     def __init__(self, *args: Any, examples: Sequence[tuple[str, str]] = (), **settings: Any) -> None:
         super().__init__(*args, **settings)
         self.examples = tuple(examples)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the verb. Its log is quiet, on standard error, unless the verb says otherwise.
+
+        Without that, structlog would print each line to standard output, beside the verb's own result and as it is.
+        """
+        log = sys.modules.get("capa_sync.daemon.log")  # only a verb that loads it can write a log
+        if log is not None:
+            log.configure_logs(quiet=True)
+        return super().invoke(ctx)
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write each example with its purpose beside it, or above it on a narrow terminal."""
