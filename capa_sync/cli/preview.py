@@ -84,9 +84,10 @@ def preview(
 ) -> int:
     """Show what the changed set would do; nothing changes anywhere.
 
-    The set is everything that decides a verdict: rules, mappings, people, profile, deadlines, holidays and time zone.
-    It judges the tickets as they were last read, on a private copy of the register; no tracker is asked. Exit 2 with
-    every mistake when the set is broken. PATH is another settings file, or a folder with a capa-sync.toml.
+    The set is everything that decides a verdict: rules, mappings, people, profile, deadlines, period of
+    recurrence, holidays and time zone. It judges the tickets as they were last read, on a private copy of the
+    register; no tracker is asked. Exit 2 with every mistake when the set is broken. PATH is another settings file,
+    or a folder with a capa-sync.toml.
     """
 
     def changing(setup: Setup, register: Register) -> SetChange:

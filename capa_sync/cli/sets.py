@@ -191,10 +191,10 @@ def _instant(text: str | None) -> datetime | None:
 def activate(config: Path, test_clock: str | None, as_json: bool) -> None:
     """Make the changed set live.
 
-    The set is everything that decides a verdict: rules, mappings, people, profile, deadlines, holidays and time zone,
-    as the files of the settings hold it now. It is checked and tested first: exit 2 with every mistake, and nothing
-    changes. Comments follow at the next `sync`, within the brakes. While the daemon holds the register, it makes the
-    set live at its next tick.
+    The set is everything that decides a verdict: rules, mappings, people, profile, deadlines, period of
+    recurrence, holidays and time zone, as the files of the settings hold it now. It is checked and tested first:
+    exit 2 with every mistake, and nothing changes. Comments follow at the next `sync`, within the brakes. While
+    the daemon holds the register, it makes the set live at its next tick.
     """
     _make_live(
         config, test_clock, as_json, lambda setup, register: change_to_files(setup, register, rules_alone=False)

@@ -45,9 +45,9 @@ def similar(ticket: str, other: str | None, most: int, config: Path, test_clock:
     """List records like this one, with why; a person decides.
 
     First the records with the same requirement and the same kind of cause: of these, rule `recurrence` asks about
-    those that were closed in the year before TICKET was found. Then records whose title and root cause share rare
-    words: suggestions, which no rule reads. A pair that is marked with --different is neither listed nor asked about
-    again. While the daemon holds the register, the mark is left for it.
+    those that were closed before TICKET was found, within the days of the setting `recurs_within`. Then records whose
+    title and root cause share rare words: suggestions, which no rule reads. A pair that is marked with --different is
+    neither listed nor asked about again. While the daemon holds the register, the mark is left for it.
     """
     setup, clock = read_setup(config, with_secrets=False), clock_from(test_clock)
     with open_for_reading(setup.register_path, clock) as register:

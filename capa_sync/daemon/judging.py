@@ -86,7 +86,7 @@ def settle_matches(runtime: Runtime, context: SourceContext, now: datetime) -> l
     if not similar.is_stale(name):
         return []
     with runtime.register.transaction():
-        changed = similar.settle(name, now)
+        changed = similar.settle(name, now, runtime.options.recurs_within)
         runtime.register.queue.want_judging(name, changed, now)
     return changed
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from capa_sync.errors import UserError
+from capa_sync.model.settings import RECURS_WITHIN
 from capa_sync.model.userfile import decoded, read_user_file, yaml_files
 from capa_sync.model.verdict_set import PartKind, SetPart, VerdictSet, differences
 from capa_sync.settings import Settings
@@ -26,8 +27,14 @@ def settings_text(settings: Settings, dates: Sequence[str]) -> str:
 
 
 def _settings_of(settings: Settings) -> dict[str, Any]:
-    """Return the settings that decide verdicts, as they were written."""
+    """Return the settings that decide verdicts, as they were written.
+
+    The period of recurrence stands there only where it is not the default: sets stored before there was such a
+    setting are then the same as now.
+    """
+    own_period = {"recurs_within": settings.recurs_within} if settings.recurs_within != RECURS_WITHIN else {}
     return {
+        **own_period,
         "profile": settings.profile,
         "timezone": settings.timezone,
         "holidays": [str(entry) for entry in settings.holidays],

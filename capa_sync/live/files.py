@@ -9,14 +9,14 @@ from pathlib import Path
 
 from capa_sync.live.compare import DATES, settings_text
 from capa_sync.mapping import MappingFile, People, load_mapping, mapping_from, people_from
-from capa_sync.model.settings import JudgeOptions
+from capa_sync.model.settings import RECURS_WITHIN, JudgeOptions
 from capa_sync.model.verdict_set import PartKind, SetPart, VerdictSet
 from capa_sync.rules import RuleSet, rules_from
 from capa_sync.settings import Settings
 from capa_sync.settings.units import parse_days
 from capa_sync.wiring import Configuration, Setup, assembled
 
-_DECIDING = ("rules", "rules_live", "profile", "timezone", "holidays", "deadlines")
+_DECIDING = ("rules", "rules_live", "profile", "timezone", "holidays", "deadlines", "recurs_within")
 """Settings that decide verdicts, or which files do."""
 
 
@@ -111,6 +111,7 @@ def options_of(verdict_set: VerdictSet, settings: Settings) -> JudgeOptions:
             for name, by_grade in stored["deadlines"].items()
         },
         profile=stored["profile"],
+        recurs_within=stored.get("recurs_within", RECURS_WITHIN),
         baseline=settings.baseline,
         unwaivable=frozenset(settings.waivers.unwaivable),
     )

@@ -96,7 +96,9 @@ def _was_judged_by(register: Register, configuration: Configuration) -> bool:
     for name, mapping in configuration.mappings.items():
         fingerprint, facts = register.queue.judged_with(name), register.facts.load(name)
         bound = bind(mapping, facts, register.facts.pins(name)).hash if facts is not None else ""
-        if fingerprint and fingerprint.split(":")[:2] != [configuration.rules.hash, bound]:
+        rules, mapping_hash, *_ = [*fingerprint.split(":"), ""]
+        known = {configuration.rules.hash, *configuration.rules.former_hashes}
+        if fingerprint and (rules not in known or mapping_hash != bound):
             return False
     return True
 

@@ -37,6 +37,8 @@ class RetentionOptions:
     erases: bool = False
 
 
+RECURS_WITHIN = 365
+"""Days, where the settings name no others."""
 UNWAIVABLE = frozenset({"effectiveness-before-close", "edited-after-close"})
 """Rules 27 and 34: nobody may waive them, unless the settings say otherwise (docs/clause10.md 5.1)."""
 
@@ -48,6 +50,7 @@ class JudgeOptions:
     Attributes:
         timezone: IANA zone in which a date-only deadline ends at 24:00. holidays: dates that are no business days.
         deadlines: name -> grade -> length. profile: light, standard, strict, iso9001, iso13485.
+        recurs_within: days before a record was found in which an earlier one of its kind counts (rule 33).
         baseline: tickets closed before this date are judged and shown, never written to; None = no baseline.
         unwaivable: ids of rules that nobody may waive.
         texts: source -> the texts for its tickets, where they are not the English of this version; they change no
@@ -58,6 +61,7 @@ class JudgeOptions:
     holidays: frozenset[date] = frozenset()
     deadlines: Mapping[str, Mapping[str, Days]] = field(default_factory=lambda: DEFAULT_DEADLINES)
     profile: str = "standard"
+    recurs_within: int = RECURS_WITHIN
     baseline: date | None = None
     unwaivable: frozenset[str] = UNWAIVABLE
     texts: Mapping[str, CommentTexts] = field(default_factory=dict)

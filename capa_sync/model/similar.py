@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 from capa_sync.model.light import light
 
-WITHIN_DAYS = 365
-"""An earlier record counts when it was closed at most so many days before the later one was found."""
+LONGEST_WITHIN_DAYS = 3_660
+"""Matches are kept of records that were closed at most so many days before the later one was found; which of them
+count is the setting `recurs_within`."""
 MOST_EARLIER = 5
 """Earlier records that are kept for one record, the last closed first; the last effective one is kept besides."""
 

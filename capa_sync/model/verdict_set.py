@@ -51,7 +51,7 @@ class SetPart:
     def label(self) -> str:
         """Return the part in words: the file, or what it is."""
         if self.kind is PartKind.SETTINGS:
-            return "settings (profile, deadlines, holidays, time zone)"
+            return "settings (profile, deadlines, period of recurrence, holidays, time zone)"
         return self.name if self.kind is PartKind.RULE else f"{self.name} ({self.kind} of {self.key})"
 
 

@@ -1,4 +1,4 @@
-"""Reads the settings of a test inside a rule file: time zone, profile, holidays and deadlines."""
+"""Reads the settings of a test inside a rule file, such as its time zone, deadlines and period of recurrence."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from datetime import date
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from capa_sync.model.near import did_you_mean
-from capa_sync.model.settings import DEFAULT_DEADLINES, Days, JudgeOptions
+from capa_sync.model.settings import DEFAULT_DEADLINES, RECURS_WITHIN, Days, JudgeOptions
+from capa_sync.model.similar import LONGEST_WITHIN_DAYS
 from capa_sync.rules.profiles import PROFILES
 from capa_sync.rules.reading import check_keys, days_of, names_of, text_of, when_of, word_of
 from capa_sync.rules.yaml_lines import Problems, Text, Tree, YamlTable
 
-SETTING_KEYS = ("timezone", "holidays", "deadlines", "profile")
+SETTING_KEYS = ("timezone", "holidays", "deadlines", "profile", "recurs_within")
 
 
 def read_settings(tree: Tree | None, problems: Problems) -> JudgeOptions:
@@ -29,6 +30,8 @@ def read_settings(tree: Tree | None, problems: Problems) -> JudgeOptions:
     if (profile := tree.get("profile")) is not None:
         word = word_of(profile, PROFILES, "profile", problems, profile.line)
         options = replace(options, profile=word or "standard")
+    if (period := tree.get("recurs_within")) is not None:
+        options = replace(options, recurs_within=_period(period, problems))
     days = [_day(name, problems) for name in names_of(tree.get("holidays"), "holidays", problems)]
     return replace(
         options,
@@ -45,6 +48,15 @@ def _zone(tree: Tree, problems: Problems) -> str:
         near = did_you_mean(name, available_timezones())
         problems.add(tree.line, f"'{name}' is no time zone", near or "such as Europe/London")
         return "UTC"
+
+
+def _period(tree: Tree, problems: Problems) -> int:
+    days = days_of(tree.value) if isinstance(tree, Text) else None
+    if days is None or days.business or not 1 <= days.count <= LONGEST_WITHIN_DAYS:
+        what = "cannot read the period of recurrence"
+        problems.add(tree.line, what, f"write a number of days from 1d to {LONGEST_WITHIN_DAYS}d, such as 365d")
+        return RECURS_WITHIN
+    return days.count
 
 
 def _day(text: Text, problems: Problems) -> date | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime, timedelta
 
 from capa_sync.model.record import STAGE_ORDER, CapaRecord, Stage
 from capa_sync.model.similar import EarlierMatch
@@ -191,8 +191,9 @@ def _earlier_effective(context: Context) -> Value:
 
 
 def _unlike(context: Context) -> tuple[EarlierMatch, ...] | None:
-    """Return the earlier records without those that `different_from` names; None where they are not known."""
-    earlier, named = context.record.earlier, context.record.fields["different_from"]
+    """Return the earlier records that count, without those that `different_from` names; None: not known."""
+    named = context.record.fields["different_from"]
+    earlier = context.record.earlier and _in_period(context, context.record.earlier)
     if not earlier or not isinstance(named.data, tuple):
         return None if earlier and named.state in {ValueState.ERROR, ValueState.UNREADABLE} else earlier
     names = {name.casefold() for name in named.data}
@@ -203,11 +204,23 @@ def _unlike(context: Context) -> tuple[EarlierMatch, ...] | None:
     )
 
 
+def _in_period(context: Context, earlier: tuple[EarlierMatch, ...]) -> tuple[EarlierMatch, ...]:
+    """Return the records that were closed at most `recurs_within` days before this one was found."""
+    detected, calendar = context.record.fields["detected_at"].data, context.terms.calendar
+    found_on = calendar.local_date(detected if isinstance(detected, date) else context.record.created_at)
+    first = found_on - timedelta(days=context.terms.options.recurs_within)
+    return tuple(match for match in earlier if match.closed_on >= first)
+
+
 def _keys_of(earlier: tuple[EarlierMatch, ...] | None) -> Value:
     if earlier is None:
         return _unreadable(say.NOT_COMPARED)
     keys = tuple(match.ticket_key for match in earlier)
     return Value(ValueState.FILLED, keys, ", ".join(keys)) if keys else EMPTY
+
+
+def _recurs_within(context: Context) -> Value:
+    return Value(ValueState.FILLED, float(context.terms.options.recurs_within))
 
 
 def _profile(context: Context) -> Value:
@@ -236,6 +249,7 @@ DERIVED_VALUES: Derivations = {
     "joined_disagreements": _joined_disagreements,
     "earlier_matches": _earlier_matches,
     "earlier_effective": _earlier_effective,
+    "recurs_within": _recurs_within,
     "profile": _profile,
 }
 """Subject -> function that computes its value; `action_needed` is a catalogue field that action rows can override."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from capa_sync.errors import Problem, RuleFileError, UserError
 from capa_sync.model.near import near_or_all
-from capa_sync.model.settings import JudgeOptions
+from capa_sync.model.settings import RECURS_WITHIN, JudgeOptions
 from capa_sync.model.userfile import decoded, read_user_file, yaml_files
 from capa_sync.rules.phrases.registered import Registered
 from capa_sync.rules.phrases.table import Vocabulary, vocabulary
@@ -23,7 +23,7 @@ from capa_sync.yamlfiles import LARGEST
 MOST_FILES, MOST_BYTES = 500, 2 * 1_024 * 1_024
 """Most rule files of a set, and most bytes that they may have together."""
 _RULE_FILES = "rule files end in .yaml"
-LANGUAGE = "3"
+LANGUAGE = 3
 """Version of the meaning of phrases and of the content of verdicts; part of a rule set's hash.
 
 A new version evaluates every ticket again.
@@ -51,8 +51,8 @@ def rules_from(texts: Mapping[str, str], options: JudgeOptions) -> RuleSet:
 def _rule_set(rules: list[Rule], texts: dict[str, bytes], problems: list[Problem], options: JudgeOptions) -> RuleSet:
     if problems:
         raise RuleFileError(problems)
-    digest = _hash(texts, options, _origins(rules))
-    return RuleSet(rules, options, digest, {name: text.decode() for name, text in texts.items()})
+    *former, digest = (_hash(texts, options, _origins(rules), version) for version in range(1, LANGUAGE + 1))
+    return RuleSet(rules, options, digest, {name: text.decode() for name, text in texts.items()}, former)
 
 
 def check_rules(paths: Iterable[str | Path], options: JudgeOptions | None = None) -> list[Problem]:
@@ -196,9 +196,12 @@ def _origins(rules: Iterable[Rule]) -> list[str]:
     return sorted({phrase.origin for phrase in phrases if isinstance(phrase, Registered)})
 
 
-def _hash(texts: dict[str, bytes], options: JudgeOptions, origins: Sequence[str]) -> str:
-    """Return the SHA-256 over all that decides a verdict: files, options, and distributions that add phrases."""
-    digest = hashlib.sha256(LANGUAGE.encode())
+def _hash(texts: dict[str, bytes], options: JudgeOptions, origins: Sequence[str], language: int) -> str:
+    """Return the SHA-256 over all that decides a verdict: files, options, and distributions that add phrases.
+
+    `language` is the version of `LANGUAGE` for which the hash is.
+    """
+    digest = hashlib.sha256(str(language).encode())
     for name in sorted(texts):
         digest.update(name.encode() + b"\0" + hashlib.sha256(texts[name]).digest())
     lengths = sorted(
@@ -206,5 +209,7 @@ def _hash(texts: dict[str, bytes], options: JudgeOptions, origins: Sequence[str]
     )
     for origin in origins:
         digest.update(b"\0" + origin.encode())
+    if options.recurs_within != RECURS_WITHIN:  # a version without this setting gave the same hash
+        digest.update(f"\0recurs within {options.recurs_within}".encode())
     digest.update(repr((options.timezone, sorted(options.holidays), options.profile, lengths)).encode())
     return digest.hexdigest()

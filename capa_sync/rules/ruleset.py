@@ -34,6 +34,7 @@ class RuleSet:
         rules: all rules, drafts included, in the order of the pack, then by id.
         hash: SHA-256 over the rule files and the options that change a verdict; stored with each evaluation.
         texts: rule id -> the whole text of its file.
+        former_hashes: those that earlier versions of the phrases gave the same files and options.
     """
 
     def __init__(
@@ -42,12 +43,14 @@ class RuleSet:
         options: JudgeOptions,
         digest: str,
         texts: Mapping[str, str] = MappingProxyType({}),
+        former_hashes: Iterable[str] = (),
     ) -> None:
         ordered = sorted(rules, key=lambda rule: (not rule.number, rule.number, rule.id))
         self.rules: tuple[Rule, ...] = tuple(ordered)
         self.options = options
         self.hash = digest
         self.texts = texts
+        self.former_hashes = frozenset(former_hashes)
         self._active = [rule for rule in ordered if rule.mode is not Mode.DRAFT]
         terms = Terms(options)
         self._ready = _Ready(options, terms, Gates(self._active, terms))

@@ -93,6 +93,7 @@ _LABELS = {
     "effectiveness_due": "due date of the effectiveness review",
     "earlier_matches": "earlier nonconformities of this kind",
     "earlier_effective": "earlier nonconformities of this kind with an effective action",
+    "recurs_within": "period of recurrence in days",
     "joined_disagreements": "disagreement of the joined tickets",
     "isms_lead": "ISMS lead",
     "isms_change": "ISMS change",
@@ -126,9 +127,10 @@ _DERIVED = (
     Subject(
         "earlier_matches",
         Kind.LIST,
-        "records with the same requirement and kind of cause that were closed in the year before this one was found",
+        "records of the same requirement and kind of cause, closed in the `recurs_within` days before this was found",
     ),
     Subject("earlier_effective", Kind.LIST, "those of them that were closed with an effective action"),
+    Subject("recurs_within", Kind.NUMBER, "the setting: days before it was found in which an earlier one counts"),
     Subject("profile", Kind.SETTING, "the profile of the settings", tuple(PROFILES)),
 )
 

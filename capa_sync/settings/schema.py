@@ -17,13 +17,15 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from capa_sync.model.settings import DEFAULT_DEADLINES, UNWAIVABLE, Days
+from capa_sync.model.settings import DEFAULT_DEADLINES, RECURS_WITHIN, UNWAIVABLE, Days
+from capa_sync.model.similar import LONGEST_WITHIN_DAYS
 from capa_sync.settings.digest_schema import DigestSettings
 from capa_sync.settings.source_schema import Duration, SourceSettings, Strict, VariableName, WriteBackSettings
 from capa_sync.settings.units import (
     header_name,
     listen_address,
     listen_or_off,
+    parse_calendar_days,
     parse_days,
     parse_holidays,
     parse_period,
@@ -154,6 +156,9 @@ class Settings(BaseSettings):
     baseline: date | None = Field(default=None, ge=date(1970, 1, 1), le=date(2200, 1, 1))
     rules_live: Literal["on_activate", "on_save"] = "on_activate"
     profile: Literal["light", "standard", "strict", "iso9001", "iso13485"] = "standard"
+    recurs_within: Annotated[int, BeforeValidator(parse_calendar_days)] = Field(
+        default=RECURS_WITHIN, ge=1, le=LONGEST_WITHIN_DAYS
+    )
     public_url: str = ""
     isms_lead: str = ""
     deadlines: dict[DeadlineName, dict[Grade, DayCount]] = Field(default_factory=dict)

@@ -59,6 +59,16 @@ def parse_days(text: Any) -> Days:
     return Days(int(match[1]), match[2] == "bd")
 
 
+def parse_calendar_days(text: Any) -> int:
+    """Turn `365d` into a number of days. Raises ValueError with the allowed form."""
+    if isinstance(text, int) and not isinstance(text, bool):
+        return text
+    match = _DAYS.fullmatch(text.strip()) if isinstance(text, str) else None
+    if match is None or match[2] == "bd":
+        raise ValueError("a period is a number of calendar days: 365d")
+    return int(match[1])
+
+
 def days_text(days: Days) -> str:
     """Return the text of a length, as `parse_days` reads it."""
     return f"{days.count}{'bd' if days.business else 'd'}"

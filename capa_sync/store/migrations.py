@@ -230,3 +230,10 @@ def draft_discard(db: Any) -> None:
                 discarded_by TEXT NOT NULL)""",
         ),
     )
+
+
+@STEPS(name="0043_longer_matches")
+def longer_matches(db: Any) -> None:
+    """Find the matches of records anew: they are kept for a longer period, of which a setting names a part."""
+    again = "INSERT OR IGNORE INTO similar_stale SELECT DISTINCT source, '', source, ticket_id, '' FROM similar_key"
+    run_all(db, (again,))

@@ -8,9 +8,9 @@ rests on stored inputs. Sources are judged at the same time: each settles its ow
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
-from capa_sync.model.similar import MOST_EARLIER, WITHIN_DAYS, EarlierMatch, RecordLine, SimilarKey
+from capa_sync.model.similar import LONGEST_WITHIN_DAYS, MOST_EARLIER, EarlierMatch, RecordLine, SimilarKey
 from capa_sync.store.alike import AlikeText, alike_texts
 from capa_sync.store.columns import instant_text, json_text, json_value
 from capa_sync.store.database import Database, Params, Row
@@ -24,16 +24,17 @@ _CONCERNED = f"""SELECT source, ticket_id FROM similar_stale WHERE for_source = 
         SELECT key, MIN(closed_on) AS first, MAX(closed_on) AS last FROM similar_stale
         WHERE for_source = ?1 AND closed_on <> '' GROUP BY key) s
     CROSS JOIN similar_key k ON k.key = s.key AND k.source = ?1 AND k.identified_on > s.first
-        AND k.identified_on <= date(s.last, '+{WITHIN_DAYS} days')"""
+        AND k.identified_on <= date(s.last, '+{LONGEST_WITHIN_DAYS} days')"""
 
 
 def _earlier(condition: str, most: int) -> str:
     """Return the query of the last closed earlier records with each key of the concerned records."""
-    return f"""SELECT k.source, k.ticket_id, e.source, e.ticket_id, e.ticket_key, e.closed_on, e.is_effective
+    return f"""SELECT k.source, k.ticket_id, e.source, e.ticket_id, e.ticket_key, e.closed_on, e.is_effective,
+            k.identified_on
         FROM concerned c CROSS JOIN similar_key k ON k.source = c.source AND k.ticket_id = c.ticket_id
         CROSS JOIN similar_key e ON e.rowid IN (
             SELECT x.rowid FROM similar_key x WHERE x.key = k.key AND x.closed_on < k.identified_on
-            AND x.closed_on >= date(k.identified_on, '-{WITHIN_DAYS} days') {condition}
+            AND x.closed_on >= date(k.identified_on, '-{LONGEST_WITHIN_DAYS} days') {condition}
             AND (x.source <> k.source OR x.ticket_id <> k.ticket_id)
             AND NOT EXISTS (SELECT 1 FROM different d WHERE d.source = k.source AND d.ticket_id = k.ticket_id
                 AND d.other_source = x.source AND d.other_ticket_id = x.ticket_id)
@@ -60,15 +61,17 @@ class SimilarRecords:
         """Return whether a key changed, in any source, since this source's matches were last settled."""
         return self._db.row("SELECT 1 FROM similar_stale WHERE for_source = ? LIMIT 1", (source,)) is not None
 
-    def settle(self, source: str, at: datetime) -> list[str]:
+    def settle(self, source: str, at: datetime, within: int) -> list[str]:
         """Bring the matches of a source's records up to date; return the ids of those whose matches changed.
 
-        What the matches were until `at` is kept, for judging a past day.
+        What the matches were until `at` is kept, for judging a past day. Of records closed more than `within` days
+        before one was found, no change is returned: no rule counts them.
         """
         with self._db.transaction():
             wanted: dict[str, list[Row]] = {row[1]: [] for row in self._db.rows(_CONCERNED, (source,))}
-            for row in self._db.rows(_MATCHES, (source,)):
-                wanted[row[1]].append(row)
+            found_on: dict[str, str] = {}
+            for *row, found_on[row[1]] in self._db.rows(_MATCHES, (source,)):
+                wanted[row[1]].append(tuple(row))
             kept = {ticket_id: _last_closed(rows) for ticket_id, rows in wanted.items()}
             changed = replace_rows(self._db, "earlier_match", source, kept)
             self._db.execute_many(
@@ -79,7 +82,11 @@ class SimilarRecords:
                 ],
             )
             self._db.execute("DELETE FROM similar_stale WHERE for_source = ?", (source,))
-        return sorted(changed)
+        return sorted(
+            ticket_id
+            for ticket_id, before in changed.items()
+            if _is_counted({*before} ^ {*kept[ticket_id]}, found_on.get(ticket_id), within)
+        )
 
     def distrust(self) -> None:
         """Let the next `settle` of each source find every match anew."""
@@ -179,6 +186,15 @@ def _match(cells: Row) -> EarlierMatch:
 def _last_first(matches: Iterable[Row]) -> list[Row]:
     """Return the cells of matches in their order: the last closed first."""
     return sorted(sorted(matches, key=lambda cells: cells[:2]), key=lambda cells: str(cells[3]), reverse=True)
+
+
+def _is_counted(rows: Iterable[Row], found_on: str | None, within: int) -> bool:
+    """Return whether one of these earlier records was closed at most so many days before a record was found.
+
+    A record that matches nothing any more has no such day: then each of them counts.
+    """
+    first = "" if found_on is None else (date.fromisoformat(found_on) - timedelta(days=within)).isoformat()
+    return any(str(row[5]) >= first for row in rows)
 
 
 def _last_closed(rows: Sequence[Row]) -> list[Row]:

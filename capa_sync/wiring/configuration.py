@@ -214,6 +214,7 @@ def judge_options(settings: Settings) -> JudgeOptions:
             str(name): {str(g): days for g, days in grades.items()} for name, grades in settings.deadlines.items()
         },
         profile=settings.profile,
+        recurs_within=settings.recurs_within,
         baseline=settings.baseline,
         unwaivable=frozenset(settings.waivers.unwaivable),
     )

@@ -88,6 +88,23 @@ def test_a_change_of_the_earlier_record_alone_and_a_mark_are_enough(make_harness
     assert "no other record is like it" in harness.run("similar", again).out
 
 
+def test_another_period_is_previewed_activated_and_taken_back(make_harness: MakeHarness) -> None:
+    """The setting decides which matches count; like any other change it waits, and can be taken back."""
+    harness = make_harness("servicenow", rules=("recurrence",), settings='rules_live = "on_activate"')
+    _create_closed(harness, "servicenow", "early")
+    again = _create_again(harness, "servicenow", "again")
+    harness.sync()
+    harness.file.write_text('recurs_within = "10d"\n' + harness.file.read_text())
+    harness.sync()
+    assert _findings(harness) == [(again, "open", "high")]
+    shown = orjson.loads(harness.run("preview", "--json").out)
+    assert [(row["ticket"], row["what"]) for row in shown["tickets"]] == [(again, "cleared")]
+    for verb, state in (("activate", "cleared"), ("rollback", "open")):
+        assert harness.run(verb).code == 0
+        _a_day_later(harness)
+        assert _findings(harness) == [(again, state, "high")]
+
+
 def test_similar_lists_the_same_kind_first_then_texts_that_share_rare_words(make_harness: MakeHarness) -> None:
     """Each has its reason; a text alone makes no finding, and confidential titles are not shown."""
     harness = make_harness("jira-dc", "servicenow", rules=("recurrence",))

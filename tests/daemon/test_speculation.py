@@ -122,7 +122,7 @@ def match_earlier(world: World) -> None:
     for source, ticket_id, day in ((SOURCE, world.id("clean"), None), ("else", "1", early)):
         keys = [SimilarKey("a.5.18 / design", "KEY", found, day, is_effective=False)]
         similar.replace_keys(source, {ticket_id: similar_key_rows(source, ticket_id, keys)})
-    assert similar.settle(SOURCE, NOW) == [world.id("clean")]
+    assert similar.settle(SOURCE, NOW, 365) == [world.id("clean")]
 
 
 @pytest.mark.parametrize(

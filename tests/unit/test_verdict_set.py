@@ -88,5 +88,5 @@ def test_each_part_that_differs_is_named(configured: Configuration) -> None:
     assert differences(before, after) == ["people.yaml (people of jira): removed", "rules/b.yaml: new"]
     changed = configured.settings.model_copy(update={"profile": "light"})
     assert unactivated(changed, configured.folder, verdict_set_of(configured)) == [
-        "settings (profile, deadlines, holidays, time zone): changed"
+        "settings (profile, deadlines, period of recurrence, holidays, time zone): changed"
     ]

@@ -176,7 +176,7 @@ def test_an_alias_does_not_hang_or_grow(tmp_path: Path) -> None:
 
 
 def test_the_hash_follows_files_and_the_options_that_matter(tmp_path: Path) -> None:
-    """A changed file, zone, holiday or deadline is another rule set; the baseline is not."""
+    """A changed file, zone, holiday, deadline or period is another rule set; the baseline is not."""
     (tmp_path / "probe.yaml").write_text(GOOD, encoding="utf-8")
     plain = load_rules([tmp_path]).hash
     assert load_rules([tmp_path], JudgeOptions(baseline=date(2026, 1, 1))).hash == plain
@@ -186,11 +186,12 @@ def test_the_hash_follows_files_and_the_options_that_matter(tmp_path: Path) -> N
             JudgeOptions(timezone="Europe/London"),
             JudgeOptions(holidays=frozenset({date(2026, 1, 1)})),
             JudgeOptions(profile="strict"),
+            JudgeOptions(recurs_within=30),
             JudgeOptions(deadlines={"contain": {"major": Days(3)}}),
         )
     }
     (tmp_path / "probe.yaml").write_text(GOOD + "# a word\n", encoding="utf-8")
-    assert len({plain, *others, load_rules([tmp_path]).hash}) == 6
+    assert len({plain, *others, load_rules([tmp_path]).hash}) == 7
 
 
 def test_an_unknown_profile_is_reported(tmp_path: Path) -> None:

@@ -82,6 +82,22 @@ def test_several_mistakes_are_reported_at_once(tmp_path: Path) -> None:
     assert [problem.split(":")[0] for problem in sorted(problems(tmp_path, text))] == ["10", "2", "7"]
 
 
+@pytest.mark.parametrize(
+    ("written", "says"),
+    [
+        ('"20bd"', "a period is a number of calendar days: 365d"),
+        ("true", "a period is a number of calendar days: 365d"),
+        ('"0d"', "write 1 or more"),
+        ('"3661d"', "write 3660 or less"),
+    ],
+)
+def test_a_period_of_recurrence_is_a_number_of_days(tmp_path: Path, written: str, says: str) -> None:
+    """Business days, none, and more than ten years are refused."""
+    [found] = problems(tmp_path, f"recurs_within = {written}\n{GOOD}")
+    assert found.startswith("1: ")
+    assert says in found
+
+
 def test_a_secret_in_the_file_is_refused_and_not_shown(tmp_path: Path) -> None:
     """The error names the two ways to give a secret, never its value."""
     found = problems(tmp_path, GOOD.replace('token_env = "JIRA_TOKEN"', 'token = "hush-hush"\n  token_env = "T"'))

@@ -103,7 +103,7 @@ def fill(register: Register) -> None:
     for ticket_id, day in (("1", None), ("2", T0.date() - DAY)):
         keys = [SimilarKey("a.5.18 / design", "KEY", T0.date(), day, is_effective=True)]
         register.similar.replace_keys(SOURCE, {ticket_id: similar_key_rows(SOURCE, ticket_id, keys)})
-    register.similar.settle(SOURCE, T0)
+    register.similar.settle(SOURCE, T0, 365)
     register.similar.mark_different((SOURCE, "1"), (SOURCE, "2"), "ann", T0)
     register.verdict_sets.keep(_SET)
     register.verdict_sets.activate(_SET.hash, rule_set="rules-1", at=T0, by="ann", how=How.FIRST)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from capa_sync.model.similar import MOST_EARLIER, WITHIN_DAYS, EarlierMatch, SimilarKey
+from capa_sync.model.similar import LONGEST_WITHIN_DAYS, MOST_EARLIER, EarlierMatch, SimilarKey
 from capa_sync.store import Register, open_register
 from capa_sync.store.similar import similar_key_rows
 from tests.unit.store.fake_parser import MINUTE, SOURCE, T0
@@ -29,9 +29,11 @@ def register(tmp_path: Path) -> Iterator[Register]:
         yield fresh
 
 
-def settle(register: Register) -> list[tuple[str, str]]:
-    """Settle the matches of both sources; return the records whose matches changed."""
-    return [(source, ticket_id) for source in (OTHER, SOURCE) for ticket_id in register.similar.settle(source, T0)]
+def settle(register: Register, within: int = LONGEST_WITHIN_DAYS) -> list[tuple[str, str]]:
+    """Settle the matches of both sources; return the records whose matches within so many days changed."""
+    return [
+        (source, ticket_id) for source in (OTHER, SOURCE) for ticket_id in register.similar.settle(source, T0, within)
+    ]
 
 
 def give(register: Register, ticket: tuple[str, str], *keys: SimilarKey) -> None:
@@ -52,15 +54,15 @@ def closed(
     [
         (FOUND - DAY, True),
         (FOUND, False),
-        (FOUND - WITHIN_DAYS * DAY, True),
-        (FOUND - (WITHIN_DAYS + 1) * DAY, False),
+        (FOUND - LONGEST_WITHIN_DAYS * DAY, True),
+        (FOUND - (LONGEST_WITHIN_DAYS + 1) * DAY, False),
         (None, False),
     ],
 )
-def test_a_record_matches_what_was_closed_in_the_year_before_it_was_found(
+def test_a_record_matches_what_was_closed_in_the_years_before_it_was_found(
     register: Register, closed_on: date | None, matches: bool
 ) -> None:
-    """The day of the finding is too late, a year and a day is too early; another kind of cause is no match."""
+    """The day of the finding is too late, ten years and a week too early; another kind of cause is no match."""
     give(register, (SOURCE, "late"), closed("a", None, found=FOUND))
     give(register, (OTHER, "early"), closed("a", closed_on))
     give(register, (OTHER, "else"), closed("b", FOUND - DAY))
@@ -69,6 +71,18 @@ def test_a_record_matches_what_was_closed_in_the_year_before_it_was_found(
     assert not register.similar.is_stale(SOURCE)
     found = register.similar.earlier(SOURCE, ["late"])
     assert bool(found) is matches
+
+
+def test_a_change_that_no_rule_counts_asks_for_no_judgement(register: Register) -> None:
+    """Matches of before the period are stored, and their records not named; one at its first day is."""
+    give(register, (SOURCE, "late"), closed("a", None, found=FOUND))
+    give(register, (OTHER, "early"), closed("a", FOUND - 31 * DAY))
+    assert settle(register, within=30) == []
+    assert len(register.similar.earlier(SOURCE, ["late"])["late"]) == 1
+    give(register, (OTHER, "early"), closed("a", FOUND - 30 * DAY))
+    assert settle(register, within=30) == [(SOURCE, "late")]
+    give(register, (OTHER, "early"))
+    assert settle(register, within=30) == [(SOURCE, "late")]
 
 
 def test_a_pair_that_is_marked_as_different_matches_no_more_whatever_changes_later(register: Register) -> None:
@@ -91,7 +105,7 @@ def test_what_a_record_matched_before_a_change_is_kept(register: Register) -> No
     for minute, day in enumerate((3, 2, None)):
         give(register, (OTHER, "early"), closed("a", FOUND - day * DAY if day else None))
         known.append(register.similar.earlier(SOURCE, ["late"]).get("late", ()))
-        register.similar.settle(SOURCE, T0 + minute * MINUTE)
+        register.similar.settle(SOURCE, T0 + minute * MINUTE, LONGEST_WITHIN_DAYS)
     before = [register.similar.earlier_at(SOURCE, "late", T0 + n * MINUTE - MINUTE / 2) for n in range(3)]
     assert before == known
     assert [len(matches) for matches in before] == [0, 1, 1]
@@ -106,7 +120,7 @@ def _expected(keys: Keys, ticket: tuple[str, str]) -> tuple[EarlierMatch, ...]:
         for theirs in all_theirs
         for ours in keys[ticket]
         if other != ticket and ours.key == theirs.key and theirs.closed_on is not None
-        if timedelta(0) < ours.identified_on - theirs.closed_on <= WITHIN_DAYS * DAY
+        if timedelta(0) < ours.identified_on - theirs.closed_on <= LONGEST_WITHIN_DAYS * DAY
     }
     order = sorted(found, key=lambda match: (-match.closed_on.toordinal(), match.source, match.ticket_id))
     effective = [match for match in order if match.is_effective][:1]
@@ -122,8 +136,8 @@ def test_after_any_changes_the_matches_are_those_of_a_comparison_of_all(register
         before = {ticket: register.similar.earlier(*_one(ticket)).get(ticket[1], ()) for ticket in keys}
         for _ in range(dice.randint(1, 6)):
             ticket = (dice.choice((SOURCE, OTHER)), str(dice.randint(1, 18)))
-            found = FOUND - dice.randint(0, 900) * DAY
-            end = found + dice.randint(0, 400) * DAY if dice.random() < 0.7 else None
+            found = FOUND - dice.randint(0, 9_000) * DAY
+            end = found + dice.randint(0, 4_000) * DAY if dice.random() < 0.7 else None
             names = dice.sample("abc", dice.randint(0, 2))
             effective = dice.random() < 0.3
             keys[ticket] = [SimilarKey(name, "-".join(ticket), found, end, effective) for name in names]
