@@ -26,23 +26,35 @@ class ChildTicket:
 def find_children(
     bound: BoundMapping, ticket: SourceTicket, children: Mapping[str, SourceTicket | None]
 ) -> list[ChildTicket]:
-    """Return the children that are actions by the mapping, and unread children that may be actions."""
-    refs = {ref.id or ref.key: ref for ref in ticket.children}
+    """Return the children that are actions by the mapping, and unread children that may be actions.
+
+    A ticket may name another one by several links: of the entries that take one of them, the first counts.
+    """
+    refs: dict[str, list[ChildRef]] = {}
+    for ref in ticket.children:
+        if not _is_itself(ref, ticket):
+            refs.setdefault(ref.id or ref.key, []).append(ref)
     by_key = {child.key: child for child in children.values() if child is not None}
     for child in children.values():
         if child is not None and child.parent == ticket.id and child.id not in refs and child.key not in refs:
             relation = bound.mapping.children.parent_relation
-            refs[child.id] = ChildRef(child.id, child.key, relation.value)
+            refs[child.id] = [ChildRef(child.id, child.key, relation.value)]
     found: list[ChildTicket] = []
     seen: set[str] = set()
-    for name, ref in refs.items():
-        child = children.get(name) or by_key.get(ref.key)
-        entry = next((action for action in bound.actions if _takes(action, ref, child, ticket)), None)
+    for name, named in refs.items():
+        child = children.get(name) or by_key.get(named[0].key)
+        taken = ((entry, ref) for entry in bound.actions for ref in named if _takes(entry, ref, child, ticket))
+        entry, ref = next(taken, (None, named[0]))
         if entry is not None and (child is None or child.id not in seen):  # else named twice, by id and by key
             seen.update([child.id] if child is not None else [])
             read = TicketHistory(child, bound.history_ids, bound.shared) if child is not None else None
             found.append(ChildTicket(ref, entry, read))
     return found
+
+
+def _is_itself(ref: ChildRef, ticket: SourceTicket) -> bool:
+    """Return whether a ticket names itself, as links that an import made may do: it is no action of its own."""
+    return ref.id == ticket.id if ref.id else ref.key == ticket.key
 
 
 def _takes(bound: BoundAction, ref: ChildRef, child: SourceTicket | None, parent: SourceTicket) -> bool:

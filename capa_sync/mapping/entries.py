@@ -29,7 +29,7 @@ _RULE_KEYS = ("stage", "aliases", "from", "until")
 _WORDS = tuple(stage.value for stage in Stage)
 _OWN_FIELDS = ("text", "owner", "due_at", "done_at", "evidence")
 _COMMON = ("from", "kind", *_OWN_FIELDS, "inherit")
-_CHILD = ("status", "started", "done", "cancelled", "fills")
+_CHILD = ("status", "started", "done", "cancelled", "fills", "depth")
 ACTION_KEYS: dict[ActionOrigin, tuple[str, ...]] = {
     ActionOrigin.FIELD: (*_COMMON, "field", "template", "aliases", "heading", "check_list"),
     ActionOrigin.SUBTASK: (*_COMMON, *_CHILD, "types"),
@@ -187,6 +187,7 @@ def _read_action(
         reader.add(line_of(item, "fills"), wrong, "name the fields under `record:`")
         item = _without(item, "fills")
     meant = reader.keys(item, ACTION_KEYS[origin], f"an action from {word}")
+    _check_depth(reader, item, origin)
     what = _read_kind(reader, item, line, people)
     parts = {key: _own_part(reader, item, key, people) for key in _OWN_FIELDS}
     text = parts["text"]
@@ -303,6 +304,18 @@ def _check_child(
         reader.add(line, f"{kind.title} has no {what}", f"use {places}")
     elif not kind.children.has_categories and not item.get("done") and "done_at" not in item:
         reader.add(line, "without `done:` or `done_at:` no action would ever be done", "list the done states")
+
+
+def _check_depth(reader: YamlReader, item: CommentedMap, origin: ActionOrigin) -> None:
+    """Accept `depth: 1` alone: of an action's ticket, its own actions are not read."""
+    depth = item.get("depth", 1)
+    if origin is ActionOrigin.FIELD or (depth == 1 and not isinstance(depth, bool)):
+        return
+    reader.add(
+        line_of(item, "depth"),
+        "`depth` can only be 1: the sub-tasks and links of an action are not read",
+        "widen the source's query to the tickets between: each is then a record, with actions of its own",
+    )
 
 
 def _written(origin: ActionOrigin) -> str:

@@ -51,6 +51,14 @@ def subtask(users: UserDriver, parent: str, word: str = "do it") -> str:
     return made
 
 
+def change(users: JiraUserDriver, word: str) -> str:
+    """Create a ticket of a project that the query does not name."""
+    before = set(users.ids())
+    users.person(1).create("CHANGE", "Change", {"summary": word})
+    [made] = set(users.ids()) - before
+    return made
+
+
 def traces(world: World, ticket: str) -> dict[str, Any]:
     """What the register holds of a ticket as if it were a record."""
     tables = world.runtime.register.rows_by_table()
@@ -309,14 +317,18 @@ def test_subtasks_whose_parent_is_outside_are_counted_and_judged_by_nobody(world
 @on_jiras
 @pytest.mark.parametrize("mapping", [{}, ACTION_ONLY], ids=["both", "alone"])
 def test_in_a_cycle_or_a_chain_of_links_no_ticket_is_lost(world: World, mapping: dict[str, str]) -> None:
-    """Each ticket is a record, or the action of one; two that name each other are both records."""
+    """Each ticket is a record, or the action of one; two that name each other are both records, and none its own."""
     users = users_on(world.only)
     assert isinstance(users, JiraUserDriver)
     world.resettle(world.only.name, mapping=mapping)
     ring, other, top, middle, end = (record(world, users) for _ in range(5))
-    for owner, part in ((ring, other), (other, ring), (top, middle), (middle, end)):
+    near, far = (change(users, word) for word in ("near", "far"))
+    for owner, part in ((ring, other), (other, ring), (top, middle), (middle, end), (end, near), (near, far)):
         users.link(part, "Resolves", owner)
+    users.link(ring, "Resolves", ring)
     settled(world)
+    assert (set(actions_of(world, ring)), set(actions_of(world, end))) == ({other}, {near})
+    assert far not in world.presences(), "an action's own links are not followed"
     actions = {ticket for ticket in (ring, other, top, middle, end) if role(world, ticket) is Role.ACTION}
     assert actions == ({middle} if mapping else set())
     assert_rebuilt(world)

@@ -55,7 +55,24 @@ def test_links_that_lead_back_end_at_the_first_ticket(tmp_path: Path) -> None:
     first = ticket(children=(ChildRef("2", "CAPA-2", "link", "is resolved by"),))
     second = ticket(id="2", key="CAPA-2", children=(ChildRef("1", "CAPA-1", "link", "is resolved by"),))
     assert [action.key for action in record(bound, first, {"2": second}).actions] == ["CAPA-2"]
+    both = ticket(children=(*first.children, ChildRef("2", "CAPA-2", "link", "resolves")))
+    assert [action.key for action in record(bound, both, {"2": second}).actions] == ["CAPA-2"]
     assert [action.key for action in record(bound, second, {"1": first}).actions] == ["CAPA-1"]
+
+
+def test_a_ticket_that_links_itself_is_no_action_of_its_own(tmp_path: Path) -> None:
+    """Imports and scripts make such links; the record is not done because it is closed itself."""
+    own = ChildRef("1", "CAPA-1", "link", "is resolved by")
+    for refs in ((own,), (ChildRef("", "CAPA-1", "link", "is resolved by"),)):
+        found = record(bound_to(tmp_path), ticket(children=refs), {"1": ticket(children=refs)})
+        assert (found.actions, found.actions_problem) == ((), "")
+
+
+def test_a_mapping_may_say_that_links_are_followed_one_step(tmp_path: Path) -> None:
+    """`depth: 1` is what holds without the key."""
+    text = MAPPING.replace("types: [is resolved by]", "types: [is resolved by], depth: 1")
+    assert text != MAPPING
+    assert bound_to(tmp_path, text).mapping.actions == bound_to(tmp_path).mapping.actions
 
 
 # --- effectiveness kept as a sub-task ------------------------------------------------------------------------------
