@@ -7,7 +7,7 @@ which no earlier day changed, gives the same review.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -22,6 +22,7 @@ from capa_sync.model.selection import ExportSelection
 from capa_sync.model.waiver import Waiver
 from capa_sync.register import checks
 from capa_sync.register.review import ReviewInput, WaivedRule
+from capa_sync.store import Kept
 
 _BATCH = 200
 """Tickets of which the past is kept in memory at once."""
@@ -73,17 +74,28 @@ def _collect_source(
     ids, why = mirror.record_ids(context.name), Counter[str]()
     kept = runtime.register.reviews.load(context.name, period.at, basis)
     for start in range(0, len(ids), _BATCH):
-        batch = _mirror(runtime, period)
-        for ticket_id in ids[start : start + _BATCH]:
-            is_kept = ticket_id in kept
-            record = kept[ticket_id] if is_kept else reviewed_record(runtime, context, ticket_id, batch)
+        batch = ids[start : start + _BATCH]
+        shown = kept if all(ticket_id in kept for ticket_id in batch) else _shown(runtime, context, period, batch, kept)
+        for ticket_id in batch:
+            record = shown[ticket_id]
             if isinstance(record, str):
                 why[record] += 1
             elif record is not None:
-                is_hidden = record.is_confidential or (context.name, ticket_id) in found.hidden
-                found.records.append(replace(record, is_confidential=is_hidden))
+                is_hidden = (context.name, ticket_id) in found.hidden and not record.is_confidential
+                found.records.append(replace(record, is_confidential=True) if is_hidden else record)
         advance(context.name, min(start + _BATCH, len(ids)), len(ids))
     found.gaps += [f"{context.name}: {count_of(count, 'record')} {what}." for what, count in sorted(why.items())]
+
+
+def _shown(
+    runtime: Runtime, context: SourceContext, period: ReviewPeriod, ids: Sequence[str], kept: Mapping[str, Kept]
+) -> Mapping[str, Kept]:
+    """Return what some records showed, computing those that are not kept."""
+    mirror = _mirror(runtime, period)
+    return {
+        ticket_id: kept[ticket_id] if ticket_id in kept else reviewed_record(runtime, context, ticket_id, mirror)
+        for ticket_id in ids
+    }
 
 
 def _hidden_now(runtime: Runtime) -> frozenset[tuple[str, str]]:

@@ -78,7 +78,11 @@ def overdue(spans: Sequence[RecordSpan], limits: RegisterLimits, now: datetime, 
 
 def _share(spans: Sequence[RecordSpan], at: datetime) -> float | None:
     """Return the share of the records open at an instant that were late then; None where none was open."""
-    open_ones = [span for span in spans if _covers(span.open_from, span.open_until, at)]
+    open_ones = [
+        span
+        for span in spans  # in place, as a report has 50,000 records
+        if span.open_from is not None and span.open_from <= at and (span.open_until is None or at < span.open_until)
+    ]
     late = [span for span in open_ones if _covers(span.late_from, span.late_until, at)]
     return len(late) / len(open_ones) if open_ones else None
 

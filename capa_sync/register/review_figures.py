@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime, timedelta
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from capa_sync.model.review import ReviewPeriod, ReviewRecord
@@ -17,30 +18,45 @@ OUTSIDE = frozenset({"external_audit", "customer_complaint", "interested_party_f
 _MONTHS = 12
 _YEAR = timedelta(days=365)
 NO_CASE = "no case"
+_DAYS = "days from {what}, of those in the period; nearest-rank p90"
 
 Figure = tuple[str, str, str]
 """Name, value, formula."""
 Record = ReviewRecord
 
 
+class _Shown(NamedTuple):
+    """A record, when it ended last, and whether it is open, both as of the end of the period."""
+
+    record: Record
+    ended: datetime | None
+    is_open: bool
+
+
 def figures(records: Sequence[Record], period: ReviewPeriod) -> list[Figure]:
     """Return the figures over these nonconformities, those that are rejected, cancelled or duplicates left out."""
     kept = [record for record in records if not record.side]
+    shown = [_shown(record, period.at) for record in kept]
     return [
-        _time("Time to contain", kept, period, lambda record: record.contained, "found to corrected"),
-        _time("Time to the cause", kept, period, lambda record: record.caused, "found to root cause first filled"),
+        _time("Time to contain", shown, period, lambda own: own.record.contained, "found to corrected"),
+        _time("Time to the cause", shown, period, lambda own: own.record.caused, "found to root cause first filled"),
         _time(
-            "Time to implement (MTTR)", kept, period, lambda record: record.implemented, "found to last action done"
+            "Time to implement (MTTR)", shown, period, lambda own: own.record.implemented, "found to last action done"
         ),
-        _time("Time to close", kept, period, lambda record: _ended(record, period), "found to last closure"),
+        _time("Time to close", shown, period, lambda own: own.ended, "found to last closure"),
         _on_time(kept, period),
-        _overdue(kept, period),
+        _overdue(shown, period),
         _first_time_effective(kept, period),
-        _recurrence(kept, period),
+        _recurrence(shown, period),
         _reopen(kept, period),
-        _cause_quality(kept, period),
+        _cause_quality(kept),
         _self_found(kept, period),
     ]
+
+
+def _shown(record: Record, at: datetime) -> _Shown:
+    ended = record.ended_at(at)
+    return _Shown(record, ended, ended is None and at >= record.begun)
 
 
 def flow(records: Sequence[Record], period: ReviewPeriod) -> list[tuple[str, int, int, int, int, int]]:
@@ -81,32 +97,31 @@ def in_period(at: datetime | None, period: ReviewPeriod) -> bool:
     return at is not None and period.start <= at <= period.at
 
 
-def _ended(record: Record, period: ReviewPeriod) -> datetime | None:
-    """Return when a record that has ended did so last."""
-    return record.ended_at(period.at)
-
-
 def _time(
-    name: str, records: Sequence[Record], period: ReviewPeriod, step: Callable[[Record], datetime | None], what: str
+    name: str, shown: Sequence[_Shown], period: ReviewPeriod, step: Callable[[_Shown], datetime | None], what: str
 ) -> Figure:
-    days = sorted(_days(record, at, period) for record in records if in_period(at := step(record), period) and at)
-    waiting = [
-        _days(record, period.at, period) for record in records if step(record) is None and record.is_open(period.at)
-    ]
-    value = NO_CASE
+    reached: list[int] = []
+    waiting: list[date] = []
+    start, end, zone = period.start, period.at, ZoneInfo(period.zone)
+    for own in shown:
+        at = step(own)
+        if at is None:
+            if own.is_open:
+                waiting.append(own.record.begun.astimezone(zone).date())
+        elif start <= at <= end:
+            begun = own.record.begun.astimezone(zone).date()
+            reached.append(max(0, (at.astimezone(zone).date() - begun).days))
+    return name, _spread(reached, waiting, end.astimezone(zone).date()), _DAYS.format(what=what)
+
+
+def _spread(reached: list[int], waiting: Sequence[date], last: date) -> str:
+    """Return the days of those that reached a step, and since when others wait for it, in words."""
+    days, value = sorted(reached), NO_CASE
     if days:
         value = f"median {statistics.median(days):g}, p90 {days[-(-9 * len(days) // 10) - 1]} days (n={len(days)})"
     if waiting:
-        value += f"; {len(waiting)} not yet, the oldest {max(waiting)} days"
-    return name, value, f"days from {what}, of those in the period; nearest-rank p90"
-
-
-def _days(record: Record, at: datetime, period: ReviewPeriod) -> int:
-    return max(0, (_day(at, period) - _day(record.begun, period)).days)
-
-
-def _day(at: datetime, period: ReviewPeriod) -> date:
-    return at.astimezone(ZoneInfo(period.zone)).date()
+        value += f"; {len(waiting)} not yet, the oldest {max(0, (last - min(waiting)).days)} days"
+    return value
 
 
 def share(part: int, whole: int) -> str:
@@ -124,8 +139,8 @@ def _is_timely(record: Record) -> bool:
     return record.implemented is not None and record.first_due is not None and record.implemented < record.first_due
 
 
-def _overdue(records: Sequence[Record], period: ReviewPeriod) -> Figure:
-    open_ones = [record for record in records if record.is_open(period.at)]
+def _overdue(shown: Sequence[_Shown], period: ReviewPeriod) -> Figure:
+    open_ones = [own.record for own in shown if own.is_open]
     late = sum(record.is_late(period.at) for record in open_ones)
     return "Overdue rate", share(late, len(open_ones)), "open and late / open, at the end"
 
@@ -136,17 +151,17 @@ def _first_time_effective(records: Sequence[Record], period: ReviewPeriod) -> Fi
     return "First-time effective", value, "effective at the first review / first reviewed in the period"
 
 
-def _recurrence(records: Sequence[Record], period: ReviewPeriod) -> Figure:
-    effective = [record for record in records if _closed_effective(record, period)]
-    repeated = {key for record in records for key in record.repeats}
+def _recurrence(shown: Sequence[_Shown], period: ReviewPeriod) -> Figure:
+    effective = [own.record for own in shown if _closed_effective(own, period)]
+    repeated = {key for own in shown for key in own.record.repeats}
     again = sum(record.key in repeated or record.name in repeated for record in effective)
     return "Recurrence, 12 months", share(again, len(effective)), "named as repeated / closed as effective, 12 months"
 
 
-def _closed_effective(record: Record, period: ReviewPeriod) -> bool:
-    ended = _ended(record, period)
-    is_effective = bool(record.results) and record.results[-1][1] == "effective"
-    return is_effective and ended is not None and ended > period.at - _YEAR
+def _closed_effective(own: _Shown, period: ReviewPeriod) -> bool:
+    results = own.record.results
+    is_effective = bool(results) and results[-1][1] == "effective"
+    return is_effective and own.ended is not None and own.ended > period.at - _YEAR
 
 
 def _reopen(records: Sequence[Record], period: ReviewPeriod) -> Figure:
@@ -154,10 +169,9 @@ def _reopen(records: Sequence[Record], period: ReviewPeriod) -> Figure:
     return "Reopen rate", share(moves.count(False), moves.count(True)), "reopened / ended, in the period"
 
 
-def _cause_quality(records: Sequence[Record], period: ReviewPeriod) -> Figure:
+def _cause_quality(records: Sequence[Record]) -> Figure:
     judged = [record for record in records if record.caused is not None and _WEAK_CAUSE & record.decided]
     good = sum(not _WEAK_CAUSE & record.broken for record in judged)
-    del period
     return (
         "Cause quality",
         share(good, len(judged)),
