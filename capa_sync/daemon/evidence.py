@@ -18,7 +18,7 @@ from capa_sync.exports import PartVersion, RecordEvidence, Row, TicketEvidence
 from capa_sync.model.amounts import count_of
 from capa_sync.model.attachment import Attachment
 from capa_sync.model.finding import Evidence, Finding, Verdict
-from capa_sync.model.record import CapaRecord, distinct_names
+from capa_sync.model.record import Action, ActionOrigin, CapaRecord, distinct_names
 from capa_sync.model.selection import ExportSelection
 from capa_sync.model.view_columns import PUBLIC_VIEWS
 from capa_sync.model.write import Write
@@ -57,7 +57,7 @@ def collect_evidence(
     as_of = register.runs.as_of(source)
     with register.snapshot(ExportSelection(ticket=(source, ticket_id))) as snapshot:
         rows = _rows(snapshot, "v_register")
-        verdicts, missing = _verdicts(runtime, context, ticket_id, as_of)
+        record, verdicts, missing = _judged(runtime, context, ticket_id, as_of)
         if not rows:
             missing.append("the row of the register: the ticket could not be mapped, or was never evaluated")
         return RecordEvidence(
@@ -65,7 +65,7 @@ def collect_evidence(
             register=rows[0] if rows else {},
             verdicts=verdicts,
             findings=[_finding(finding) for finding in register.findings.episodes(source, ticket_id)],
-            actions=_rows(snapshot, "v_actions"),
+            actions=[row | _action(runtime, source, record, row) for row in _rows(snapshot, "v_actions")],
             waivers=_rows(snapshot, "v_waivers"),
             writes=_writes(runtime, snapshot, source, ticket_id),
             tickets=list(_tickets(runtime, source, ticket_id, fetch)),
@@ -79,20 +79,41 @@ def _rows(snapshot: RegisterSnapshot, view: str) -> list[Row]:
     return [dict(zip(columns, row, strict=True)) for row in snapshot.rows(view, columns)]
 
 
-def _verdicts(
+def _judged(
     runtime: Runtime, context: SourceContext, ticket_id: str, as_of: datetime | None
-) -> tuple[list[Row], list[str]]:
-    """Return the present verdicts with the facts behind them, or why there are none."""
+) -> tuple[CapaRecord | None, list[Row], list[str]]:
+    """Return the record, its present verdicts with the facts behind them, and what is missing, with the reasons."""
     if as_of is None:
-        return [], [f"the present verdicts: {context.name} was never read to its end"]
+        return None, [], [f"the present verdicts: {context.name} was never read to its end"]
     explained = explain(runtime.inputs(context, as_of), ticket_id)
     if not isinstance(explained, tuple):
         why = "; ".join(explained.reasons) if explained is not None else "its stored parts make no ticket"
-        return [], [f"the present verdicts: {why}"]
+        return None, [], [f"the present verdicts: {why}"]
     record, verdicts = explained
     names = distinct_names(record.people_names)
     missing = [f"{name}: {reason}" for name, reason in record.undelivered.items()]
-    return [_verdict(verdict, names) for verdict in verdicts], [*missing, *_gaps(record)]
+    return record, [_verdict(verdict, names) for verdict in verdicts], [*missing, *_gaps(record)]
+
+
+def _action(runtime: Runtime, source: str, record: CapaRecord | None, row: Row) -> Row:
+    """Return what shows that an action is done: its state, its proof as written in the tracker, its own ticket."""
+    found = [action for action in record.actions if action.id == row["action_id"]] if record is not None else []
+    ticket_id = row["ticket_id"] if row["origin"] == ActionOrigin.FIELD else row["action_id"]
+    with runtime.register.snapshot(ExportSelection(ticket=(source, ticket_id))) as snapshot:
+        url = next(snapshot.rows("v_tickets", ("url",)), ("",))[0]
+    return {
+        "state": _state(found[0]) if found else "not known",
+        "evidence": found[0].evidence.text if found else "",
+        "url": url or "",
+    }
+
+
+def _state(action: Action) -> str:
+    if not action.readable:
+        return f"not readable: {action.reason}" if action.reason else "not readable"
+    if action.cancelled:
+        return "cancelled"
+    return "done" if action.done_at is not None else "open"
 
 
 def _gaps(record: CapaRecord) -> Iterator[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from capa_sync.daemon.past_mirror import PastMirror
@@ -16,6 +16,7 @@ from capa_sync.daemon.reviewed import reviewed_record
 from capa_sync.daemon.runtime import Runtime, SourceContext
 from capa_sync.mapping import unmapped_names
 from capa_sync.model.amounts import count_of
+from capa_sync.model.light import altered
 from capa_sync.model.register_check import CheckName, CheckResult, RecordSpan, RegisterCheckState
 from capa_sync.model.review import ReviewPeriod, ReviewRecord
 from capa_sync.model.selection import ExportSelection
@@ -75,14 +76,15 @@ def _collect_source(
     kept = runtime.register.reviews.load(context.name, period.at, basis)
     for start in range(0, len(ids), _BATCH):
         batch = ids[start : start + _BATCH]
-        shown = kept if all(ticket_id in kept for ticket_id in batch) else _shown(runtime, context, period, batch, kept)
+        is_kept = all(ticket_id in kept for ticket_id in batch)
+        shown = kept if is_kept else _shown(runtime, context, period, batch, kept)
         for ticket_id in batch:
             record = shown[ticket_id]
             if isinstance(record, str):
                 why[record] += 1
             elif record is not None:
                 is_hidden = (context.name, ticket_id) in found.hidden and not record.is_confidential
-                found.records.append(replace(record, is_confidential=True) if is_hidden else record)
+                found.records.append(altered(record, is_confidential=True) if is_hidden else record)
         advance(context.name, min(start + _BATCH, len(ids)), len(ids))
     found.gaps += [f"{context.name}: {count_of(count, 'record')} {what}." for what, count in sorted(why.items())]
 
@@ -161,8 +163,8 @@ def _checks(
 
 
 def _never_decided(records: Sequence[ReviewRecord]) -> list[str]:
-    decided = {rule for record in records for rule in record.decided}
-    return sorted({rule for record in records for rule in record.unknown} - decided)
+    decided = frozenset[str]().union(*{record.decided for record in records})
+    return sorted(frozenset[str]().union(*{record.unknown for record in records}) - decided)
 
 
 def _without(runtime: Runtime, name: str) -> list[str]:

@@ -13,12 +13,15 @@ from capa_sync import __version__
 from capa_sync.exports.archive import write_archive
 from capa_sync.exports.evidence import RecordEvidence, Row, TicketEvidence
 from capa_sync.exports.html import environment
-from capa_sync.exports.sheets import SHEETS
+from capa_sync.exports.pack_sections import PackSection, about, sections_of, title_of
+from capa_sync.exports.pdf import INSTALL, pdf_of
 from capa_sync.exports.timeline import timeline_of
 from capa_sync.model.visible import escaped
 from capa_sync.output_files import whole_file
 from capa_sync.redaction import redacted
 
+_PDF = "evidence.pdf"
+_PRINTED = 1_000
 _SAFE = frozenset(string.ascii_letters + string.digits + "._-")
 
 
@@ -30,11 +33,16 @@ def pack_name(name: str) -> str:
 def write_pack(file: Path, evidence: RecordEvidence) -> dict[str, Any]:
     """Write a record's pack, whole or not at all; return what is in it. Equal evidence gives equal bytes.
 
-    Raises UserError when the file system refuses the file.
+    Without Typst it has no PDF, and says so. Raises UserError when the file system refuses the file.
     """
     content = _content(evidence)
-    files = {"evidence.json": _json(content), "timeline.json": _json(content["timeline"])}
-    files["index.html"] = _page(evidence, content).encode("utf-8")
+    readable = _readable(evidence, content)
+    pdf = pdf_of("pack.typ", "pack", readable | {"sections": [_printed(part) for part in readable["sections"]]})
+    files = {_PDF: pdf} if pdf is not None else {}
+    if pdf is None:
+        content["missing"].append(f"{_PDF}: it needs the library typst; {INSTALL}")
+    files["evidence.json"], files["timeline.json"] = _json(content), _json(content["timeline"])
+    files["index.html"] = redacted(environment().get_template("pack.html").render(readable)).encode("utf-8")
     for ticket in evidence.tickets:
         files |= _raw(ticket)
     with whole_file(file) as fresh:
@@ -45,6 +53,17 @@ def write_pack(file: Path, evidence: RecordEvidence) -> dict[str, Any]:
         "files": len(files) + 1,
         "findings": len(evidence.findings),
         "missing": content["missing"],
+    }
+
+
+def _readable(evidence: RecordEvidence, content: Row) -> Row:
+    """Return what the page and the PDF show."""
+    return {
+        "name": evidence.name,
+        "title": title_of(evidence),
+        "about": about(evidence, __version__),
+        "missing": content["missing"],
+        "sections": sections_of(evidence, content),
     }
 
 
@@ -65,6 +84,15 @@ def _content(evidence: RecordEvidence) -> Row:
         "timeline": timeline_of(evidence),
         "about": evidence.about,
     }
+
+
+def _printed(section: PackSection) -> Row:
+    """Return a section as the PDF has it: of a very long table its end, which takes a second for 1,000 rows."""
+    printed = section._asdict()
+    if section.rows is not None and len(section.rows) > _PRINTED:
+        what = f"The last {_PRINTED} of {len(section.rows)} rows; index.html and evidence.json have all."
+        printed |= {"rows": section.rows[-_PRINTED:], "says": (*section.says, what)}
+    return printed
 
 
 def _ticket(ticket: TicketEvidence) -> Row:
@@ -93,12 +121,6 @@ def _payload(body: bytes) -> bytes:
 def _json(content: Any) -> bytes:
     text = orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z, default=str).decode()
     return escaped(redacted(f"{text}\n")).encode("utf-8")
-
-
-def _page(evidence: RecordEvidence, content: Row) -> str:
-    labels = {column.name: column.heading for column in SHEETS["register"].columns}
-    page = environment().get_template("pack.html")
-    return redacted(page.render(evidence=evidence, content=content, labels=labels))
 
 
 def _safe(name: str) -> str:

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from importlib.resources import files
 from pathlib import Path
-from typing import Any
-
-import orjson
 
 from capa_sync.errors import Problem, UserError
-from capa_sync.exports.html import environment, shown
+from capa_sync.exports.html import environment
+from capa_sync.exports.pdf import INSTALL, pdf_of
 from capa_sync.model.review import Review
 from capa_sync.output_files import whole_file
 from capa_sync.redaction import redacted
@@ -44,22 +41,7 @@ def _page(review: Review) -> bytes:
 
 
 def _pdf(review: Review) -> bytes:
-    """Return the PDF. The texts are data for Typst, never its source, so that no ticket can write markup."""
-    try:
-        import typst
-    except ImportError:
-        hint = "`python -m pip install 'capa-sync[report]'`, or end the name with .html"
-        raise UserError([Problem("", 0, "a PDF needs the library typst", hint)]) from None
-    template = files("capa_sync.exports").joinpath("templates", "review.typ").read_bytes()
-    data = redacted(orjson.dumps(_visible(asdict(review))).decode())
-    body: bytes = typst.compile(template, format="pdf", sys_inputs={"review": data})
+    body = pdf_of("review.typ", "review", asdict(review))
+    if body is None:
+        raise UserError([Problem("", 0, "a PDF needs the library typst", f"{INSTALL}, or end the name with .html")])
     return body
-
-
-def _visible(value: Any) -> Any:
-    """Return a value with its texts as people may see them: without characters that hide or turn."""
-    if isinstance(value, str):
-        return shown(value)
-    if isinstance(value, dict):
-        return {name: _visible(inner) for name, inner in value.items()}
-    return [_visible(inner) for inner in value] if isinstance(value, list | tuple) else value

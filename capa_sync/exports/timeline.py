@@ -52,7 +52,8 @@ def _of_waivers(evidence: RecordEvidence) -> Iterator[Row]:
 def _of_actions(evidence: RecordEvidence) -> Iterator[Row]:
     for action in evidence.actions:
         if action["done_at"]:
-            yield _event(action["done_at"], evidence.name, "action done", action["owner"], action["text"])
+            proof = f" (proof: {action['evidence']})" if action["evidence"] else ""
+            yield _event(action["done_at"], evidence.name, "action done", action["owner"], f"{action['text']}{proof}")
 
 
 def _of_writes(evidence: RecordEvidence) -> Iterator[Row]:

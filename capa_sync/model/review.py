@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from capa_sync.model.light import light
+
 
 @dataclass(frozen=True, slots=True)
 class ReviewPeriod:
@@ -22,7 +24,7 @@ class ReviewPeriod:
     at: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class ReviewRecord:
     """What one record shows at the end of the period.
 

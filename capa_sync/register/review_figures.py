@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable, Iterator, Sequence
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -16,7 +16,7 @@ _WEAK_CAUSE = frozenset({"root-cause-substantive", "root-cause-not-symptom", "ro
 OUTSIDE = frozenset({"external_audit", "customer_complaint", "interested_party_feedback", "supplier"})
 """Origins that count as found by others."""
 _MONTHS = 12
-_YEAR = timedelta(days=365)
+_DAY, _YEAR = timedelta(days=1), timedelta(days=365)
 NO_CASE = "no case"
 _DAYS = "days from {what}, of those in the period; nearest-rank p90"
 
@@ -101,27 +101,29 @@ def _time(
     name: str, shown: Sequence[_Shown], period: ReviewPeriod, step: Callable[[_Shown], datetime | None], what: str
 ) -> Figure:
     reached: list[int] = []
-    waiting: list[date] = []
+    waiting: list[datetime] = []
     start, end, zone = period.start, period.at, ZoneInfo(period.zone)
     for own in shown:
         at = step(own)
         if at is None:
             if own.is_open:
-                waiting.append(own.record.begun.astimezone(zone).date())
+                waiting.append(own.record.begun)
         elif start <= at <= end:
             begun = own.record.begun.astimezone(zone).date()
             reached.append(max(0, (at.astimezone(zone).date() - begun).days))
-    return name, _spread(reached, waiting, end.astimezone(zone).date()), _DAYS.format(what=what)
-
-
-def _spread(reached: list[int], waiting: Sequence[date], last: date) -> str:
-    """Return the days of those that reached a step, and since when others wait for it, in words."""
-    days, value = sorted(reached), NO_CASE
-    if days:
-        value = f"median {statistics.median(days):g}, p90 {days[-(-9 * len(days) // 10) - 1]} days (n={len(days)})"
+    value = _reached(sorted(reached))
     if waiting:
-        value += f"; {len(waiting)} not yet, the oldest {max(0, (last - min(waiting)).days)} days"
-    return value
+        first = min(waiting) + _DAY  # a zone may put its clock back over midnight: its days come in no strict order
+        oldest = min(begun.astimezone(zone).date() for begun in waiting if begun < first)
+        value += f"; {len(waiting)} not yet, the oldest {max(0, (end.astimezone(zone).date() - oldest).days)} days"
+    return name, value, _DAYS.format(what=what)
+
+
+def _reached(days: Sequence[int]) -> str:
+    """Return in words after how many days a step was reached; `days` in ascending order."""
+    if not days:
+        return NO_CASE
+    return f"median {statistics.median(days):g}, p90 {days[-(-9 * len(days) // 10) - 1]} days (n={len(days)})"
 
 
 def share(part: int, whole: int) -> str:

@@ -30,6 +30,9 @@ def harness(shared_harness: MakeHarness) -> Harness:
     for story in ("parent", "odd", "gone"):
         harness.play_event("jira", story, Create({**FACTS, "title": story}))
     harness.play_event("servicenow", "duplicate", Create(FACTS))
+    harness.play_event(
+        "jira", "broken", Fill({"implementation_evidence": "Review of 12 June, https://wiki.example/31"})
+    )
     harness.play_event("jira", "parent", AddAction("Change the checklist", Day(-30), "child", "tomasz.zielinski"))
     harness.play_event("jira", "odd", ChangeStage("under discussion"))
     harness.play_event("jira", "clean", Fill({"servicenow_number": harness.key("servicenow", "duplicate")}))
@@ -198,6 +201,8 @@ def test_a_pack_has_the_whole_life_of_a_ticket(harness: Harness) -> None:
     assert evidence["register"]["title"] == FACTS["title"]
     assert [finding["rule"] for finding in evidence["findings"]] == ["root-cause-before-action"]
     assert evidence["findings"][0]["inputs"]
+    (action,) = evidence["actions"]
+    assert (action["state"], action["evidence"]) == ("open", "Review of 12 June, https://wiki.example/31")
     verdict = next(v for v in evidence["verdicts"] if v["rule"] == "root-cause-before-action")
     assert any(fact["entry"] == "10001" for fact in verdict["evidence"])
     (comment,) = [write["text"] for write in evidence["writes"] if write["kind"] == "comment"]
@@ -210,6 +215,7 @@ def test_a_pack_has_the_whole_life_of_a_ticket(harness: Harness) -> None:
     page = files["index.html"].decode()
     assert key in page
     assert "<script" not in page
+    assert files["evidence.pdf"].startswith(b"%PDF-")
     assert _pack(harness, key, "b.zip").read_bytes() == file.read_bytes(), "equal registers give equal bytes"
 
 
@@ -233,6 +239,9 @@ def test_a_pack_of_any_ticket_names_what_is_missing(
     """A vanished, a quarantined and a joined ticket, and one with actions; each is named with its role."""
     evidence, _files = _read_pack(_pack(harness, harness.key(source, story), f"{story}.zip"))
     assert [ticket["role"] for ticket in evidence["tickets"]] == roles
+    for action in evidence["actions"]:
+        assert action["state"] == "open"
+        assert action["url"].endswith(f"/browse/{action['action_key']}")
     assert any(missing in what for what in evidence["missing"]) or not missing
     if story == "gone":
         assert evidence["timeline"][-1]["kind"] == "presence"

@@ -127,5 +127,6 @@ def pack(folder: Path, name: str, *options: str, **environ: str) -> list[dict[st
     assert done.exit_code == 0, done.output
     with ZipFile(folder / name) as archive:
         found: list[dict[str, Any]] = json.loads(archive.read("evidence.json"))["tickets"][0]["attachments"]
-        assert len([file for file in archive.namelist() if not file.endswith((".json", ".html"))]) == 1, "SHA256SUMS"
+        own = [file for file in archive.namelist() if not file.endswith((".json", ".html"))]
+        assert own == ["evidence.pdf", "SHA256SUMS"], "no attached file"
     return found

@@ -157,7 +157,9 @@ def test_texts_of_tickets_stay_texts_and_equal_reviews_give_equal_bytes_in_two_p
     pages: list[Any] = []
     compile_pdf = typst.compile
     monkeypatch.setattr(
-        typst, "compile", lambda *template, **given: pages.append(compile_pdf(*template, **given | {"format": "png"}))
+        typst,
+        "compile",
+        lambda *template, **given: pages.append(compile_pdf(*template, **given | {"format": "png"})) or b"",
     )
     monkeypatch.setattr(Path, "write_bytes", lambda _file, _body: 0)
     write_report(tmp_path / "c.pdf", report())

@@ -1,0 +1,171 @@
+"""What the page and the PDF of an evidence pack show, section by section; both show the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from capa_sync.exports.evidence import RecordEvidence, Row
+from capa_sync.exports.sheets import SHEETS
+
+_LABELS = {column.name: column.heading for column in SHEETS["register"].columns}
+_ACTIONS = {
+    "action_key": "Ticket",
+    "kind": "Kind",
+    "text": "Action",
+    "owner": "Owner",
+    "due_at": "Due",
+    "state": "State",
+    "done_at": "Done",
+    "evidence": "Proof",
+    "url": "Address",
+}
+_FINDINGS = {
+    "rule": "Rule",
+    "episode": "Time",
+    "clause": "Clause",
+    "severity": "Severity",
+    "state": "State",
+    "opened_at": "Opened",
+    "cleared_at": "Cleared",
+    "message": "Message",
+    "fix": "What to do",
+    "waived_until": "Waived until",
+    "rule_set": "Rule set",
+}
+_WAIVERS = {
+    "rule": "Rule",
+    "state": "State",
+    "why": "Why ended or inactive",
+    "until": "Until",
+    "reason": "Because",
+    "asked_by": "Asked by",
+    "approved_by": "Approved by",
+    "recorded_by": "Recorded by",
+    "recorded_at": "Recorded",
+    "ended_at": "Ended",
+}
+_FACTS = {
+    "phrase": "Condition",
+    "truth": "Is",
+    "what": "Field",
+    "text": "Fact",
+    "at": "When",
+    "by": "Who",
+    "entry": "Entry",
+}
+_TIMELINE = {"at": "When", "ticket": "Ticket", "kind": "What", "who": "Who", "what": "Text"}
+_WRITES = {
+    "created_at": "Planned",
+    "kind": "Kind",
+    "state": "State",
+    "delivered_at": "Delivered",
+    "text": "Text",
+    "error": "Error",
+}
+_ATTACHMENTS = {
+    "name": "Name",
+    "size": "Bytes",
+    "added_at": "Added",
+    "added_by": "By",
+    "media_type": "Type",
+    "sha256": "SHA-256",
+    "content": "Content",
+}
+_VERSIONS = {"kind": "Part", "version": "Version", "read_at": "First read", "digest": "Digest"}
+
+
+class PackSection(NamedTuple):
+    """A section: its heading with the outcome before it, sentences, a list, a table.
+
+    Attributes:
+        level: 2, or 3 below the last section of level 2. columns: heads; () where each row is a name and its value.
+        rows: None where it has no table; a table without a row says so.
+    """
+
+    heading: str
+    level: int = 2
+    outcome: str = ""
+    says: tuple[str, ...] = ()
+    items: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+    rows: Sequence[Sequence[Any]] | None = None
+
+
+def title_of(evidence: RecordEvidence) -> str:
+    """Return the title of a pack."""
+    title = f": {evidence.register['title']}" if evidence.register else ""
+    return f"Evidence of {evidence.name}{title}"
+
+
+def about(evidence: RecordEvidence, version: str) -> str:
+    """Return what a pack rests on."""
+    number = f"Register number {evidence.register['register_no']}. " if evidence.register else ""
+    as_of = evidence.as_of or "never: its source was not read to its end"
+    return (
+        f"{number}As of {as_of}. Made by capa-sync {version} from register {evidence.about['register']}; head of its "
+        f"hash chain {evidence.about['chain_head']}. It shows which evidence was found and which was not; it does "
+        "not judge conformity. All times are UTC."
+    )
+
+
+def sections_of(evidence: RecordEvidence, content: Row) -> list[PackSection]:
+    """Return the sections in their order; `content` is that of `evidence.json`."""
+    return [
+        _record(evidence.register),
+        _table("Actions", evidence.actions, _ACTIONS),
+        _table("Findings ever raised", evidence.findings, _FINDINGS),
+        _table("Waivers", evidence.waivers, _WAIVERS),
+        PackSection("Present verdicts, with the facts behind them", says=() if evidence.verdicts else ("None.",)),
+        *(_verdict(verdict) for verdict in evidence.verdicts),
+        _table("Timeline", content["timeline"], _TIMELINE),
+        _table("What capa-sync wrote, and meant to write", evidence.writes, _WRITES),
+        *(section for ticket in content["tickets"] for section in _ticket(ticket)),
+    ]
+
+
+def _record(row: Row) -> PackSection:
+    if not row:
+        return PackSection("The record", says=("It has no row in the register.",))
+    return PackSection("The record", rows=_named(row, _LABELS))
+
+
+def _verdict(verdict: Row) -> PackSection:
+    message = f". {verdict['message']}" if verdict["message"] else ""
+    reason = f" Because: {verdict['reason']}" if verdict["reason"] else ""
+    facts = _rows(verdict["evidence"], _FACTS) if verdict["evidence"] else None
+    return PackSection(
+        f"{verdict['rule']} {verdict['clause']}",
+        level=3,
+        outcome=verdict["outcome"],
+        says=(f"{verdict['title']}{message}{reason}",),
+        columns=tuple(_FACTS.values()),
+        rows=facts,
+    )
+
+
+def _ticket(ticket: Row) -> Iterator[PackSection]:
+    own = ticket["ticket"]
+    name = f"{own['source']}:{own['ticket_key'] or own['ticket_id']}"
+    yield PackSection(f"Ticket {name} ({ticket['role']})", rows=_named(own, {}))
+    files = "Attachments, as the tracker names them; the files are not in this pack"
+    yield _table(files, ticket["attachments"], _ATTACHMENTS, level=3)
+    yield PackSection("Raw payloads in this pack", level=3, items=tuple(ticket["raw"]))
+    yield _table("Versions of the raw payloads", ticket["versions"], _VERSIONS, level=3)
+
+
+def _named(row: Row, labels: Mapping[str, str]) -> list[list[Any]]:
+    """Return the values of a row that are there, each with its name."""
+    return [
+        [labels.get(name, name.replace("_", " ").capitalize()), value]
+        for name, value in row.items()
+        if value not in (None, "")
+    ]
+
+
+def _table(heading: str, rows: Sequence[Row], columns: Mapping[str, str], level: int = 2) -> PackSection:
+    return PackSection(heading, level, columns=tuple(columns.values()), rows=_rows(rows, columns))
+
+
+def _rows(rows: Sequence[Row], columns: Mapping[str, str]) -> list[list[Any]]:
+    return [[row.get(name) for name in columns] for row in rows]

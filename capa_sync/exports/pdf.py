@@ -1,0 +1,38 @@
+"""Writes PDF by Typst: a template of this package, and texts that are data for it, never its source."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from typing import Any
+
+import orjson
+
+from capa_sync.exports.html import shown
+from capa_sync.redaction import redacted
+
+INSTALL = "`python -m pip install 'capa-sync[report]'`"
+"""What brings the library."""
+
+
+def pdf_of(template: str, name: str, content: Any) -> bytes | None:
+    """Return the PDF of a template that reads its content as JSON from the input `name`; None without Typst.
+
+    Equal content gives equal bytes. No ticket can write markup.
+    """
+    try:
+        import typst
+    except ImportError:
+        return None
+    source = files("capa_sync.exports").joinpath("templates", template).read_bytes()
+    data = redacted(orjson.dumps(_visible(content), default=str).decode())
+    body: bytes = typst.compile(source, format="pdf", sys_inputs={name: data})
+    return body
+
+
+def _visible(value: Any) -> Any:
+    """Return a value with its texts as people may see them: without characters that hide or turn."""
+    if isinstance(value, str):
+        return shown(value)
+    if isinstance(value, dict):
+        return {name: _visible(inner) for name, inner in value.items()}
+    return [_visible(inner) for inner in value] if isinstance(value, list | tuple) else value

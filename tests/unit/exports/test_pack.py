@@ -1,0 +1,70 @@
+"""The evidence pack of one record as files: what a page and a PDF show of it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+from zipfile import ZipFile
+
+import pytest
+import typst
+
+from capa_sync.exports import RecordEvidence, TicketEvidence
+from capa_sync.exports.pack import write_pack
+
+HOSTILE = '<script>alert(1)</script> #panic("x") $x$ `y` *z* \u202e'
+
+
+def evidence() -> RecordEvidence:
+    """Return the evidence of a ticket whose comments are hostile."""
+    ticket = TicketEvidence(
+        "record", {"source": "jira", "ticket_key": "C-1", "ticket_id": "1", "presence": "present"}
+    )
+    ticket.comments = [
+        {"at": f"2026-06-0{day}T10:00:00+00:00", "by": "anna", "text": f"{HOSTILE} {day}", "internal": False}
+        for day in (1, 2, 3)
+    ]
+    about = {"register": "r", "chain_head": "1:ab"}
+    return RecordEvidence(None, {}, [], [], [], [], [], [ticket], about, ["the row of the register: not evaluated"])
+
+
+def packed(file: Path) -> dict[str, bytes]:
+    """Write the pack; return its files."""
+    write_pack(file, evidence())
+    with ZipFile(file) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def test_without_typst_a_pack_has_no_pdf_and_names_it_as_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the JSON and on the page, with the command that installs it; all else is there."""
+    monkeypatch.setitem(sys.modules, "typst", None)
+    files = packed(tmp_path / "a.zip")
+    assert "evidence.pdf" not in files
+    missing = json.loads(files["evidence.json"])["missing"]
+    assert missing[1] == "evidence.pdf: it needs the library typst; `python -m pip install 'capa-sync[report]'`"
+    assert "evidence.pdf: it needs" in files["index.html"].decode()
+
+
+def test_a_pdf_has_the_end_of_a_very_long_table_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Texts of tickets are data for it; the page has all rows."""
+    monkeypatch.setattr("capa_sync.exports.pack._PRINTED", 2)
+    given: list[dict[str, Any]] = []
+    compile_pdf = typst.compile
+
+    def compiled(template: bytes, **options: Any) -> Any:
+        given.append(json.loads(options["sys_inputs"]["pack"]))
+        return compile_pdf(template, **options)
+
+    monkeypatch.setattr(typst, "compile", compiled)
+    files = packed(tmp_path / "a.zip")
+    (timeline,) = [section for section in given[0]["sections"] if section["heading"] == "Timeline"]
+    assert timeline["says"] == ["The last 2 of 3 rows; index.html and evidence.json have all."]
+    assert [row[-1] for row in timeline["rows"]] == [f"{HOSTILE[:-1]} {day}" for day in (2, 3)]
+    assert files["evidence.pdf"].startswith(b"%PDF-")
+    page = files["index.html"].decode()
+    assert page.count("&lt;script&gt;alert(1)&lt;/script&gt; #panic") == 3
+    assert "<script" not in page
