@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -33,12 +32,12 @@ def _text_now(runtime: Runtime, write: Write) -> str:
     return last.text.plain() if last is not None and last.text is not None else ""
 
 
-def forecast_of(
-    runtime: Runtime, configuration: Configuration, name: str, tickets: Sequence[Mapping[str, Any]]
-) -> dict[str, Any]:
-    """Return how much would be written on one source, and what its brakes would do with its own settings."""
+def forecast_of(runtime: Runtime, configuration: Configuration, name: str, does: Mapping[str, int]) -> dict[str, Any]:
+    """Return how much would be written on one source, and what its brakes would do with its own settings.
+
+    `does` counts its tickets by the effect of their writes.
+    """
     options, register = write_options(configuration.settings, name), runtime.register
-    does = Counter(row["does"] for row in tickets if row["source"] == name)
     halt, released = register.halts.of(name), register.outbox.released(name)
     limit = (
         "" if released is None else "all" if released.remaining is None else count_of(released.remaining, "ticket")
@@ -46,7 +45,7 @@ def forecast_of(
     return {
         "mode": options.mode,
         "tickets": sum(does.values()),
-        "would": {what: does[what] for what in DOES},
+        "would": {what: does.get(what, 0) for what in DOES},
         "waiting": [
             {"ticket": ticket.key, "waits_for": ticket.reason, "until": ticket.until}
             for ticket in waiting_tickets(runtime, runtime.contexts[name], runtime.clock.now())

@@ -18,7 +18,7 @@ from capa_sync.daemon.past_register import set_views_back
 from capa_sync.daemon.shutdown import stop_on_signals
 from capa_sync.errors import Problem, UserError
 from capa_sync.model.clock import Clock, StoppedClock
-from capa_sync.store import Register, copy_register, open_register
+from capa_sync.store import Register, open_copy
 from capa_sync.wiring import Setup, build_runtime_for_reading
 
 
@@ -45,8 +45,7 @@ def register_as_of(
     with tempfile.TemporaryDirectory(prefix="capa-sync-past-") as folder:
         stop_on_signals(stop, late_code=EXIT_STOPPED, before_late_end=partial(shutil.rmtree, folder))
         copy = Path(folder) / "register.db"
-        copy_register(setup.register_path, copy)
-        with open_register(copy, clock_now=clock.now(), now=clock.now) as register:
+        with open_copy(setup.register_path, copy, clock_now=clock.now(), now=clock.now) as register:
             view = past_view(setup, register, as_of, None)
             assert view is not None  # noqa: S101 - an instant is given
             _refuse_unread(register, view, sources)

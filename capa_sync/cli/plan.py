@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import threading
+from collections import Counter
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -38,7 +39,7 @@ from capa_sync.daemon.runtime import Runtime
 from capa_sync.daemon.shutdown import stop_on_signals
 from capa_sync.model.clock import StoppedClock
 from capa_sync.model.write import Write
-from capa_sync.store import copy_register, open_register, register_exists
+from capa_sync.store import open_copy, open_register, register_exists
 from capa_sync.wiring import Configuration, build_runtime
 
 
@@ -91,9 +92,10 @@ def plan(
     with tempfile.TemporaryDirectory(prefix="capa-sync-plan-") as folder:
         asked = stop_on_signals(stop, late_code=EXIT_STOPPED, before_late_end=partial(shutil.rmtree, folder))
         copy = Path(folder) / "register.db"
-        if register_exists(setup.register_path):  # else `plan` starts with an empty one
-            copy_register(setup.register_path, copy)
-        register = open_register(copy, clock_now=clock.now(), now=clock.now)
+        if register_exists(setup.register_path):
+            register = open_copy(setup.register_path, copy, clock_now=clock.now(), now=clock.now)
+        else:
+            register = open_register(copy, clock_now=clock.now(), now=clock.now, durable=False)
         try:
             view = past_view(setup, register, as_of, rules_of)
             configuration = settled(setup, register, clock) if view is None else view.judged_by.configuration
@@ -143,7 +145,8 @@ def _with_plans(
     writes = planned_writes(runtime, names)
     tickets = planned_tickets(runtime, writes)
     for source in summary["sources"]:
-        source |= forecast_of(runtime, configuration, source["source"], tickets)
+        does = Counter(row["does"] for row in tickets if row["source"] == source["source"])
+        source |= forecast_of(runtime, configuration, source["source"], does)
     summary["older_wording"] = runtime.register.outbox.older_wording()
     summary["tickets"] = tickets
     summary["messages"] = {

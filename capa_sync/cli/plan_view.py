@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, assert_never
 
@@ -21,10 +22,28 @@ def ticket_rows(writes: Iterable[Write], text_now: Callable[[Write], str]) -> li
 
     `text_now` returns the text of ours that is on the ticket now, in the place of a write.
     """
+    return [_ticket_row(source, key, planned, text_now) for (source, key), planned in _by_ticket(writes).items()]
+
+
+def _by_ticket(writes: Iterable[Write]) -> dict[tuple[str, str], list[Write]]:
     by_ticket: dict[tuple[str, str], list[Write]] = {}
     for write in writes:
         by_ticket.setdefault((write.source, write.ticket_key), []).append(write)
-    return [_ticket_row(source, key, planned, text_now) for (source, key), planned in by_ticket.items()]
+    return by_ticket
+
+
+def _points(writes: Iterable[Write]) -> dict[str, str]:
+    """Return the open points in the texts of a ticket's writes: rule -> severity."""
+    texts = (write.points for write in writes if write.text is not None)
+    return {rule: value for points in texts for rule, value in points.items() if value in SEVERITY_ORDER}
+
+
+def effects_of(writes: Iterable[Write]) -> defaultdict[str, Counter[str]]:
+    """Return source -> effect -> number of tickets, as `ticket_rows` has them."""
+    found: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for (source, _key), planned in _by_ticket(writes).items():
+        found[source][_does(planned, _points(planned))] += 1
+    return found
 
 
 def removal_words(write: Write) -> str:
@@ -48,7 +67,7 @@ def removal_words(write: Write) -> str:
 
 def _ticket_row(source: str, key: str, writes: Sequence[Write], text_now: Callable[[Write], str]) -> dict[str, Any]:
     texts = [write for write in writes if write.text is not None]
-    points = {rule: value for write in texts for rule, value in write.points.items() if value in SEVERITY_ORDER}
+    points = _points(writes)
     labels = [f"+{name}" for write in writes for name in write.labels_add]
     labels += [f"-{name}" for write in writes for name in write.labels_remove]
     removals = [write for write in writes if write.is_removal]

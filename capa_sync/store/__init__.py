@@ -11,7 +11,7 @@ from capa_sync.store.backup import back_up, own_files, restore
 from capa_sync.store.chain import RULES_WRITTEN
 from capa_sync.store.judged_rows import JudgedRows, judged_rows, standing_row
 from capa_sync.store.lock import RegisterLock
-from capa_sync.store.opening import copy_register, open_register
+from capa_sync.store.opening import open_copy, open_register
 from capa_sync.store.parts import Stored, newest_parts
 from capa_sync.store.past import PastVersion, StoredReads
 from capa_sync.store.place import register_exists
@@ -81,9 +81,9 @@ __all__ = [
     "VerbRequest",
     "WriteRow",
     "back_up",
-    "copy_register",
     "judged_rows",
     "newest_parts",
+    "open_copy",
     "open_register",
     "own_files",
     "register_exists",

@@ -27,8 +27,9 @@ class Connections:
         writer: the only one that changes rows; where the file is opened to be read alone, it reads.
     """
 
-    def __init__(self, path: Path, *, read_only: bool) -> None:
+    def __init__(self, path: Path, *, read_only: bool, durable: bool = True) -> None:
         self._path = path
+        self._synchronous = "FULL" if durable else "OFF"
         self._local = threading.local()
         self._readers: list[sqlite3.Connection] = []
         self._checks: list[sqlite3.Connection] = []
@@ -42,7 +43,7 @@ class Connections:
     def _set_up_writing(self) -> None:
         self.writer.execute(f"PRAGMA page_size = {_PAGE}")  # an existing file keeps its page size
         self._switch_to_wal()
-        self.writer.execute("PRAGMA synchronous = FULL")
+        self.writer.execute(f"PRAGMA synchronous = {self._synchronous}")
         pages = _CHECKPOINT // self.writer.execute("PRAGMA page_size").fetchone()[0]
         self.writer.execute(f"PRAGMA wal_autocheckpoint = {pages}")
         self.writer.execute("PRAGMA foreign_keys = ON")

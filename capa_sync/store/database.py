@@ -36,7 +36,7 @@ class Database:
         before_commit: called inside each outermost transaction before it is committed; what it changes belongs to it.
     """
 
-    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+    def __init__(self, path: Path, *, read_only: bool = False, durable: bool = True) -> None:
         self.path = path
         self.read_only = read_only
         self._lock = threading.RLock()
@@ -46,7 +46,7 @@ class Database:
         )
         self.before_commit: Callable[[], None] | None = None
         with in_words(path):
-            self._connections = Connections(path, read_only=read_only)
+            self._connections = Connections(path, read_only=read_only, durable=durable)
         self.writer = self._connections.writer
         self._files = RegisterFiles(path)
 

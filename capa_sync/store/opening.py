@@ -27,8 +27,12 @@ def open_register(
     create: bool = True,
     read_only: bool = False,
     check: bool = False,
+    durable: bool = True,
 ) -> Register:
     """Open a register file; create or migrate it where needed. `check` looks for damage first.
+
+    With `durable` False nothing is flushed to the disk: for a copy that ends with this process, so that its commits
+    do not hold up those of a daemon.
 
     `now` gives the instants of the events of the hash chain; without it they all have `clock_now`.
 
@@ -36,7 +40,7 @@ def open_register(
     before), irregular, damaged, read-only, made by a newer capa-sync, outdated while read-only, or the disk is full.
     """
     ensure_file(path, create=create and not read_only)
-    db = Database(path, read_only=read_only)
+    db = Database(path, read_only=read_only, durable=durable)
     try:
         if check:
             db.check_damage()
@@ -49,16 +53,29 @@ def open_register(
         raise
 
 
-def copy_register(path: Path, target: Path, *, shown: Path | None = None, copied: Copied | None = None) -> None:
+def open_copy(path: Path, target: Path, *, clock_now: datetime, now: Callable[[], datetime]) -> Register:
+    """Copy a register and open the copy, for work that ends with this process: nothing is flushed to the disk.
+
+    Raises RegisterUnavailable as `copy_register` does.
+    """
+    copy_register(path, target, check=False)
+    return open_register(target, clock_now=clock_now, now=now, durable=False)
+
+
+def copy_register(
+    path: Path, target: Path, *, shown: Path | None = None, copied: Copied | None = None, check: bool = True
+) -> None:
     """Write a consistent private copy (mode 0600) of a register of this or an earlier version, which stays as it is.
 
-    `shown` is the target's name in messages; `copied` is called with the pages copied so far, and all of them.
+    `check` looks for damage first: needed for a copy that is kept, not for one that is read at once. `shown` is the
+    target's name in messages; `copied` is called with the pages copied so far, and all of them.
     Raises RegisterUnavailable as `open_register` does, but not for an outdated file: opening the copy migrates it.
     """
     ensure_file(path, create=False)
     db = Database(path, read_only=True)
     try:
-        db.check_damage()
+        if check:
+            db.check_damage()
         refuse_newer(db)
         db.copy_to(target, shown=shown, copied=copied)
     finally:

@@ -257,6 +257,10 @@ class SqlOutbox(Brakes):
             found.setdefault(write.ticket_id, []).append(write)
         return found
 
+    def has_writes(self, source: str) -> bool:
+        """Return whether a write was ever planned for a ticket of a source."""
+        return self._db.value("SELECT 1 FROM write_out WHERE source = ? LIMIT 1", (source,)) is not None
+
     def touched(self, source: str, ticket_ids: Sequence[str]) -> set[str]:
         """Return those of the tickets that have any write."""
         sql = "SELECT DISTINCT ticket_id FROM write_out WHERE source = ? AND ticket_id IN (?)"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sqlite3
 from datetime import timedelta
 from pathlib import Path
 
@@ -85,6 +86,21 @@ def test_an_edit_waits_is_previewed_without_a_trace_activated_and_taken_back(har
     assert all(row["by"] and row["at"] for row in rows)
     assert "severity: low" in harness.run("rules", "history", "--at", "2026-06-15T10:59Z").out
     assert "severity: high" in harness.run("history", "--at", "2026-06-15T09:59Z").out
+
+
+def test_a_preview_takes_what_the_daemon_planned_and_plans_where_it_never_did(make_harness: MakeHarness) -> None:
+    """What would be written without the change is read where it is stored, and else planned: the answer is equal."""
+    harness = make_harness("jira", rules=(ORDER,), settings=WAITS, write_back='mode = "plan"')
+    for _ in range(2):
+        harness.create_broken("jira")
+    harness.create_clean("jira")
+    harness.sync()
+    lower(harness)
+    [stored] = json.loads(harness.run("preview", "--json").out)["sources"]
+    assert (stored["would"]["new comment"], stored["would_now"]["new comment"]) == (2, 2)
+    with sqlite3.connect(harness.register_file) as db:
+        assert db.execute("DELETE FROM write_out").rowcount > 0
+    assert json.loads(harness.run("preview", "--json").out)["sources"] == [stored]
 
 
 def test_the_page_shows_the_live_rules_and_who_made_them_live(harness: Harness) -> None:

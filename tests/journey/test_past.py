@@ -37,7 +37,8 @@ from capa_sync.sandbox.stories.people import PEOPLE
 from capa_sync.sandbox.stories.script import AddAction, ChangeStage, Create, Fill, Say
 from capa_sync.settings import load_settings
 from capa_sync.starter import starter_path
-from capa_sync.store import copy_register, open_register
+from capa_sync.store import open_register
+from capa_sync.store.opening import copy_register
 from capa_sync.wiring import build_runtime, configure
 from tests.journey.harness import SECRETS, SOURCES, Harness, local, open_harness
 from tests.journey.watched import (
