@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -119,11 +119,11 @@ def _mapping(context: SourceContext, bound: BoundMapping, inspection: Inspection
         if note not in drifts:
             why = "what the mapping expects there never occurs"
             yield _mentioned("mapped_value", CheckState.ADVICE, note, why)
-    seen = {text for texts in inspection.samples.values() for text in texts}
-    for note, names in unlisted_options(bound, inspection.fields):
+    for note, names, ids in unlisted_options(bound, inspection.fields):
         why = "on a ticket with one of them the field is an error: rules that need it cannot tell"
-        yield _mentioned("unlisted_option", _worst(names, seen), note, why)
+        yield _mentioned("unlisted_option", _worst(names, _texts_in(inspection, ids)), note, why)
     unlisted = unlisted_statuses(bound, inspection.statuses or ())
+    seen = _texts_in(inspection, {bound.stage.field_id} if bound.stage else ())
     yield from _unlisted_statuses(bound, [name for name in unlisted if name in seen], CheckState.MISTAKE)
     yield from _unlisted_statuses(bound, [name for name in unlisted if name not in seen], CheckState.ADVICE)
     if not bound.problems:
@@ -137,6 +137,11 @@ def _unlisted_statuses(bound: BoundMapping, names: Sequence[str], state: CheckSt
         what = f"`stage: values:` does not list the status {', '.join(names)}, {held}"
         note = Problem(bound.mapping.file, bound.mapping.stage.line, what, "list each with its stage")
         yield _mentioned("unlisted_status", state, note, "a ticket in such a status is quarantined, not judged")
+
+
+def _texts_in(inspection: Inspection, field_ids: Iterable[str]) -> set[str]:
+    """Return what the tickets looked at hold in these fields: elsewhere the same word means something else."""
+    return {text for field_id in field_ids for text in inspection.samples.get(field_id, ())}
 
 
 def _worst(names: Sequence[str], seen: Set[str]) -> CheckState:

@@ -24,8 +24,10 @@ def unlisted_statuses(bound: BoundMapping, statuses: Iterable[StatusDef]) -> lis
     return list(dict.fromkeys(others))
 
 
-def unlisted_options(bound: BoundMapping, fields: Iterable[FieldDef]) -> Iterator[tuple[Problem, list[str]]]:
-    """Yield a problem for each mapped field with options that make it an error on a ticket, and these options."""
+def unlisted_options(
+    bound: BoundMapping, fields: Iterable[FieldDef]
+) -> Iterator[tuple[Problem, list[str], frozenset[str]]]:
+    """Yield a problem for each mapped field with options that make it an error on a ticket; these, and its field ids."""
     known = {field.id: field for field in fields if field.options}
     for mapped in bound.fields:
         entry, spec = bound.mapping.record[mapped.name], FIELDS[mapped.name]
@@ -33,7 +35,8 @@ def unlisted_options(bound: BoundMapping, fields: Iterable[FieldDef]) -> Iterato
         if has_words and (names := list(_refused(bound, mapped, known))):
             what = f"'{mapped.label}' has options that `{mapped.name}` does not list: {', '.join(names)}"
             hint = "list each under `values:`, or map it to `empty`"
-            yield Problem(bound.mapping.file, entry.line, what, hint), names
+            ids = frozenset(part.field_id for part in mapped.parts)
+            yield Problem(bound.mapping.file, entry.line, what, hint), names, ids
 
 
 def _refused(bound: BoundMapping, mapped: BoundField, known: dict[str, FieldDef]) -> Iterator[str]:

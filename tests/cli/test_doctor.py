@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
+from capa_sync.sandbox.stories.script import Fill
 from tests.daemon.conftest import MakeHarness
 from tests.daemon.fork_server import ROOT
 from tests.daemon.harness import ALL, Harness
@@ -108,6 +109,7 @@ def test_what_mapping_and_tracker_do_not_share_is_told_both_ways(
         text = text.replace(old, new)
     mapping.write_text(text, encoding="utf-8")
     monkeypatch.setitem(harness.env, "CAPA_SYNC_SOURCES__JIRA__MAPPING", "spoiled.yaml")
+    harness.play_event("jira", "clean", Fill({"location": "Contained"}))  # the word in another field is no status
     checks = _checks(harness, "--source", "jira", code=2)["jira"]
     fields = {check["what"]: check["do"] for check in checks["mapped_field"]}
     place = f"spoiled.yaml:{text[: text.index('  impact:')].count(chr(10)) + 1}: the site has no field 'Impactt'"
