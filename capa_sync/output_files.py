@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -22,8 +23,10 @@ def whole_file(path: Path) -> Iterator[Path]:
     Its folder is private too, so that a library may put its temporary files beside it; both vanish with the block.
     After an error, a full disk or a kill, `path` is what it was before: absent, or the whole earlier file.
 
-    Raises UserError with one line when the file system refuses something, also inside the block.
+    Raises UserError with one line when the file system refuses something, also inside the block, and for a name that
+    is a device, pipe, link or folder: taking its name would destroy `/dev/null` or `/dev/stdout` for every program.
     """
+    _demand_a_plain_name(path)
     with _in_words(path), _folder_beside(path) as folder:
         fresh = Path(folder) / "content"
         os.close(os.open(fresh, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600))
@@ -90,6 +93,12 @@ def _put_back(path: Path, earlier: Path) -> None:
         earlier.replace(path)
     else:
         path.unlink()
+
+
+def _demand_a_plain_name(path: Path) -> None:
+    with _in_words(path):
+        if os.path.lexists(path) and not stat.S_ISREG(path.lstat().st_mode):
+            raise UserError([Problem(str(path), 0, "this is no regular file", "name a new file, or a plain one")])
 
 
 def _folder_beside(path: Path) -> tempfile.TemporaryDirectory[str]:

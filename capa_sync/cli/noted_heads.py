@@ -9,9 +9,12 @@ from pathlib import Path
 
 from capa_sync.errors import NotPublished, Problem, UserError
 from capa_sync.model.chain import ChainHead
+from capa_sync.model.userfile import read_user_file
 from capa_sync.publishing import read_time_stamp
 
 _STANDARD_INPUT = "-"
+_LARGEST = 16 * 1_048_576
+"""Bytes of a file of heads, such as a mail, and of what proves its time stamp."""
 
 
 def heads_of(text: str) -> list[ChainHead]:
@@ -21,8 +24,12 @@ def heads_of(text: str) -> list[ChainHead]:
     except ValueError:
         pass
     try:
-        content = sys.stdin.read() if text == _STANDARD_INPUT else Path(text).read_text(encoding="utf-8")
-    except (OSError, UnicodeError):
+        content = (
+            sys.stdin.read(_LARGEST)
+            if text == _STANDARD_INPUT
+            else read_user_file(Path(text), text, _LARGEST).decode()
+        )
+    except (OSError, UnicodeError, UserError):
         hint = (
             "give NUMBER:HASH as `capa-sync verify --head` prints it, or a file that has it, such as a mail or a tag"
         )
@@ -54,19 +61,17 @@ class StampedFile:
 def stamps_of(texts: Sequence[str], roots: Path | None) -> list[StampedFile]:
     """Return the files of heads that have a time stamp, checked if roots are given. Raises UserError."""
     files = [Path(text) for text in texts if Path(f"{text}.tsr").is_file()]
-    try:
-        trusted = roots.read_bytes() if roots is not None else None
-        return [_stamped(file, trusted) for file in files]
-    except OSError as error:
-        raise UserError([Problem(str(error.filename), 0, f"cannot be read: {error.strerror}")]) from error
+    trusted = read_user_file(roots, str(roots), _LARGEST) if roots is not None else None
+    return [_stamped(file, trusted) for file in files]
 
 
 def _stamped(file: Path, trusted: bytes | None) -> StampedFile:
-    answer = file.with_name(f"{file.name}.tsr").read_bytes()
+    answer_file = file.with_name(f"{file.name}.tsr")
+    answer = read_user_file(answer_file, str(answer_file), _LARGEST)
     if trusted is None:
         return StampedFile(str(file), "has a time stamp; --tsa-ca CA.pem proves since when it was there")
     try:
-        stamp = read_time_stamp(answer, file.read_bytes(), trusted)
+        stamp = read_time_stamp(answer, read_user_file(file, str(file), _LARGEST), trusted)
     except NotPublished as error:
         return StampedFile(str(file), str(error), str(error))
     says = f"was there on {stamp.at:%Y-%m-%dT%H:%M:%SZ}, by the time stamp of {stamp.authority}"

@@ -117,7 +117,10 @@ class SetWatch:
         return with_verdict_settings(self._setup, load_settings(file, os.environ), file)
 
     def _signature(self, setup: Setup) -> Signature:
-        return frozenset(filter(None, map(_stat_of, self._files(setup))))
+        try:
+            return frozenset(filter(None, map(_stat_of, self._files(setup))))
+        except UserError:  # it is reported when the set is loaded
+            return frozenset()
 
     def _files(self, setup: Setup) -> Iterator[Path]:
         yield setup.file

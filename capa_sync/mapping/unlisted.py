@@ -27,7 +27,7 @@ def unlisted_statuses(bound: BoundMapping, statuses: Iterable[StatusDef]) -> lis
 def unlisted_options(
     bound: BoundMapping, fields: Iterable[FieldDef]
 ) -> Iterator[tuple[Problem, list[str], frozenset[str]]]:
-    """Yield a problem for each mapped field with options that make it an error on a ticket; these, and its field ids."""
+    """Yield a problem for each mapped field with options that make it an error on a ticket, these, and its ids."""
     known = {field.id: field for field in fields if field.options}
     for mapped in bound.fields:
         entry, spec = bound.mapping.record[mapped.name], FIELDS[mapped.name]

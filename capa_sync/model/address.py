@@ -24,6 +24,20 @@ def check_address(url: str, *, allow_http: bool = False) -> str | None:
     return None
 
 
+def check_link(url: str) -> str | None:
+    """Return in one sentence, without the address itself, why it cannot stand in our texts; None when it can."""
+    try:
+        parts = urlsplit(url)
+        host, _port = parts.hostname, parts.port
+    except ValueError:
+        return "this is no address; write https://NAME/"
+    if "@" in parts.netloc or "\\" in url:
+        return "everybody reads this address, so it must not hold a user or a password"
+    if parts.scheme not in ("https", "http") or not host or any(sign.isspace() for sign in url):
+        return "an address begins with https:// and a name, as in https://capa.example.com/"
+    return None
+
+
 def is_loopback(host: str) -> bool:
     """Return whether a host is this machine, by its name or its address."""
     try:

@@ -10,6 +10,7 @@ from pathlib import Path
 from capa_sync.errors import Problem, UserError
 
 KIB = 1_024
+_MOST_NAMES = 20_000
 _SUFFIXES = frozenset({".yaml", ".yml"})
 
 
@@ -46,12 +47,28 @@ def read_user_file(path: Path, shown: str, most: int) -> bytes:
 
 
 def yaml_files(paths: Iterable[str | Path]) -> Iterator[Path]:
-    """Yield the given files and the YAML files inside the given folders, each folder in the order of paths."""
+    """Yield the given files and the YAML files inside the given folders, each folder in the order of paths.
+
+    Folders inside whose names begin with a dot are left out: `.git`, or what a container's volume keeps its files in.
+
+    Raises UserError for a folder that holds too much to be looked through, such as a home folder.
+    """
     for path in map(Path, paths):
         if _is_folder(path):
-            yield from sorted(file for file in path.rglob("*") if file.suffix in _SUFFIXES and file.is_file())
+            yield from sorted(file for file in _files_below(path) if file.suffix in _SUFFIXES and file.is_file())
         else:
             yield path
+
+
+def _files_below(top: Path) -> Iterator[Path]:
+    seen = 0
+    for folder, folders, files in os.walk(top):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        seen += len(folders) + len(files)
+        if seen > _MOST_NAMES:
+            what = f"there are more than {_MOST_NAMES:,} files and folders below it"
+            raise _refused(str(top), 0, what, "name the folder of these files alone")
+        yield from (Path(folder, name) for name in files)
 
 
 def _is_folder(path: Path) -> bool:

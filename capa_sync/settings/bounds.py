@@ -15,6 +15,7 @@ _LONGEST_LINE = 20_000
 _MOST_LINES = 10_000
 _DEEPEST = 30
 _LONGEST_NUMBER = re.compile(r"[0-9_]{41}")
+_ZERO = re.compile(r"\\(?:u0000|U00000000|x00)")
 _BRACKETS = re.compile(r"[\[\]{}]")
 _QUOTED = re.compile(r""""(?:[^"\\]|\\.)*"|'[^']*'|#.*""")
 
@@ -36,6 +37,8 @@ def beyond_bounds(file: Path, text: str) -> Problem | None:
             what = f"this name has more than {_DEEPEST} parts"
         elif _LONGEST_NUMBER.search(bare):
             what = "this is longer than 40 digits"
+        elif _ZERO.search(line):
+            what = "no text here holds a zero character: no file and no variable can have such a name"
         if what:
             return Problem(str(file), number, what, "put a text in quotes, and leave out what is unused")
     return None

@@ -17,6 +17,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from capa_sync.model.address import check_link
 from capa_sync.model.settings import DEFAULT_DEADLINES, RECURS_WITHIN, UNWAIVABLE, Days
 from capa_sync.model.similar import LONGEST_WITHIN_DAYS
 from capa_sync.settings.digest_schema import DigestSettings
@@ -179,6 +180,14 @@ class Settings(BaseSettings):
             ZoneInfo(value)
         except (KeyError, ValueError, OSError):
             raise ValueError(f"'{value}' is no time zone; write for example Europe/London") from None
+        return value
+
+    @field_validator("public_url")
+    @classmethod
+    def _is_a_link(cls, value: str) -> str:
+        """Refuse an address that cannot stand on tickets, where everybody reads it."""
+        if wrong := check_link(value) if value else None:
+            raise ValueError(wrong)
         return value
 
     @field_validator("deadlines", mode="before")

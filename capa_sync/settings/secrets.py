@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from capa_sync.errors import Problem, SettingsError
+from capa_sync.errors import Problem, SettingsError, UserError
+from capa_sync.model.userfile import read_user_file
 from capa_sync.settings.digest_schema import DigestSettings
 from capa_sync.settings.lines import key_line
 from capa_sync.settings.schema import PageAuthSettings, PageProxySettings
@@ -18,6 +19,8 @@ SHORTEST_GUESSED = 16
 """Smallest length of a secret that strangers may try to guess over the network: of hints, of the page's proxy."""
 
 
+_LARGEST = 65_536
+"""Bytes of a secret file."""
 _VARIABLE_NAME = re.compile(
     r"(?=.*(?:TOKEN|PASSWORD|PASS|SECRET|KEY|PAT|CREDENTIAL))(?!(?:.*\d){4})[A-Z][A-Z_\d]{1,40}"
 )
@@ -136,11 +139,11 @@ class _Secret:
     def _read(self, path: Path) -> str:
         """Read the file; a path that does not exist is not shown, because it may be the secret itself."""
         try:
-            secret = path.read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or "it is no text"
+            secret = read_user_file(path, "", _LARGEST).decode("utf-8").strip()
+        except (UserError, UnicodeDecodeError) as error:
+            reason = error.problems[0].what if isinstance(error, UserError) else "it is no text"
             named = f"the secret file {path}" if _exists(path) else "the file it names"
-            raise self.wrong(f"{named} cannot be read: {reason}") from None
+            raise self.wrong(f"{named} cannot be used: {reason}") from None
         if not secret:
             raise self.wrong(f"the secret file {path} is empty")
         return secret

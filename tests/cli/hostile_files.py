@@ -76,6 +76,7 @@ SHARED_BYTES: dict[str, bytes] = {
     "half a character in UTF-16": "a: b".encode("utf-16"),
 }
 TOML_PIECES: dict[str, str] = {
+    "a name with a zero": '[web.auth]\ntokens = "\\u0000"',
     "deep lists": "a = " + "[" * 100_000,
     "deep lists over lines": "a = [\n" + "[\n" * 5_000,
     "deep tables": "a = " + "{b = " * 10_000,

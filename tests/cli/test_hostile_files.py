@@ -113,6 +113,21 @@ def test_a_pipe_is_not_waited_for(kind: str, tmp_path: Path) -> None:
         loads[kind](file)
 
 
+def test_a_folder_of_rules_is_looked_through_within_bounds(tmp_path: Path) -> None:
+    """A home folder as `rules` costs no minutes and no error of its own; hidden folders are left out."""
+    rule = (ROOT / "rules" / "grade-set.yaml").read_bytes()
+    for name in ("..2026_06_01", ".git", "."):
+        (tmp_path / name).mkdir(exist_ok=True)
+        (tmp_path / name / "grade-set.yaml").write_bytes(rule)
+    assert list(load_rules([tmp_path]).texts) == ["grade-set"]
+    (tmp_path / "much").mkdir()
+    for number in range(10_001):
+        (tmp_path / "much" / f"{number}.txt").touch()
+        (tmp_path / f"{number}.txt").touch()
+    with pytest.raises(UserError, match=r"more than 20,000 files and folders below it; name the folder"):
+        load_rules([tmp_path])
+
+
 def test_a_gzip_bomb_is_refused_by_its_first_line(tmp_path: Path) -> None:
     """The file holds one line of 200 MB in 200 kB."""
     file = tmp_path / "world.jsonl.gz"

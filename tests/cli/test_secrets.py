@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 import resource
 from collections.abc import Iterator
 from pathlib import Path
@@ -203,6 +204,22 @@ def test_an_address_with_a_secret_is_refused_and_not_repeated(tmp_path: Path, ur
     assert "token_url" in message
 
 
+@pytest.mark.parametrize(
+    "url",
+    [f"https://me:{PLAIN[0]}@x.example.com/", f"javascript:{PLAIN[0]}()", f"x.example.com/{PLAIN[0]}", "https://[x"],
+)
+def test_the_link_on_tickets_holds_no_secret_and_is_a_web_address(tmp_path: Path, url: str) -> None:
+    """`public_url` is written on each warned ticket; a page within the house may have plain http and a query."""
+    file = settings(tmp_path, 'method = "pat"\ntoken_env = "T"')
+    text = file.read_text()
+    file.write_text(f'public_url = "{url}"\n{text}')
+    message = refusal(file)
+    assert "capa-sync.toml:1: public_url: " in message
+    assert PLAIN[0] not in message
+    file.write_text(f'public_url = "http://capa.local:8080/page?id=7#top"\n{text}')
+    assert load_settings(file, {}).public_url.endswith("#top")
+
+
 @pytest.mark.parametrize("url", ["http://10.0.0.7", "http://jira.example.com/x", "http://127.0.0.1.example.com"])
 def test_plain_http_to_another_machine_needs_a_setting(tmp_path: Path, url: str) -> None:
     """The setting is `allow_http`; it holds for the address of the token endpoint too."""
@@ -243,6 +260,22 @@ def test_a_secret_file_that_everybody_may_read_is_reported(make_harness: MakeHar
     assert "warning" not in harness.run("sync").err
     found = load_settings(harness.file, {})
     assert exposed_files(harness.file, found.sources, harness.folder) == []
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "large"])
+def test_a_secret_file_that_never_ends_is_refused_in_one_line(tmp_path: Path, kind: str) -> None:
+    """A pipe is not waited for, and of a device or a large file no more than 64 KiB is read."""
+    secret = tmp_path / "secret"
+    if kind == "pipe":
+        os.mkfifo(secret)
+    elif kind == "device":
+        secret.symlink_to("/dev/zero")
+    else:
+        secret.write_bytes(b"x" * 65_537)
+    words = "larger than 64 KiB" if kind == "large" else "this is no regular file"
+    message = refusal(settings(tmp_path, 'method = "pat"\ntoken_file = "secret"'))
+    assert message.endswith(f"the secret file {secret} cannot be used: {'the file is ' * (kind == 'large')}{words}")
+    assert "capa-sync.toml:8: sources.jira.auth.token_file: " in message
 
 
 def test_the_daemon_writes_no_core_dump(make_harness: MakeHarness) -> None:

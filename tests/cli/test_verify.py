@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from pathlib import Path
 
@@ -59,14 +60,18 @@ def test_a_changed_row_ends_with_5_and_is_named(register_file: Path, capsys: pyt
 
 
 def test_what_is_no_head_is_the_users_mistake(register_file: Path, tmp_path: Path) -> None:
-    """With the line of the file where a head in it is cut."""
+    """With the line of the file where a head in it is cut; a pipe or device is not read."""
+    os.mkfifo(tmp_path / "pipe")
     (tmp_path / "none.txt").write_text("Received: 10:15\n12:abc\n", encoding="ascii")
     (tmp_path / "cut.txt").write_text(f"\n12:{'a' * 40}\n", encoding="ascii")
     for word, says in (
         ("12:abc", "'12:abc' is no head and no file"),
+        (str(tmp_path / "pipe"), "pipe' is no head and no file that can be read"),
         (str(tmp_path / "none.txt"), "none.txt: there is no head in it"),
         (str(tmp_path / "cut.txt"), "cut.txt:2: '12:aaaa"),
     ):
         with pytest.raises(UserError) as refused:
             cli.main(["verify", str(register_file), "--against", word], standalone_mode=False)
         assert says in str(refused.value)
+    with pytest.raises(UserError, match="zero: this is no regular file"):
+        cli.main(["verify", str(register_file), "--tsa-ca", "/dev/zero"], standalone_mode=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import os
 import random
 import re
 import resource
@@ -32,6 +33,7 @@ from capa_sync.exports.sampling import Candidate
 from capa_sync.model.chain import ChainHead
 from capa_sync.model.selection import ExportSelection
 from capa_sync.model.waiver import Waiver, Way
+from capa_sync.output_files import whole_file
 from capa_sync.redaction import conceal
 from capa_sync.store import open_register
 from tests.patience import PATIENCE
@@ -452,6 +454,23 @@ def test_a_full_disk_leaves_no_half_file(wordy_folder: Path, words: tuple[str, s
     assert len(done.stderr.splitlines()) == 1, done.stderr
     assert done.stderr.startswith(f"{words[1]}: ")
     assert _other_files(wordy_folder) == before
+
+
+@pytest.mark.parametrize("kind", ["pipe", "link", "folder"])
+def test_only_a_plain_file_gives_its_name_to_a_new_one(tmp_path: Path, kind: str) -> None:
+    """A device such as /dev/null, /dev/stdout or a folder stays what it is; the message says so, nothing is left."""
+    name = tmp_path / "name"
+    if kind == "pipe":
+        os.mkfifo(name)
+    elif kind == "link":
+        name.symlink_to("/dev/stdout")
+    else:
+        name.mkdir()
+    before = name.lstat()
+    with pytest.raises(UserError, match="name: this is no regular file; name a new file"), whole_file(name):
+        raise AssertionError("the block must not begin")
+    assert os.path.samestat(before, name.lstat())
+    assert list(tmp_path.iterdir()) == [name]
 
 
 def test_the_verb_writes_the_file_and_says_what_is_in_it(folder: Path) -> None:
