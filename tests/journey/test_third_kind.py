@@ -190,7 +190,7 @@ def test_an_issue_is_warned_about_once_edited_and_declared_clear(drive: Drive) -
     """One comment is created, changes with the finding, and says at the end that nothing is open."""
     drive.sync()
     [warning] = drive.texts(1)
-    assert "Nothing is recorded yet about the immediate correction" in warning
+    assert "Nothing is recorded about the immediate correction" in warning
     drive.now += timedelta(days=2)
     drive.edit(1, Correction="TBD")
     drive.sync()
