@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks.running import TableLine, fresh_folder
+from benchmarks.running import TableLine, fresh_folder, keep_bytecode
 from benchmarks.trackers import ROOT, tracker, write_settings
 
 SECONDS = 2.0
@@ -23,6 +23,7 @@ _TICKET = "CAPA-1"
 
 def packing(tickets: int) -> Iterator[TableLine]:
     """Fill a register with a first cycle, and pack one ticket several times; the median counts."""
+    keep_bytecode()
     with fresh_folder() as folder, tracker("jira", tickets) as url:
         settings = write_settings(folder, [("main", "jira", url)], write_back="plan")
         _run(settings, "sync")

@@ -19,7 +19,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from benchmarks.measure import runtime_at
-from benchmarks.running import TableLine, fresh_folder, measure_in
+from benchmarks.running import TableLine, fresh_folder, keep_bytecode, measure_in
 from benchmarks.trackers import tracker
 from capa_sync.daemon.kept_reviews import keep_reviews, last_month_end
 from capa_sync.daemon.runtime import Runtime
@@ -35,6 +35,7 @@ LIMIT = 5.0
 
 def lines(tickets: int, *, compare: bool) -> Iterator[TableLine]:
     """Fill a register, keep what its records showed at the end of the month, and time the report."""
+    keep_bytecode()
     with fresh_folder() as folder:
         with tracker("jira", tickets) as url:
             measure_in(folder, "first_cycle", "jira", url)

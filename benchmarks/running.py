@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import compileall
+import os
 import shutil
 import subprocess
 import sys
@@ -41,6 +43,12 @@ def fresh_folder() -> Iterator[Path]:
         yield folder
     finally:
         shutil.rmtree(folder)
+
+
+def keep_bytecode() -> None:
+    """Compile the program, and let the verbs that follow use it, as an installed package does."""
+    compileall.compile_dir(ROOT / "capa_sync", quiet=1)
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 def command_of(what: str, kind: str, url: str, folder: Path, *options: str) -> list[str]:
