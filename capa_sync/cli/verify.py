@@ -18,6 +18,7 @@ from capa_sync.cli.context import (
     say,
 )
 from capa_sync.cli.noted_heads import heads_of, stamps_of
+from capa_sync.cli.progress import progress_listener
 from capa_sync.cli.verbs import VerbCommand
 from capa_sync.errors import RegisterUnavailable
 from capa_sync.model.amounts import count_of
@@ -73,7 +74,8 @@ def verify(
     with open_for_reading(path, clock_from(test_clock)) as register:
         if only_head:
             return _print_head(path, register.chain.head(), as_json)
-        report = register.verify(heads)
+        with progress_listener() as listener:
+            report = register.verify(heads, lambda what, done, most: listener("register", what, done, most))
     if as_json:
         stamped = [{"file": found.file, "says": found.says, "problem": found.problem} for found in stamps]
         print_json(_as_json(report) | {"time_stamps": stamped})

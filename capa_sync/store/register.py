@@ -46,7 +46,7 @@ from capa_sync.store.snapshot import RegisterSnapshot
 from capa_sync.store.standings import Standings
 from capa_sync.store.tickets import Tickets
 from capa_sync.store.verdict_sets import VerdictSets
-from capa_sync.store.verifying import verify
+from capa_sync.store.verifying import Advance, verify
 from capa_sync.store.views import VIEWS
 from capa_sync.store.waivers import Waivers
 
@@ -217,10 +217,13 @@ class Register:
         rows = self._db.rows("SELECT at, text FROM event WHERE kind = ? ORDER BY number", (EXPORT,))
         return [{"at": f"{at[:19]}Z", **json_value(text)} for at, text in rows]
 
-    def verify(self, heads: Sequence[ChainHead] = ()) -> ChainReport:
-        """Verify the hash chain and the rows that it covers, at one moment; `heads` are events that it must have."""
+    def verify(self, heads: Sequence[ChainHead] = (), advance: Advance | None = None) -> ChainReport:
+        """Verify the hash chain and the rows that it covers, at one moment; `heads` are events that it must have.
+
+        `advance` hears how far a long one has come.
+        """
         with self._db.words(), self._db.moment() as connection:
-            return verify(connection, heads)
+            return verify(connection, heads, advance)
 
     @property
     def changed_rows(self) -> int:

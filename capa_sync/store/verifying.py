@@ -27,6 +27,11 @@ _OTHER = "is not as it was chained"
 _ADDED = "no event speaks of it: it was added or renamed outside of capa-sync"
 _REMOVED = "it is gone, and no event says so"
 
+_TOLD = 50_000
+"""Events after which a listener hears how many were read; a smaller register takes no time to speak of."""
+
+Advance = Callable[[str, int, int], None]
+"""Hears what is being compared, how much of it is done, and all of it."""
 Place = tuple[int, ...]
 """What orders rows that are chained in ranges: the id of a part, or year and serial of a number."""
 
@@ -50,9 +55,11 @@ class _Expected:
     head: ChainHead | None = None
 
 
-def verify(connection: sqlite3.Connection, heads: Sequence[ChainHead] = ()) -> ChainReport:
+def verify(
+    connection: sqlite3.Connection, heads: Sequence[ChainHead] = (), advance: Advance | None = None
+) -> ChainReport:
     """Verify all events and rows that one read transaction sees, and that the chain still has these noted heads."""
-    verification = _Verification(connection)
+    verification = _Verification(connection, advance or (lambda _what, _done, _all: None))
     verification.readable("event", lambda: verification.read_events({head.number for head in heads}))
     verification.compare_heads(heads)
     verification.compare_rows()
@@ -60,8 +67,8 @@ def verify(connection: sqlite3.Connection, heads: Sequence[ChainHead] = ()) -> C
 
 
 class _Verification:
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
+    def __init__(self, connection: sqlite3.Connection, advance: Advance) -> None:
+        self._connection, self._advance = connection, advance
         self._expected = _Expected()
         self._breaks: list[ChainBreak] = []
         self._erased: set[int] = set()
@@ -71,7 +78,10 @@ class _Verification:
     def read_events(self, wanted: set[int]) -> None:
         """Compute the hash of each event again, and note what the events say of rows."""
         expected, before, following = self._expected, bytes(DIGEST), 1
-        for row in self._connection.execute(_EVENTS):
+        most = self._connection.execute("SELECT MAX(rowid) FROM event").fetchone()[0] or 0
+        for read, row in enumerate(self._connection.execute(_EVENTS), 1):
+            if not read % _TOLD:
+                self._advance("events", read, most)
             number, digests, salts, found = row[0], row[7], row[8], row[9]
             if number != following:
                 self._add(following, f"event {following}", _REMOVED)
@@ -126,7 +136,9 @@ class _Verification:
     # --- rows --------------------------------------------------------------------------------------------------
     def compare_rows(self) -> None:
         """Compare each chained row with what its newest event says."""
-        for table in CHAINED:
+        for done, table in enumerate(CHAINED):
+            if self._expected.covered >= _TOLD:
+                self._advance("tables", done, len(CHAINED))
             self.readable(table.says, partial(self._compare_table, table))
         for (kind, source, ticket_id, name), stored in self._expected.rows.items():
             if salted(stored[DIGEST:], GONE) != stored[:DIGEST]:

@@ -75,3 +75,16 @@ def test_what_is_no_head_is_the_users_mistake(register_file: Path, tmp_path: Pat
         assert says in str(refused.value)
     with pytest.raises(UserError, match="zero: this is no regular file"):
         cli.main(["verify", str(register_file), "--tsa-ca", "/dev/zero"], standalone_mode=False)
+
+
+def test_a_long_verification_says_how_far_it_is(
+    register_file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Elsewhere than on a terminal in plain lines, on standard error; a short one says nothing."""
+    assert verify(capsys, str(register_file))[0] == 0
+    monkeypatch.setattr("capa_sync.store.verifying._TOLD", 5)
+    monkeypatch.setattr("capa_sync.cli.progress.PLAIN_EVERY", 1)
+    code = cli.main(args=["verify", str(register_file)], prog_name="capa-sync", standalone_mode=False)
+    told = capsys.readouterr().err.splitlines()
+    assert (code, told[0].startswith("register: events 5 of ")) == (0, True)
+    assert told[-1].startswith("register: tables ")
