@@ -34,8 +34,8 @@ _CURRENT = """SELECT rule, clause, severity, state, title, message, fix, opened_
     AND hidden_by = '' ORDER BY number, rule"""
 _ACTIONS = """SELECT action_key, kind, text, owner, due_at, done_at FROM v_actions
     WHERE source = ? AND ticket_id = ? ORDER BY due_at IS NULL, due_at, action_id"""
-_CHANGES = """SELECT changed_at, changed_by, field, from_value, to_value, origin, entry FROM v_changes
-    WHERE source = ? AND ticket_id = ? ORDER BY changed_at DESC, group_no DESC, field"""
+_CHANGES = """SELECT changed_at, changed_by, changed_by_name, field, from_value, to_value, origin, entry
+    FROM v_changes WHERE source = ? AND ticket_id = ? ORDER BY changed_at DESC, group_no DESC, field"""
 _PARTS = {
     "ticket": "SELECT * FROM v_tickets WHERE source = ? AND ticket_id = ?",
     "cannot_tell": """SELECT rule, title, reason FROM v_findings

@@ -236,7 +236,9 @@ def _add_comments(runtime: Runtime, context: SourceContext, found: TicketEvidenc
     if ticket is None:
         found.missing.append("comments: the stored parts make no ticket")
         return
-    found.comments = [asdict(comment) for comment in ticket.comments]
+    accounts = context.facts.accounts if context.facts is not None else ()
+    names = {known: account.name for account in accounts for known in (account.id, *account.aliases)}
+    found.comments = [asdict(comment) | {"by_name": names.get(comment.by, "")} for comment in ticket.comments]
 
 
 def _add_attachments(

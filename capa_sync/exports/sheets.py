@@ -168,6 +168,7 @@ _CHANGES = (
     ("ticket_key", "Ticket", _NORMAL),
     ("changed_at", "When", _NORMAL),
     ("changed_by", "Who", _WIDE),
+    ("changed_by_name", "Name", _WIDE),
     ("field", "Field", _WIDE),
     ("from_value", "From", _TEXT),
     ("to_value", "To", _TEXT),

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from capa_sync.exports.evidence import RecordEvidence, Row, TicketEvidence
+from capa_sync.model.record import distinct_names
 
 _BIRTH = "birth"
 
@@ -21,13 +22,15 @@ def timeline_of(evidence: RecordEvidence) -> list[Row]:
 def _of_ticket(ticket: TicketEvidence) -> Iterator[Row]:
     if created := ticket.ticket.get("created_at"):
         yield _event(created, ticket.name, "created", "", "the ticket was created")
+    names = distinct_names({c["changed_by"]: c["changed_by_name"] for c in ticket.changes if c["changed_by_name"]})
     for change in ticket.changes:
         if change["origin"] != _BIRTH:
             what = f"{change['field']}: “{change['from_value']}” → “{change['to_value']}”"
-            yield _event(change["changed_at"], ticket.name, "change", change["changed_by"], what)
+            who = names.get(change["changed_by"], change["changed_by"])
+            yield _event(change["changed_at"], ticket.name, "change", who, what)
     for comment in ticket.comments:
         kind = "internal comment" if comment["internal"] else "comment"
-        yield _event(comment["at"], ticket.name, kind, comment["by"], comment["text"])
+        yield _event(comment["at"], ticket.name, kind, comment["by_name"] or comment["by"], comment["text"])
     if ticket.ticket.get("presence") != "present" and ticket.ticket.get("presence_at"):
         what = f"{ticket.ticket['presence']}: {ticket.ticket['presence_proof']}"
         yield _event(ticket.ticket["presence_at"], ticket.name, "presence", "", what)

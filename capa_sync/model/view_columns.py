@@ -80,6 +80,7 @@ _CHANGES = (
     Column("entry", _TEXT, "The id of the history entry; empty for a value at creation.", masked=False),
     Column("group_no", _NUMBER, "The same number for changes saved together, ascending in time.", masked=False),
     Column("field_id", _TEXT, "The tracker's id of the field.", masked=False),
+    Column("changed_by_name", _TEXT, "The name that the tracker has for that account; empty where it is not known."),
     CONFIDENTIAL,
 )
 

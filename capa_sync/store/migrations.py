@@ -237,3 +237,9 @@ def longer_matches(db: Any) -> None:
     """Find the matches of records anew: they are kept for a longer period, of which a setting names a part."""
     again = "INSERT OR IGNORE INTO similar_stale SELECT DISTINCT source, '', source, ticket_id, '' FROM similar_key"
     run_all(db, (again,))
+
+
+@STEPS(name="0044_names_of_persons")
+def names_of_persons(db: Any) -> None:
+    """Find the accounts of a person without reading those of everybody."""
+    run_all(db, ("CREATE INDEX account_person ON account (source, person)",))

@@ -91,14 +91,21 @@ _FINDINGS = f"""SELECT f.source, f.ticket_id, COALESCE(t.ticket_key, '') AS tick
 
 # Histories contain accounts; the view shows the canonical persons of the people file, as everywhere.
 _PERSON = """COALESCE(a.person, CASE WHEN c.changed_by = '' THEN '' ELSE t.source || ':' || c.changed_by END)"""
+_NAME_AT_BIRTH = """COALESCE((SELECT MIN(n.name) FROM account a
+        JOIN tracker_account n ON n.source = a.source AND n.account = a.account
+        WHERE a.source = b.source AND a.person = b.changed_by AND n.name <> ''),
+    (SELECT n.name FROM tracker_account n
+        WHERE n.source = b.source AND n.account = substr(b.changed_by, length(b.source) + 2)), '')"""
 _CHANGES = f"""SELECT t.source, t.ticket_id, t.ticket_key, c.field, c.from_value, c.to_value, {_at("c.changed_at")},
-    {_PERSON} AS changed_by, c.origin, c.entry, c.group_no, c.field_id, COALESCE(r.confidential, '') AS confidential
+    {_PERSON} AS changed_by, c.origin, c.entry, c.group_no, c.field_id, COALESCE(n.name, '') AS changed_by_name,
+    COALESCE(r.confidential, '') AS confidential
     FROM change c JOIN ticket t ON t.nr = c.nr
     LEFT JOIN account a ON a.source = t.source AND a.account = c.changed_by
+    LEFT JOIN tracker_account n ON n.source = t.source AND n.account = c.changed_by
     LEFT JOIN register_row r ON r.source = t.source AND r.ticket_id = t.ticket_id
     UNION ALL
     SELECT b.source, b.ticket_id, COALESCE(t.ticket_key, ''), b.field, '', b.to_value, {_at("b.changed_at")},
-    b.changed_by, 'birth', '', 0, b.field_id, COALESCE(r.confidential, '')
+    b.changed_by, 'birth', '', 0, b.field_id, {_NAME_AT_BIRTH}, COALESCE(r.confidential, '')
     FROM birth b LEFT JOIN ticket t ON t.source = b.source AND t.ticket_id = b.ticket_id
     LEFT JOIN register_row r ON r.source = b.source AND r.ticket_id = b.ticket_id"""
 

@@ -9,13 +9,14 @@ from itertools import groupby
 
 from capa_sync.model.amounts import count_of
 from capa_sync.model.columns import RESTRICTED
+from capa_sync.model.record import distinct_names
 from capa_sync.web.asked import PageQuery, Row
 from capa_sync.web.words import WRITE_KINDS
 
 MOST = 400
 """Changes of one ticket that the timeline shows, the latest ones; the others are behind a link."""
-_CHANGES = """SELECT field, from_value, to_value, changed_at, changed_by, origin, entry, group_no FROM v_changes
-    WHERE source = ? AND ticket_id = ? ORDER BY changed_at DESC, group_no DESC, field
+_CHANGES = """SELECT field, from_value, to_value, changed_at, changed_by, changed_by_name, origin, entry, group_no
+    FROM v_changes WHERE source = ? AND ticket_id = ? ORDER BY changed_at DESC, group_no DESC, field
     LIMIT ?"""
 
 
@@ -54,12 +55,13 @@ def change_events(
 ) -> tuple[list[TimelineEvent], dict[str, str]]:
     """Return the changes of a ticket, those of one save together, and history entry -> anchor."""
     rows = asked.rows(_CHANGES, (source, ticket_id, MOST))
+    names = distinct_names({row["changed_by"]: row["changed_by_name"] for row in rows if row["changed_by_name"]})
     events, anchors = [], dict[str, str]()
     for number, (_, group) in enumerate(groupby(rows, key=_save)):
         together = list(group)
         anchor = f"change-{len(ticket)}-{number}" if ticket else f"change-{number}"
         anchors |= {row["entry"]: anchor for row in together if row["entry"]}
-        events.append(_changed(together, ticket, anchor))
+        events.append(_changed(together, ticket, anchor, names))
     return events, anchors
 
 
@@ -67,8 +69,9 @@ def _save(row: Row) -> tuple[object, ...]:
     return row["changed_at"], row["group_no"], row["changed_by"]
 
 
-def _changed(rows: list[Row], ticket: str, anchor: str) -> TimelineEvent:
+def _changed(rows: list[Row], ticket: str, anchor: str, names: Mapping[str, str]) -> TimelineEvent:
     first = rows[0]
+    who = names.get(first["changed_by"], first["changed_by"])
     is_birth = first["origin"] == "birth"
     fields = list(dict.fromkeys(row["field"] for row in rows))
     changed = fields[0] if len(fields) == 1 else count_of(len(fields), "field")
@@ -77,7 +80,7 @@ def _changed(rows: list[Row], ticket: str, anchor: str) -> TimelineEvent:
         what += " (seen between two readings; the tracker does not say when or by whom)"
     changes = tuple(TimelineChange(row["field"], row["from_value"], row["to_value"]) for row in rows)
     kind = "created" if is_birth else "change"
-    return TimelineEvent(first["changed_at"], kind, what, first["changed_by"], ticket, anchor, changes=changes)
+    return TimelineEvent(first["changed_at"], kind, what, who, ticket, anchor, changes=changes)
 
 
 def finding_events(episodes: Iterable[Row]) -> list[TimelineEvent]:

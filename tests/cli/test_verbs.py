@@ -209,6 +209,7 @@ def test_a_pack_has_the_whole_life_of_a_ticket(harness: Harness) -> None:
     assert evidence["findings"][0]["message"] in comment
     kinds = {event["kind"] for event in evidence["timeline"]}
     assert {"created", "change", "comment", "finding opened", "written: comment"} <= kinds | {"internal comment"}
+    assert {event["who"] for event in evidence["timeline"] if event["kind"] == "change"} == {"Anna Lee", "capa-sync"}
     assert [event["at"] for event in evidence["timeline"]] == sorted(event["at"] for event in evidence["timeline"])
     assert json.loads(files[f"raw/jira-{key}/record.json"])["key"] == key
     assert f"raw/jira-{key}/versions/record-0001.json" in files

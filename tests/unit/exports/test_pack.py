@@ -23,7 +23,13 @@ def evidence() -> RecordEvidence:
         "record", {"source": "jira", "ticket_key": "C-1", "ticket_id": "1", "presence": "present"}
     )
     ticket.comments = [
-        {"at": f"2026-06-0{day}T10:00:00+00:00", "by": "anna", "text": f"{HOSTILE} {day}", "internal": False}
+        {
+            "at": f"2026-06-0{day}T10:00:00+00:00",
+            "by": "anna",
+            "by_name": "Anna Lee",
+            "text": f"{HOSTILE} {day}",
+            "internal": False,
+        }
         for day in (1, 2, 3)
     ]
     about = {"register": "r", "chain_head": "1:ab"}

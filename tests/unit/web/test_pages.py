@@ -155,7 +155,7 @@ def test_a_record_is_one_timeline_with_the_entries_behind_its_findings(world: Re
     steps = [
         "capa-sync wrote the comment",
         "Finding opened again",
-        "2 fields changed by paper:bob",
+        "2 fields changed by Bob Miller",
         "Finding cleared",
     ]
     assert [life.index(step) for step in steps] == sorted(life.index(step) for step in steps)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from capa_sync.model.finding import FindingState, Outcome, Severity, Verdict
 from capa_sync.model.record import Action, ActionKind, ActionOrigin, Disagreement
+from capa_sync.model.site import Account
 from capa_sync.model.values import Value, ValueState
 from capa_sync.register import month_figures
 from capa_sync.store import Register, open_register
@@ -111,6 +112,7 @@ def _mirror(register: Register) -> None:
     twin.edit(T0 - 4 * DAY, summary="the same again")
     register.tickets.commit_page(OTHER, page(twin.reading()), T0, run, PARSER)
     register.runs.finish(run, T0 - 2 * DAY, ok=True, as_of=T0 - 2 * DAY)
+    register.accounts.show(SOURCE, [Account("bob", "Bob Miller")], T0)
     register.records.save_join(SOURCE, "7", OTHER, "PRB001")
     ours, theirs = (SOURCE, "CAPA-7"), (OTHER, "PRB001")
     rows = {
