@@ -136,11 +136,12 @@ def test_the_words_blame_nobody(rule: Rule) -> None:
 
 
 @each_rule
-def test_each_file_names_no_host(rule: Rule) -> None:
-    """A rule file refers to the schema beside it and to no address."""
+def test_each_file_names_its_false_alarms_and_no_host(rule: Rule) -> None:
+    """A rule file says before the rule when it warns in vain; it refers to the schema beside it and to no address."""
     text = Path(rule.file).read_text(encoding="utf-8")
     assert text.startswith("# yaml-language-server: $schema=rule.schema.json\n")
     assert "http" not in text
+    assert "known false alarm" in " ".join(text.partition("\nrule: ")[0].replace("\n#", "").lower().split())
 
 
 def test_the_report_lists_each_rule_and_each_failure(tmp_path: Path) -> None:
