@@ -15,6 +15,7 @@ from capa_sync.store.write_rows import (
     FIELDS,
     WriteRow,
     chained_cells,
+    differs_in_words,
     facts_text,
     withheld_row,
     write_from,
@@ -53,8 +54,8 @@ class SqlOutbox(Brakes):
 
         An older pending or failed write of the same ticket and kind becomes withheld with the reason "replaced". A
         write without an answer stays unknown, because its result must be known before the next one is sent. A
-        withheld write that is put again gets its new state, and a pending one may become withheld again, so that the
-        planner can repeat its plan every cycle. Delivered, unknown and failed writes do not change.
+        withheld write that is put again gets its new state and words, and a pending one may become withheld again, so
+        that the planner can repeat its plan every cycle. Delivered, unknown and failed writes do not change.
         """
         with self._db.transaction():
             known = self._known(rows)
@@ -87,11 +88,13 @@ class SqlOutbox(Brakes):
         return {row for source, ids in tickets.items() for row in self._db.rows_in(sql, (source,), list(ids))}
 
     def _put(self, write: Write) -> None:
-        stored = self._db.row("SELECT state, error FROM write_out WHERE id = ?", (write.id,))
+        stored = self._db.row("SELECT state, error, text FROM write_out WHERE id = ?", (write.id,))
         if stored is None:
             self._replace_older(write)
             self._add([write_row(write)])
-        elif stored[0] in (WriteState.PENDING, WriteState.WITHHELD) and stored != (write.state, write.error):
+        elif stored[0] in (WriteState.PENDING, WriteState.WITHHELD) and (
+            stored[:2] != (write.state, write.error) or differs_in_words(stored[2], write)
+        ):
             if stored[0] == WriteState.PENDING and write.state is WriteState.PENDING:
                 return  # it is pending already, perhaps with the error of an attempt
             self._replace_older(write)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from capa_sync.model.write import Paragraph, Span, WarningText, Wording, Write, WriteKind, WriteState
+from capa_sync.model.write import Paragraph, Span, WarningText, Wording, Write, WriteKind, WriteState, says_the_same
 from capa_sync.store.columns import instant, instant_text, json_text, json_value, optional_instant, optional_text
 from capa_sync.store.database import Row
 
@@ -92,6 +92,13 @@ def write_from(row: WriteRow) -> Write:
             "seq": stored["seq"] or 0,
         }
     )
+
+
+def differs_in_words(stored: str | None, write: Write) -> bool:
+    """Return whether a stored text says something else than that of a write; the instant of the write is no word."""
+    if stored is None or write.text is None:
+        return (stored is None) is not (write.text is None)
+    return not says_the_same(_text_from(json_value(stored)).plain(), write.text.plain())
 
 
 def _text_row(text: WarningText) -> dict[str, Any]:

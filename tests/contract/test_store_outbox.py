@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from capa_sync.model.write import Write, WriteKind, WriteState
+from capa_sync.model.write import Paragraph, Span, WarningText, Write, WriteKind, WriteState
 from capa_sync.store import Register, open_register
 from tests.unit.store.fake_parser import DAY, MINUTE, T0
 from tests.unit.store.writes import write
@@ -131,6 +131,22 @@ def test_retry_makes_stuck_writes_due_now(store: Register) -> None:
     assert ids(store.outbox.due("jira", T0)) == ["a"]
     assert store.outbox.retry() == 1
     assert ids(store.outbox.due("jira", T0)) == ["a", "b"]
+
+
+def _says(words: str, day: int) -> Write:
+    """Return a withheld write of one content in some words, planned on a day of March."""
+    text = WarningText((Paragraph((Span(f"Check (as of {day} March 2026): {words}"),)),))
+    return replace(write("a"), state=WITHHELD, error="plan", text=text)
+
+
+def test_a_withheld_write_is_shown_as_it_would_be_sent_now(store: Register) -> None:
+    """Other words, or another language, replace those of before; another instant of planning alone changes no row."""
+    store.outbox.put([_says("nothing is written", 2)])
+    before = store.changed_rows
+    store.outbox.put([_says("nothing is written", 3)])
+    assert store.changed_rows == before
+    store.outbox.put([_says("nichts ist geschrieben", 4)])
+    assert [held.text for held in store.outbox.withheld("jira")] == [_says("nichts ist geschrieben", 4).text]
 
 
 def test_withheld_writes_wait_for_a_release_and_take_their_new_content(store: Register) -> None:
