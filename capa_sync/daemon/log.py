@@ -8,10 +8,12 @@ from collections.abc import MutableMapping
 from enum import StrEnum
 from typing import Any, TextIO
 
-import structlog
-
+from capa_sync.absent_modules import absent
 from capa_sync.model.visible import one_line
 from capa_sync.redaction import redacted
+
+with absent("rich"):  # structlog loads it where it is installed, for a printout of errors that we do not use
+    import structlog
 
 
 class LogAction(StrEnum):

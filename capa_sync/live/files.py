@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -64,8 +65,10 @@ def mapping_parts(source: str, mapping: MappingFile) -> list[SetPart]:
     return [*parts, SetPart(PartKind.PEOPLE, source, people.file, people.text)] if people.file else parts
 
 
-def configuration_of(setup: Setup, verdict_set: VerdictSet, *, tested_with: str = "") -> Configuration:
-    """Load the texts of a set, and check that they fit the settings; `tested_with` as in `assembled`.
+def configuration_of(
+    setup: Setup, verdict_set: VerdictSet, *, tested_with: str = "", passed: Collection[str] = ()
+) -> Configuration:
+    """Load the texts of a set, and check that they fit the settings; `tested_with` and `passed` as in `assembled`.
 
     The files of the settings count for a source that the set has no mapping for, or one for another kind of source.
 
@@ -83,7 +86,12 @@ def configuration_of(setup: Setup, verdict_set: VerdictSet, *, tested_with: str 
         return load_mapping(setup.folder / source.mapping, source.mapping)
 
     return assembled(
-        setup, lambda: rules_of(verdict_set, setup.settings), options, mapping_of, tested_with=tested_with
+        setup,
+        lambda: rules_of(verdict_set, setup.settings),
+        options,
+        mapping_of,
+        tested_with=tested_with,
+        passed=passed,
     )
 
 

@@ -63,7 +63,8 @@ def set_of_hash(setup: Setup, register: Register, wanted: str) -> PastSet:
 def set_of_path(setup: Setup, register: Register, path: Path, at: datetime) -> PastSet:
     """Return the set of a path: rules in a file or folder change the set that was live at an instant.
 
-    A settings file, or a folder that holds a capa-sync.toml, is a whole set. Raises UserError, with every mistake.
+    A settings file, or a folder that holds a capa-sync.toml, is a whole set. The tests of rules that are unchanged
+    since then passed then. Raises UserError, with every mistake.
     """
     settings = path / _SETTINGS if path.is_dir() and (path / _SETTINGS).is_file() else path
     if settings.suffix == ".toml":
@@ -71,9 +72,16 @@ def set_of_path(setup: Setup, register: Register, path: Path, at: datetime) -> P
         wanted = verdict_set_of(configuration)
     else:
         done, _ = _activation_at(register, at)
-        wanted = rules_of_paths(setup, register.verdict_sets.load(done.set_hash), [path])
-        configuration = configuration_of(_for_the_past(setup), wanted)
+        stored = register.verdict_sets.load(done.set_hash)
+        wanted = rules_of_paths(setup, stored, [path])
+        configuration = configuration_of(_for_the_past(setup), wanted, passed=_unchanged(stored, wanted))
     return PastSet(wanted, configuration, f"judged by {path} (set {wanted.hash[:_SHORT]})")
+
+
+def _unchanged(stored: VerdictSet, wanted: VerdictSet) -> set[str]:
+    """Return the ids of the rules that have the same text in both sets."""
+    texts = {key: part.text for (_, key), part in stored.of(PartKind.RULE).items()}
+    return {key for (_, key), part in wanted.of(PartKind.RULE).items() if texts.get(key) == part.text}
 
 
 def is_hash(text: str) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -111,7 +111,10 @@ def run_tests(ruleset: RuleSet, *, mutate: bool = False) -> TestReport:
     return TestReport(results, untested, checks if mutate else None)
 
 
-def failed_tests(ruleset: RuleSet) -> list[Problem]:
-    """Return the failures of the tests inside all rules but drafts; a rule with a failure must not be used."""
-    active = (rule for rule in ruleset.rules if rule.mode is not Mode.DRAFT)
+def failed_tests(ruleset: RuleSet, *, passed: Collection[str] = ()) -> list[Problem]:
+    """Return the failures of the tests inside all rules but drafts; a rule with a failure must not be used.
+
+    `passed` are ids of rules whose tests need not run again.
+    """
+    active = (rule for rule in ruleset.rules if rule.mode is not Mode.DRAFT and rule.id not in passed)
     return [problem for rule in active for result in run_cases(rule) for problem in result.problems]

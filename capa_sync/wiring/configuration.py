@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -144,16 +144,18 @@ def assembled(
     mapping_of: Callable[[str], MappingFile],
     *,
     tested_with: str = "",
+    passed: Collection[str] = (),
 ) -> Configuration:
     """Load rules and the mapping of each source, and check that they fit the settings.
 
     Raises UserError with all problems together. The tests inside the rules are not run again when the rule set has
-    the hash `tested_with`: they passed, and texts, options and the meaning of phrases are the same.
+    the hash `tested_with`: they passed, and texts, options and the meaning of phrases are the same. Those of
+    the rules in `passed` are not run either.
     """
     trouble = _Trouble()
     rules = trouble.without(rules_of)
     if rules is not None:
-        trouble.problems += failed_tests(rules) if rules.hash != tested_with else []
+        trouble.problems += failed_tests(rules, passed=passed) if rules.hash != tested_with else []
         trouble.problems += _unknown_unwaivable(setup.file, rules, options)
     mappings: dict[str, MappingFile] = {}
     for name, source in setup.settings.sources.items():

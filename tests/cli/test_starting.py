@@ -39,11 +39,11 @@ FORBIDDEN: dict[tuple[str, ...], set[str]] = {
     ("waivers",): SERVING | TRACKERS | RUNNING | READING | SANDBOX,
     ("rules", "check", "rules"): SERVING | TRACKERS | RUNNING | REGISTER | SANDBOX,
     ("rules", "phrases"): SERVING | TRACKERS | RUNNING | REGISTER | SANDBOX,
-    ("explain", "CAPA-1"): SERVING | {"pysnow"} | SANDBOX,
-    ("rebuild",): SERVING | {"pysnow"} | SANDBOX,
+    ("explain", "CAPA-1"): SERVING | {"pysnow", "rich"} | SANDBOX,
+    ("rebuild",): SERVING | {"pysnow", "rich"} | SANDBOX,
     ("plan",): SERVING | {"pysnow"} | SANDBOX,
     ("sync",): SERVING | {"pysnow"} | SANDBOX,
-    ("run",): SERVING | {"pysnow"} | SANDBOX,
+    ("run",): SERVING | {"pysnow", "rich"} | SANDBOX,
     ("serve", "--listen", "127.0.0.1:0"): TRACKERS
     | {"apscheduler"}
     | READING - {"yaml"}

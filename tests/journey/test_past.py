@@ -209,6 +209,10 @@ def test_another_set_judges_by_hash_day_or_path(watched: Watched, tmp_path: Path
         [found] = json.loads(shown.out)
         assert found["verdicts"][0]["outcome"] == "breach"
         assert found["verdicts"][0]["severity"] == ("low" if wanted == str(rule) else "high")
+    wrong_test = rule.read_text("utf-8").replace("2026-03-10, result: breach}", "2026-03-10, result: ok}", 1)
+    rule.write_text(wrong_test, "utf-8")
+    refused = run(folder, *asked, "--rules-of", str(rule))
+    assert (refused.code, f"{rule}:" in refused.err) == (2, True), refused.err
     for wrong, why in (
         ("feed", "no set that was ever live has the hash feed"),
         ("30.6.2025", "write 2025-06-30"),
