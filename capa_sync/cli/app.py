@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import traceback
@@ -10,7 +11,7 @@ from collections.abc import Callable
 import click
 
 from capa_sync import __version__
-from capa_sync.cli.context import EXIT_STOPPED, say
+from capa_sync.cli.context import EXIT_STOPPED, print_no_more, say
 from capa_sync.cli.process import forbid_core_dumps
 from capa_sync.cli.verbs import HELP_SETTINGS, Verb, VerbGroup
 from capa_sync.errors import NotPublished, RegisterUnavailable, SafetyStop, SourceError, UserError
@@ -85,7 +86,19 @@ def cli() -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and leave with the contract's exit code."""
     forbid_core_dumps()
-    sys.exit(_guarded(lambda: cli.main(args=arguments, prog_name="capa-sync", standalone_mode=False)))
+    code = _guarded(lambda: cli.main(args=arguments, prog_name="capa-sync", standalone_mode=False))
+    _flush()
+    sys.exit(code)
+
+
+def _flush() -> None:
+    """Write what still waits; Python would end with 120 where a stream does not take it, whatever our code is."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError, AttributeError):  # AttributeError: there is none, as the stream was closed
+            with contextlib.suppress(OSError, ValueError, AttributeError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _guarded(command: Callable[[], object]) -> int:
@@ -107,7 +120,7 @@ def _guarded(command: Callable[[], object]) -> int:
     except RegisterUnavailable as error:
         return _report([str(error)], EXIT_REGISTER)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        print_no_more()
         return EXIT_OK
     except Exception as bug:  # noqa: BLE001 - the last handler: the error is reported as a bug
         # print where it happened, without the error's own message: it may contain ticket text or a secret

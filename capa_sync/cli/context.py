@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import getpass
 import os
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -231,13 +232,36 @@ def open_for_reading(path: Path, clock: Clock) -> Iterator[Register]:
 
 
 def say(line: str = "", *, err: bool = False) -> None:
-    """Print one line without control characters and secrets, whatever text of a tracker it contains."""
-    click.echo(one_line(redacted(line)), err=err)
+    """Print one line without control characters and secrets, whatever text of a tracker it contains.
+
+    Raises UserError when standard output takes no more; a line that standard error does not take is lost.
+    """
+    _echo(one_line(redacted(line)), err=err)
 
 
 def print_json(result: object) -> None:
-    """Print a result as indented JSON, with control characters as JSON escapes and without secrets."""
+    """Print a result as indented JSON, with control characters as JSON escapes and without secrets.
+
+    Raises UserError when standard output takes no more.
+    """
     import orjson
 
     text = orjson.dumps(result, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS, default=str).decode()
-    click.echo(escaped(redacted(text)))
+    _echo(escaped(redacted(text)))
+
+
+def _echo(text: str, *, err: bool = False) -> None:
+    try:
+        click.echo(text, err=err)
+    except OSError as error:
+        if err:
+            return
+        if isinstance(error, BrokenPipeError):
+            raise
+        what = f"the result cannot be printed: {error.strerror}"
+        raise UserError([Problem("", 0, what, "look at where standard output leads")]) from None
+
+
+def print_no_more() -> None:
+    """Lose what is still to be printed: the program that read it has ended."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

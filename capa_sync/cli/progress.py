@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from capa_sync.cli.context import say
 
 if TYPE_CHECKING:
     from capa_sync.daemon.runtime import Progress as Listener
@@ -55,4 +56,4 @@ class _PlainLines:
         printed = self._printed.get((source, step), 0)
         if done - printed >= PLAIN_EVERY or (done and done == total and done != printed):
             self._printed[source, step] = done
-            click.echo(f"{source}: {step} {done}{f' of {total}' if total else ''}", err=True)
+            say(f"{source}: {step} {done}{f' of {total}' if total else ''}", err=True)

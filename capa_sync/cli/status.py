@@ -75,7 +75,10 @@ def _lines(health: dict[str, Any]) -> list[str]:
         f"{halt['source'] or 'every source'}: {Halt(HaltKind(halt['kind']), halt['since'], halt['asked_by'])}"
         for halt in health["halts"]
     ]
-    lines += [f"safety stop: {stop['cause']} (since {_at(stop['since'])})" for stop in health["safety_stops"]]
+    lines += [
+        f"safety stop: {stop['cause'].replace(': safety stop: ', ': ', 1)} (since {_at(stop['since'])})"
+        for stop in health["safety_stops"]
+    ]
     lines += [
         f"held back on {row['source']}: {count_of(row['tickets'], 'ticket')}, "
         f"{row['cause'].replace('_', ' ')}; look at `capa-sync plan`"

@@ -115,7 +115,7 @@ def print_trouble(summary: Mapping[str, Any]) -> None:
         if source["halt"]:
             say(f"{source['source']}: {source['halt']}", err=True)
         if source["safety_stop"]:
-            say(f"{source['source']}: {source['safety_stop']}", err=True)
+            say(source["safety_stop"], err=True)  # it names the source
     for right in summary["rights"]:
         say(right, err=True)
     for problem in summary["mapping"]:

@@ -19,6 +19,7 @@ from capa_sync.cli.context import (
     json_option,
     open_runtime,
     print_json,
+    print_no_more,
     read_setup,
     say,
     settled,
@@ -100,10 +101,10 @@ def sync(
         results = run_round(runtime, [runtime.contexts[name] for name in names], full=full)
         summary = summary_of(runtime, results)
         code = _exit_code(runtime, results, fail_on)
-    if as_json:
-        print_json(summary)
-    else:
-        print_cycle(summary)
+    try:
+        (print_json if as_json else print_cycle)(summary)
+    except BrokenPipeError:
+        print_no_more()  # whoever reads the beginning alone still gets the code of the whole cycle
     if asked.is_set():
         say("stopped before the end; the next `sync` does what is left", err=True)
         return EXIT_STOPPED

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
 from collections.abc import MutableMapping
 from enum import StrEnum
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
 
 from capa_sync.absent_modules import absent
 from capa_sync.model.visible import one_line
@@ -95,7 +96,7 @@ def configure_logs(stream: TextIO | None = None, *, verbose: bool = False, quiet
             lambda _logger, _name, line: redacted(str(line)),  # the line comes from the renderer
         ],
         wrapper_class=structlog.make_filtering_bound_logger(least),
-        logger_factory=structlog.PrintLoggerFactory(target),
+        logger_factory=structlog.PrintLoggerFactory(cast("TextIO", _Lossy(target))),
         cache_logger_on_first_use=False,
     )
     handler = logging.StreamHandler(target)
@@ -104,6 +105,28 @@ def configure_logs(stream: TextIO | None = None, *, verbose: bool = False, quiet
     logging.getLogger("capa_sync.sources").setLevel(logging.ERROR if quiet else logging.WARNING)
     for chatty in ("apscheduler", "urllib3", "jira", "pysnow"):
         logging.getLogger(chatty).setLevel(logging.ERROR)
+
+
+class _Lossy:
+    """Writes lines to a stream, and loses those that it does not take.
+
+    A full disk under the log, or a program that read it and ended, must not end the daemon's work: no cycle, and no
+    write whose answer is being read.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write a text, or lose it."""
+        with contextlib.suppress(OSError, ValueError):  # ValueError: it was closed
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Write what waits; what the stream does not take waits for the next line."""
+        with contextlib.suppress(OSError, ValueError):
+            self._stream.flush()
 
 
 _REPORTED = frozenset({LogAction.CYCLE_FAILED, LogAction.SAFETY_STOP})
