@@ -89,6 +89,10 @@ class Mirror(Protocol):
         """Return id -> reason of the tickets whose answer could not be parsed when they were last read."""
         ...
 
+    def read_at(self, source: str, ticket_id: str) -> datetime | None:
+        """Return when the ticket's present content was first read, None when it is not mirrored."""
+        ...
+
     def key(self, source: str, ticket_id: str) -> str:
         """Return a ticket's present key, its id when it is not mirrored."""
         ...

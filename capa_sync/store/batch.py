@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from itertools import chain
 
 from capa_sync.model.ticket import Presence, SourceTicket
@@ -26,6 +27,7 @@ class TicketBatch:
         self._parsed: dict[str, SourceTicket] = {}
         self._presence: dict[str, Presence] = {}
         self._unread = tickets.unread(source)
+        self._read_at: Mapping[str, datetime] | None = None
         self._children: dict[str, list[str]] = {ticket_id: [] for ticket_id in ids}
         numbers = self._read(ids, parser)
         self._children |= RelatedTickets(db, source).of(numbers, ids)
@@ -59,6 +61,14 @@ class TicketBatch:
     def unread(self, source: str) -> Mapping[str, str]:
         """Return id -> reason of the tickets whose last answer could not be parsed."""
         return self._unread if source == self._source else self._whole.unread(source)
+
+    def read_at(self, source: str, ticket_id: str) -> datetime | None:
+        """Return when the ticket's present content was first read, None when it is not mirrored."""
+        if source != self._source or ticket_id not in self._presence:
+            return self._whole.read_at(source, ticket_id)
+        if self._read_at is None:  # at the first warned ticket of the batch; many batches have none
+            self._read_at = self._whole.reads_of(source, list(self._presence))
+        return self._read_at.get(ticket_id)
 
     def children_of(self, source: str, ticket_id: str) -> list[str]:
         """Return ids of mirrored tickets that this ticket names as its parts, or that name it as their parent."""

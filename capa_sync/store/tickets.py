@@ -10,7 +10,7 @@ from capa_sync.model.ticket import Cursor, Page, Presence, Reading, Role, Source
 from capa_sync.ports.reading import Parser
 from capa_sync.store import assembly, ticket_rows
 from capa_sync.store.chain import Chain
-from capa_sync.store.columns import json_text, json_value, optional_instant, optional_text
+from capa_sync.store.columns import instant, json_text, json_value, optional_instant, optional_text
 from capa_sync.store.database import Database
 from capa_sync.store.intake import Intake
 from capa_sync.store.presences import Presences
@@ -208,13 +208,13 @@ class Tickets(Presences, Quarantine):
 
     def read_at(self, source: str, ticket_id: str) -> datetime | None:
         """Return when the ticket's present content was first read, None when it is not mirrored."""
-        return optional_instant(
-            self._db.value(
-                """SELECT MAX(p.read_at) FROM mirror m JOIN part p ON p.nr = m.nr
-                WHERE m.source = ? AND m.ticket_id = ?""",
-                (source, ticket_id),
-            )
-        )
+        return self.reads_of(source, [ticket_id]).get(ticket_id)
+
+    def reads_of(self, source: str, ticket_ids: Sequence[str]) -> dict[str, datetime]:
+        """Return ticket id -> `read_at`, of those that are mirrored."""
+        sql = """SELECT m.ticket_id, MAX(p.read_at) FROM mirror m JOIN part p ON p.nr = m.nr
+            WHERE m.source = ? AND m.ticket_id IN (?) GROUP BY m.ticket_id"""
+        return {ticket_id: instant(text) for ticket_id, text in self._db.rows_in(sql, (source,), ticket_ids)}
 
     # --- counts, rebuilding --------------------------------------------------------------------------------------
     def counts(self, source: str) -> Mapping[str, int]:
