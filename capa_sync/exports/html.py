@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template, TemplateError, TemplateSyntaxError
 
+from capa_sync.errors import Problem, UserError
 from capa_sync.exports.extract import Extract
 from capa_sync.exports.sheets import SHEETS, Sheet
 from capa_sync.model.visible import lines
@@ -28,6 +30,24 @@ def environment() -> Environment:
     pages.filters["shown"] = shown
     pages.tests["address"] = is_address
     return pages
+
+
+@contextmanager
+def template(name: str) -> Iterator[Template]:
+    """Yield a template of this package. Raises UserError: somebody edited it, and it has a mistake."""
+    try:
+        yield environment().get_template(name)
+    except TemplateError as error:
+        place = error.lineno if isinstance(error, TemplateSyntaxError) else 0
+        raise edited_template(name, place, str(error)) from None
+
+
+def edited_template(name: str, line: int, why: str) -> UserError:
+    """Return what to say of a template that has a mistake, which the ones of a release have not."""
+    hint = "if it was edited, install capa-sync again, else report it; nothing was written"
+    return UserError(
+        [Problem(f"capa_sync/exports/templates/{name}", line, f"this template has a mistake: {why}", hint)]
+    )
 
 
 def shown(value: Any) -> str:
@@ -53,8 +73,7 @@ def write_html(
             yield row
 
     tables = [(name, SHEETS[name], counted(name, SHEETS[name])) for name in HTML_TABLES]
-    page = environment().get_template("register.html").generate(tables=tables, about=about, counts=counts)
-    with path.open("w", encoding="utf-8", newline="\n") as file:
-        for piece in page:
+    with template("register.html") as page, path.open("w", encoding="utf-8", newline="\n") as file:
+        for piece in page.generate(tables=tables, about=about, counts=counts):
             file.write(piece)
     return counts

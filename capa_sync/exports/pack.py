@@ -12,7 +12,7 @@ import orjson
 from capa_sync import __version__
 from capa_sync.exports.archive import write_archive
 from capa_sync.exports.evidence import RecordEvidence, Row, TicketEvidence
-from capa_sync.exports.html import environment
+from capa_sync.exports.html import template
 from capa_sync.exports.pack_sections import PackSection, about, sections_of, title_of
 from capa_sync.exports.pdf import INSTALL, pdf_of
 from capa_sync.exports.timeline import timeline_of
@@ -42,7 +42,8 @@ def write_pack(file: Path, evidence: RecordEvidence) -> dict[str, Any]:
     if pdf is None:
         content["missing"].append(f"{_PDF}: it needs the library typst; {INSTALL}")
     files["evidence.json"], files["timeline.json"] = _json(content), _json(content["timeline"])
-    files["index.html"] = redacted(environment().get_template("pack.html").render(readable)).encode("utf-8")
+    with template("pack.html") as page:
+        files["index.html"] = redacted(page.render(readable)).encode("utf-8")
     for ticket in evidence.tickets:
         files |= _raw(ticket)
     with whole_file(file) as fresh:

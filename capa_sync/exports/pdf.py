@@ -7,7 +7,8 @@ from typing import Any
 
 import orjson
 
-from capa_sync.exports.html import shown
+from capa_sync.exports.html import edited_template, shown
+from capa_sync.model.visible import one_line
 from capa_sync.redaction import redacted
 
 INSTALL = "`python -m pip install 'capa-sync[report]'`"
@@ -17,7 +18,8 @@ INSTALL = "`python -m pip install 'capa-sync[report]'`"
 def pdf_of(template: str, name: str, content: Any) -> bytes | None:
     """Return the PDF of a template that reads its content as JSON from the input `name`; None without Typst.
 
-    Equal content gives equal bytes. No ticket can write markup.
+    Equal content gives equal bytes. No ticket can write markup. Raises UserError: the template was edited, and has a
+    mistake.
     """
     try:
         import typst
@@ -25,7 +27,10 @@ def pdf_of(template: str, name: str, content: Any) -> bytes | None:
         return None
     source = files("capa_sync.exports").joinpath("templates", template).read_bytes()
     data = redacted(orjson.dumps(_visible(content), default=str).decode())
-    body: bytes = typst.compile(source, format="pdf", sys_inputs={name: data})
+    try:
+        body: bytes = typst.compile(source, format="pdf", sys_inputs={name: data})
+    except typst.TypstError as error:
+        raise edited_template(template, 0, one_line(str(error))) from None
     return body
 
 

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from capa_sync.errors import Problem, UserError
-from capa_sync.exports.html import environment
+from capa_sync.exports.html import template
 from capa_sync.exports.pdf import INSTALL, pdf_of
 from capa_sync.model.review import Review
 from capa_sync.output_files import whole_file
@@ -36,8 +36,8 @@ def write_report(file: Path, review: Review) -> None:
 
 
 def _page(review: Review) -> bytes:
-    page = environment().get_template("review.html").render(review=review)
-    return redacted(page).encode("utf-8")
+    with template("review.html") as page:
+        return redacted(page.render(review=review)).encode("utf-8")
 
 
 def _pdf(review: Review) -> bytes:

@@ -10,7 +10,9 @@ from zipfile import ZipFile
 
 import pytest
 import typst
+from jinja2 import DictLoader
 
+from capa_sync.errors import UserError
 from capa_sync.exports import RecordEvidence, TicketEvidence
 from capa_sync.exports.pack import write_pack
 
@@ -53,6 +55,29 @@ def test_without_typst_a_pack_has_no_pdf_and_names_it_as_missing(
     missing = json.loads(files["evidence.json"])["missing"]
     assert missing[1] == "evidence.pdf: it needs the library typst; `python -m pip install 'capa-sync[report]'`"
     assert "evidence.pdf: it needs" in files["index.html"].decode()
+
+
+@pytest.mark.parametrize(
+    ("mistake", "says"),
+    [
+        ({"pack.html": "\n{% if %}"}, r"templates/pack\.html:2: this template has a mistake: Expected an expression"),
+        ({"pack.html": "{{ nobody }}"}, r"templates/pack\.html: this template has a mistake: 'nobody' is undefined"),
+        (b"#nobody", r"templates/pack\.typ: this template has a mistake: unknown variable: nobody"),
+    ],
+)
+def test_a_template_that_was_edited_wrongly_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mistake: dict[str, str] | bytes, says: str
+) -> None:
+    """It names the file and what is wrong in it, and nothing is written."""
+    if isinstance(mistake, bytes):
+        compile_pdf = typst.compile
+        monkeypatch.setattr(typst, "compile", lambda _template, **options: compile_pdf(mistake, **options))
+    else:
+        monkeypatch.setattr("capa_sync.exports.html.PackageLoader", lambda _package: DictLoader(mistake))
+    with pytest.raises(UserError, match=says) as refused:
+        write_pack(tmp_path / "a.zip", evidence())
+    assert "\n" not in str(refused.value)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_pdf_has_the_end_of_a_very_long_table_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

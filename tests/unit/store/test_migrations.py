@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
+import shutil
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +17,14 @@ from capa_sync.model.register_columns import REGISTER, STORED
 from capa_sync.model.ticket import Origin
 from capa_sync.model.write import WriteState
 from capa_sync.store import RegisterLock, early_migrations, open_register
+from capa_sync.store.later_migrations import CHAIN_STEP
 from capa_sync.store.migrations import DERIVED, LEDGER, PRIMARY, STEPS
 from capa_sync.store.views import VIEWS
 from tests.patience import PATIENCE
 from tests.unit.store.fake_parser import DAY, PARSER, SOURCE, T0
 from tests.unit.store.register_processes import holder
 
+SAVED = Path(__file__).with_name("earlier_schemas")
 VERSION_1 = Path(__file__).with_name("register-v1.sql")
 ID_OF_VERSION_1 = "0123456789abcdef0123456789abcdef"
 
@@ -72,6 +77,55 @@ def test_a_migrated_register_has_the_shape_of_a_new_one(tmp_path: Path) -> None:
     open_register(old, clock_now=T0).close()
     open_register(new, clock_now=T0).close()
     assert shape(old) == shape(new)
+
+
+def test_a_register_of_each_step_before_the_chain_has_the_same_rows_and_shape_after_the_upgrade(
+    tmp_path: Path,
+) -> None:
+    """The saved file of version 1, taken from step to step; a copy of each is brought up to date."""
+    whole, earlier = make_version_1(tmp_path / "whole.db"), make_version_1(tmp_path / "earlier.db")
+    open_register(whole, clock_now=T0).close()
+    expected = shape(whole), contents(whole)
+    names = [step.name for step in STEPS._migrations]
+    for name in names[1 : names.index(CHAIN_STEP) + 1]:
+        with sqlite_utils.Database(earlier) as db:
+            STEPS.apply(db, stop_before=name)
+        path = tmp_path / f"{name}.db"
+        shutil.copy(earlier, path)
+        with open_register(path, clock_now=T0) as register:
+            assert register.verify().broken == 0, name
+        assert (shape(path), contents(path)) == expected, name
+
+
+FIRST_SAVED = "0032_past_match"
+"""Before it no register was in use: the chain had another form of parts for an hour, which no release had."""
+WITH_A_CHAIN = [step.name for step in STEPS._migrations if step.name >= FIRST_SAVED]
+
+
+@pytest.mark.parametrize("name", WITH_A_CHAIN)
+def test_the_chain_that_an_earlier_release_wrote_is_whole_after_the_upgrade(tmp_path: Path, name: str) -> None:
+    """A register of each schema since the chain began, saved by its release with a row of every kind."""
+    saved, path = SAVED / f"{name}.sql.gz", tmp_path / "register.db"
+    assert saved.is_file(), "save it with `python -m tests.unit.store.save_schema`, and commit the file"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(gzip.decompress(saved.read_bytes()).decode())
+        (events,) = connection.execute("SELECT COUNT(*) FROM event").fetchone()
+    open_register(tmp_path / "new.db", clock_now=T0).close()
+    with open_register(path, clock_now=T0 + DAY) as register:
+        report = register.verify()
+        assert (report.breaks, report.since) == ((), T0)
+        assert report.events >= events > 20
+    assert shape(path) == shape(tmp_path / "new.db")
+
+
+def contents(path: Path) -> dict[str, list[Any]]:
+    """Return the rows of every table that is the same however a register was made: without salts and hashes."""
+    connection = sqlite3.connect(path)
+    names = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE '%sqlite_%'")
+    tables = sorted({row[0] for row in names} - {"event"})
+    rows = {name: sorted(map(repr, connection.execute(f"SELECT * FROM {name}"))) for name in tables}  # noqa: S608
+    connection.close()
+    return rows
 
 
 def test_the_registers_columns_are_declared_in_the_order_of_the_table(tmp_path: Path) -> None:
