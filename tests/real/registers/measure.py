@@ -1,4 +1,4 @@
-"""Measures `mapping suggest` on the names of fourteen registers, which its author did not choose.
+"""Measures `mapping suggest` on the names of fourteen registers and two Jira sites, which its author did not choose.
 
 Each register counts as a site: its columns are fields without a type, its values options and statuses. The labels
 stand beside this file, one for each row of the data, without the names themselves.
@@ -7,6 +7,8 @@ stand beside this file, one for each row of the data, without the names themselv
 from __future__ import annotations
 
 import csv
+import gzip
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +22,7 @@ from capa_sync.model.site import Account, FieldDef, SiteFacts
 from tests.absent_data import DATA
 
 REGISTERS = DATA / "capa-registers"
+AEA, MERICO = DATA / "jira-cloud-aea", DATA / "jira-cloud-merico"
 HERE = Path(__file__).parent
 SURE = 0.8
 _FIELD_OF = {
@@ -75,6 +78,24 @@ def scores() -> dict[str, Score]:
     return found
 
 
+def scores_of_sites() -> dict[str, Score]:
+    """Return the scores of the two sites: the fields of the one, the statuses of both."""
+    found = {"AEA fields": Score(), "AEA statuses": Score(), "Merico statuses": Score()}
+    with (AEA / "jira-fields.csv").open(encoding="utf-8-sig", newline="") as file:
+        names = [row["Name"] for row in csv.DictReader(file)]
+    meant = _proposed(names)
+    for place, (name, labels) in enumerate(zip(names, _labels("aea-fields"), strict=True)):
+        found["AEA fields"].note(name, meant.get(str(place)), labels)
+    with gzip.open(AEA / "changes-until-2022-12.jsonl.gz", "rt", encoding="utf-8") as lines:
+        statuses = sorted({status for line in lines if (status := json.loads(line).get("Status"))})
+    rows = (json.loads(line)["data"] for line in (MERICO / "api_status.jsonl").read_text("utf-8").splitlines())
+    others = [(json.loads(row) if isinstance(row, str) else row)["name"] for row in rows]
+    for site, known in (("AEA", statuses), ("Merico", others)):
+        for name, labels in zip(known, _labels(f"{site.lower()}-statuses"), strict=True):
+            found[f"{site} statuses"].note(name, guess_status(name), labels)
+    return found
+
+
 def _proposed(names: Sequence[str]) -> dict[str, Guess]:
     """Return place of a column -> what is proposed for it."""
     fields = tuple(FieldDef(str(place), name) for place, name in enumerate(names))
@@ -86,7 +107,10 @@ def _proposed(names: Sequence[str]) -> dict[str, Guess]:
 
 def _labelled(labels: str, data: str = "") -> Iterator[tuple[Row, list[str]]]:
     """Yield each row of a file of the data with its labels."""
-    lines = (HERE / f"{labels}.labels").read_text(encoding="utf-8").splitlines()
-    words = [line.split() for line in lines if not line.startswith("#")]
     with (REGISTERS / f"{data or labels}.csv").open(encoding="utf-8", newline="") as file:
-        yield from zip(csv.DictReader(file), words, strict=True)
+        yield from zip(csv.DictReader(file), _labels(labels), strict=True)
+
+
+def _labels(name: str) -> list[list[str]]:
+    lines = (HERE / f"{name}.labels").read_text(encoding="utf-8").splitlines()
+    return [line.split() for line in lines if not line.startswith("#")]
