@@ -14,6 +14,7 @@ from capa_sync.exports.cells import local_time, text_cell
 from capa_sync.exports.extract import Extract
 from capa_sync.exports.sheets import SHEETS, Sheet
 from capa_sync.model.columns import ColumnType
+from capa_sync.model.record import Stage
 
 ROWS_OF_A_SHEET = 1_000_000
 """Rows of one sheet; a spreadsheet takes 1,048,576, and the rest goes to the next sheet."""
@@ -60,6 +61,17 @@ def write_xlsx(
     return counts
 
 
+_LEVELS = ("high", "medium", "low")
+_UNKNOWN, _UNCHECKED = "unknown", "not checked"
+_CHARTS = {
+    "Records by claimed stage": (*Stage, _UNKNOWN),
+    "Records by their worst open warning": (*_LEVELS, "none", _UNCHECKED),
+}
+"""Title of a chart -> what is counted, in the order of the bars."""
+_CHART_ROWS = 18
+"""Rows of a sheet that a chart covers, and one more."""
+
+
 class _Writer:
     """Writes the sheets of one workbook, row after row."""
 
@@ -73,7 +85,7 @@ class _Writer:
         self._instant = book.add_format(top | {"num_format": "yyyy-mm-dd hh:mm", "align": "left"})
         self._link = book.add_format(top | {"font_color": "#0563C1", "underline": 1})
         self._lights = {name: book.add_format(light) for name, light in _LIGHTS.items()}
-        self._stages: Counter[str] = Counter()
+        self._counted = {name: Counter[str]() for name in _CHARTS}
 
     def write(self, name: str, sheet: Sheet, rows: Iterator[Sequence[Any]]) -> int:
         """Write one table into as many sheets as it needs; return the number of its rows."""
@@ -90,9 +102,16 @@ class _Writer:
             write.row(page, number, row)
             self._advance(name, total)
             if name == "register":
-                self._stages[row[sheet.place("claimed_stage")] or "unknown"] += 1
+                self._count(sheet, row)
         self._end(page, sheet, number)
         return total
+
+    def _count(self, sheet: Sheet, row: Sequence[Any]) -> None:
+        """Count a record for the charts."""
+        stages, warnings = self._counted.values()
+        stages[row[sheet.place("claimed_stage")] or _UNKNOWN] += 1
+        worst = next((level for level in _LEVELS if row[sheet.place(f"warnings_{level}")]), "")
+        warnings[worst or ("none" if row[sheet.place("checks_made")] else _UNCHECKED)] += 1
 
     def _begin(self, sheet: Sheet, title: str) -> Any:
         page = self._book.add_worksheet(title)
@@ -138,30 +157,36 @@ class _Writer:
             page.conditional_format(1, 0, rows, 0, rule)
 
     def write_readme(self, about: Mapping[str, Any], counts: Mapping[str, int]) -> None:
-        """Write what was exported: filters, as-of times, versions, counts, coverage, and a chart of the stages."""
+        """Write what was exported: filters, as-of times, versions, counts, coverage, and the charts."""
         page = self._book.add_worksheet("Read-me")
         page.set_column(0, 0, 34, self._text)
         page.set_column(1, 1, 90, self._text)
         lines = [*_flat(about), *((f"rows of {SHEETS[name].title}", count) for name, count in counts.items())]
-        lines += [("", ""), ("Records by claimed stage", "")]
         for at, (name, value) in enumerate(lines):
             page.write_string(at, 0, text_cell(name))
             page.write(at, 1, value if isinstance(value, int) else text_cell(str(value)), self._text)
-        first = len(lines)
-        for at, (stage, count) in enumerate(sorted(self._stages.items()), first):
-            page.write_string(at, 0, text_cell(stage))
-            page.write_number(at, 1, count, self._number)
-        self._draw_stages(page, first, first + len(self._stages) - 1)
+        first = len(lines) + 1
+        for title, order in _CHARTS.items():
+            counts = [(word, self._counted[title][word]) for word in order if self._counted[title][word]]
+            first = self._draw(page, first, title, counts)
 
-    def _draw_stages(self, page: Any, first: int, last: int) -> None:
-        if last < first:
-            return
+    def _draw(self, page: Any, first: int, title: str, counts: Sequence[tuple[str, int]]) -> int:
+        """Write counts with a chart below them; return the row after it."""
+        page.write_string(first, 0, title)
+        for at, (word, count) in enumerate(counts, first + 1):
+            page.write_string(at, 0, text_cell(word))
+            page.write_number(at, 1, count, self._number)
+        last = first + len(counts)
+        if not counts:
+            return last + 1
         chart = self._book.add_chart({"type": "bar"})
-        places = ("Read-me", first, 0, last, 0), ("Read-me", first, 1, last, 1)
-        chart.add_series({"name": "Records", "categories": list(places[0]), "values": list(places[1])})
-        chart.set_title({"name": "Records by claimed stage"})
+        places = ["Read-me", first + 1, 0, last, 0], ["Read-me", first + 1, 1, last, 1]
+        chart.add_series({"name": "Records", "categories": places[0], "values": places[1]})
+        chart.set_title({"name": title})
         chart.set_legend({"none": True})
-        page.insert_chart(last + 2, 0, chart)
+        chart.set_y_axis({"reverse": True})
+        page.insert_chart(last + 1, 0, chart)
+        return last + _CHART_ROWS
 
     def write_cell(self, page: Any, at: tuple[int, int], kind: ColumnType, value: Any) -> None:
         """Write one value of a view in its own type; an empty one leaves the cell empty."""

@@ -121,6 +121,8 @@ def test_a_workbook_has_six_sheets_with_the_rows_of_the_views(
     readme = dict(book["Read-me"].iter_rows(max_col=2, values_only=True))
     assert readme["rows of Register"] == 3
     assert readme[f"{SOURCE}: records"] == 3
+    assert len(book["Read-me"]._charts) == 2
+    assert [readme[word] for word in ("high", "none", "not checked")] == [1, 1, 1]
     assert len(book["Register"].conditional_formatting) >= 4
 
 
