@@ -167,8 +167,8 @@ class _Writer:
             page.write(at, 1, value if isinstance(value, int) else text_cell(str(value)), self._text)
         first = len(lines) + 1
         for title, order in _CHARTS.items():
-            counts = [(word, self._counted[title][word]) for word in order if self._counted[title][word]]
-            first = self._draw(page, first, title, counts)
+            found = [(word, self._counted[title][word]) for word in order if self._counted[title][word]]
+            first = self._draw(page, first, title, found)
 
     def _draw(self, page: Any, first: int, title: str, counts: Sequence[tuple[str, int]]) -> int:
         """Write counts with a chart below them; return the row after it."""
