@@ -10,11 +10,15 @@ from capa_sync.daemon.clocks import clock_problem
 from capa_sync.daemon.runtime import Runtime, SourceContext
 from capa_sync.errors import Authentication, Problem, Retryable, SourceError
 from capa_sync.mapping import BoundMapping, bind, score, unlisted_options, unlisted_statuses, unmapped_names
+from capa_sync.mapping.suggestions import suggest
 from capa_sync.model.amounts import count_of
+from capa_sync.model.catalogue import FIELDS
 from capa_sync.model.inspection import Check, CheckState, Inspection
 from capa_sync.model.site import SiteFacts
 from capa_sync.rules import undecidable
 
+_SURELY = 0.8
+"""Confidence of a proposal above which it is seldom wrong (docs/mapping.md)."""
 _SAME_ZONE = frozenset({"UTC", "GMT", "Etc/UTC"})
 
 
@@ -126,9 +130,27 @@ def _mapping(context: SourceContext, bound: BoundMapping, inspection: Inspection
     seen = _texts_in(inspection, {bound.stage.field_id} if bound.stage else ())
     yield from _unlisted_statuses(bound, [name for name in unlisted if name in seen], CheckState.MISTAKE)
     yield from _unlisted_statuses(bound, [name for name in unlisted if name not in seen], CheckState.ADVICE)
+    yield from _unused_fields(context, bound, inspection)
     if not bound.problems:
         share = f"{len(bound.fields)} of our fields are mapped ({score(bound):.0%})"
         yield Check("mapping", CheckState.OK, share, "no rule can decide what is not mapped")
+
+
+def _unused_fields(context: SourceContext, bound: BoundMapping, inspection: Inspection) -> Iterator[Check]:
+    """Yield a check where the tracker has fields that surely mean what the mapping names no field for."""
+    used = {part.field_id for mapped in bound.fields for part in mapped.parts}
+    proposed = suggest(context.kind, bound.facts, inspection).fields
+    best = {name: proposed[name][0] for name in FIELDS if name in unmapped_names(bound) and name in proposed}
+    found = [
+        f"`{name}: {proposal.field.name}`"
+        for name, proposal in best.items()
+        if proposal.guess.confidence > _SURELY and proposal.field.id not in used
+    ]
+    if found:
+        what = f"the tracker has what the mapping does not name: {', '.join(found)}"
+        why = "rules that need it cannot tell, although the tracker may know it"
+        do = f"if that is meant, write it under `record:` in {bound.mapping.file}"
+        yield Check("unused_field", CheckState.ADVICE, what, why, do)
 
 
 def _unlisted_statuses(bound: BoundMapping, names: Sequence[str], state: CheckState) -> Iterator[Check]:

@@ -104,6 +104,7 @@ def test_what_mapping_and_tracker_do_not_share_is_told_both_ways(
         ("    Contained: contained\n", ""),
         ("  - from: field\n    field: Corrective action\n", "  - from: field\n    field: No such action\n"),
         ("\npeople: people.yaml", ""),
+        ("  benefit: Benefit\n", ""),
     ):
         assert old in text
         text = text.replace(old, new)
@@ -114,6 +115,9 @@ def test_what_mapping_and_tracker_do_not_share_is_told_both_ways(
     fields = {check["what"]: check["do"] for check in checks["mapped_field"]}
     place = f"spoiled.yaml:{text[: text.index('  impact:')].count(chr(10)) + 1}: the site has no field 'Impactt'"
     assert fields[place] == "did you mean 'Impact'?"
+    [unused] = checks["unused_field"]
+    says = "the tracker has what the mapping does not name: `impact: Impact`, `benefit: Benefit`"
+    assert (unused["state"], unused["what"]) == ("advice", says)
     [option], [status] = checks["unlisted_option"], checks["unlisted_status"]
     assert (option["state"], status["state"]) == ("mistake", "advice"), "a ticket has the option, and none the status"
     assert "Minor" in option["what"]
