@@ -7,6 +7,7 @@ import shutil
 import tempfile
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 
@@ -25,7 +26,9 @@ from capa_sync.cli.drafts import draft_option
 from capa_sync.cli.past import PastOptions, as_of_option, rules_of_option
 from capa_sync.cli.preview_view import preview_lines
 from capa_sync.cli.previewed import Changing, previewed
+from capa_sync.cli.progress import progress_listener
 from capa_sync.cli.verbs import VerbCommand
+from capa_sync.daemon.runtime import no_progress
 from capa_sync.daemon.shutdown import stop_on_signals
 from capa_sync.errors import Problem, UserError
 from capa_sync.live.changing import SetChange, change_to_files, change_to_rules
@@ -150,8 +153,9 @@ def _preview(
         copy = Path(folder) / "register.db"
         register = open_copy(setup.register_path, copy, clock_now=clock.now(), now=clock.now)
         try:
-            with ThreadPoolExecutor(1, initializer=partial(os.nice, POLITE)) as thread:  # a thread's own priority
-                work = partial(previewed, setup, register, clock, stop, changing, rule, options)
+            thread = ThreadPoolExecutor(1, initializer=partial(os.nice, POLITE))  # a thread's own priority
+            with thread, nullcontext(no_progress) if as_json else progress_listener() as listener:
+                work = partial(previewed, setup, register, clock, stop, changing, rule, options, listener)
                 result = thread.submit(work).result()
         finally:
             register.close()

@@ -15,7 +15,7 @@ from capa_sync.cli.plan_view import DOES, effects_of
 from capa_sync.cli.worker import workers_for
 from capa_sync.daemon.past_work import look_from
 from capa_sync.daemon.previewing import judge_and_plan
-from capa_sync.daemon.runtime import Runtime
+from capa_sync.daemon.runtime import Progress, Runtime, no_progress
 from capa_sync.live.changing import SetChange, activate, change_to_set
 from capa_sync.live.past import set_at
 from capa_sync.live.settle import settle
@@ -36,10 +36,12 @@ def previewed(
     changing: Changing,
     rule: str | None,
     options: PastOptions,
+    listener: Progress = no_progress,
 ) -> dict[str, Any]:
     """Judge by the live set what is due, then everything by the changed one; return what differs.
 
     As of a past instant, both sets judge the mirror of then, and the live set is the one that was live then.
+    `listener` hears how far the judging has come.
     """
     by = getpass.getuser()
     view = past_view(setup, register, options.as_of, options.rules_of)
@@ -64,10 +66,10 @@ def previewed(
         }
     check_rule(change.configuration, rule)
     planned = _planned_by_daemon(live, register) if view is None else []
-    before = _effects(_judged(live, register, clock, stop, view, planned))
+    before = _effects(_judged(live, register, clock, stop, view, listener, planned))
     register.standings.keep()
     activate(register, change.wanted, change.configuration, clock.now(), by, How.ACTIVATE)
-    after = _forecasts(change.configuration, _judged(change.configuration, register, clock, stop, view))
+    after = _forecasts(change.configuration, _judged(change.configuration, register, clock, stop, view, listener))
     applied = register.standings.applied()
     return {
         "set": change.wanted.hash,
@@ -98,10 +100,12 @@ def _judged(
     clock: Clock,
     stop: threading.Event,
     view: PastView | None,
+    listener: Progress,
     planned: Collection[str] = (),
 ) -> Runtime:
     """Judge and plan by a set; `planned` as in `judge_and_plan`."""
     runtime = build_runtime(configuration, register, clock, stop, write_mode="plan")
+    runtime.progress = listener
     if view is None:
         runtime.workers = workers_for(configuration.file, register.path)
         bind_as_last_known(runtime)

@@ -7,12 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
 from capa_sync.cli.context import say
 
 if TYPE_CHECKING:
+    from rich.progress import Progress
+
     from capa_sync.daemon.runtime import Progress as Listener
 
 PLAIN_EVERY = 500
@@ -25,6 +24,9 @@ def progress_listener() -> Iterator[Listener]:
     if not sys.stderr.isatty():
         yield _PlainLines()
         return
+    from rich.console import Console  # a second of a library that nobody needs without a terminal
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
     columns = (TextColumn("{task.description:<28}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
         yield _Bars(bars)
@@ -54,6 +56,8 @@ class _PlainLines:
     def __call__(self, source: str, step: str, done: int, total: int | None) -> None:
         """Print a line when it is due."""
         printed = self._printed.get((source, step), 0)
+        if done < printed:  # the same step once more, by another set
+            printed = 0
         if done - printed >= PLAIN_EVERY or (done and done == total and done != printed):
             self._printed[source, step] = done
             say(f"{source}: {step} {done}{f' of {total}' if total else ''}", err=True)

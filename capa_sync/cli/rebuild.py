@@ -16,6 +16,7 @@ from capa_sync.cli.context import (
     read_setup,
     settled,
 )
+from capa_sync.cli.progress import progress_listener
 from capa_sync.cli.verbs import VerbCommand
 from capa_sync.daemon.rebuilding import rebuild_derived
 from capa_sync.model.amounts import count_of
@@ -35,7 +36,8 @@ def rebuild(config: Path, test_clock: str | None, as_json: bool) -> None:
     """
     setup, clock = read_setup(config, with_secrets=False), clock_from(test_clock)
     choose = partial(settled, setup, clock=clock, stores=True)
-    with open_runtime(setup.register_path, choose, clock, create=False) as runtime:
+    opened = open_runtime(setup.register_path, choose, clock, create=False)
+    with opened as runtime, progress_listener() as runtime.progress:
         bind_as_last_known(runtime)
         counts = rebuild_derived(runtime)
     if as_json:

@@ -66,7 +66,9 @@ def test_an_edit_waits_is_previewed_without_a_trace_activated_and_taken_back(har
     [source] = shown["sources"]
     assert (source["would"]["edit"], source["would_now"]["edit"]) == (1, 0)
     assert (harness.tables(), len(harness.servers["jira"].requests)) == (before, requests)
-    words = harness.run("preview").out
+    done = harness.run("preview")
+    assert "jira: judging 2 of 2" in done.err.splitlines()
+    words = done.out
     assert f"{ORDER}: applies to 1 ticket" in words
     assert "changed: 1 ticket" in words
     harness.set_clock(NOW + timedelta(hours=1))
