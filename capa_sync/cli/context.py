@@ -32,6 +32,8 @@ _NAMED = 5
 """Parts of a verdict set that one line names."""
 EXIT_STOPPED = 130
 """Stopped by SIGINT or SIGTERM before the end."""
+NUMBER = click.IntRange(1, 2**63 - 1)
+"""The number of a row of the register, as SQLite can hold it."""
 
 
 def config_option(command: Command) -> Command:

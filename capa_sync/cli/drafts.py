@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from capa_sync.cli.context import (
+    NUMBER,
     clock_from,
     config_option,
     json_option,
@@ -25,7 +26,7 @@ from capa_sync.model.workshop import DraftState
 from capa_sync.store import open_register
 
 draft_option = click.option(
-    "--draft", type=click.IntRange(min=1), metavar="N", help="The rules of draft N, as `rules drafts` lists it."
+    "--draft", type=NUMBER, metavar="N", help="The rules of draft N, as `rules drafts` lists it."
 )
 _MOST = 50
 """Drafts that are listed."""
@@ -45,7 +46,7 @@ _WORDS = {
         ("capa-sync rules drafts 3 | patch -p0", "bring draft 3 into your files"),
     ),
 )
-@click.argument("number", type=click.IntRange(min=1), required=False)
+@click.argument("number", type=NUMBER, required=False)
 @config_option
 @json_option
 def drafts(number: int | None, config: Path, test_clock: str | None, as_json: bool) -> None:
@@ -66,7 +67,7 @@ def drafts(number: int | None, config: Path, test_clock: str | None, as_json: bo
 
 
 @click.command(cls=VerbCommand, examples=(("capa-sync rules discard 3", "draft 3 leaves the list"),))
-@click.argument("number", type=click.IntRange(min=1))
+@click.argument("number", type=NUMBER)
 @config_option
 @json_option
 def discard(number: int, config: Path, test_clock: str | None, as_json: bool) -> None:

@@ -112,6 +112,8 @@ def _day(option: str, text: str) -> date:
 
 def _period(setup: Setup, register: Register, first: date, last: date) -> ReviewPeriod:
     """Return the period; where the sources are not read up to its end, as of when all were. Raises UserError."""
+    if last == date.max:
+        raise UserError([Problem("", 0, f"no day comes after {last}", "write the last day of the period")])
     if last < first:
         raise UserError([Problem("", 0, f"the period ends on {last}, before it begins on {first}", "swap the days")])
     zone = ZoneInfo(setup.settings.timezone)

@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from capa_sync.cli.context import (
+    NUMBER,
     clock_from,
     config_option,
     json_option,
@@ -166,7 +167,7 @@ def _part(part: SetPart) -> dict[str, str]:
     return {"role": part.kind.value, "key": part.key, "name": part.name, "text": part.text}
 
 
-_number = click.argument("number", type=click.IntRange(min=1), required=False)
+_number = click.argument("number", type=NUMBER, required=False)
 _on = click.option(
     "--at", "day", metavar="INSTANT", help="What was live at this instant, such as 2026-06-15 or 2026-06-15T09:00Z."
 )

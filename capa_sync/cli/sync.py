@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Mapping
 from functools import partial
@@ -115,8 +116,8 @@ def _count(option: str, text: str) -> int | None:
     """Parse N or `all` (None). Raises UserError."""
     if text == "all":
         return None
-    if not text.isdigit() or int(text) == 0:
-        raise UserError([Problem("", 0, f"{option} takes a number of tickets or `all`, not '{text}'")])
+    if not re.fullmatch(r"[0-9]{1,9}", text) or int(text) == 0:
+        raise UserError([Problem("", 0, f"{option} takes a number of tickets or `all`, not '{text[:40]}'")])
     return int(text)
 
 

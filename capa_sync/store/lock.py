@@ -28,9 +28,13 @@ class RegisterLock:
     def acquire(self) -> None:
         """Take the lock. Raises RegisterUnavailable with the holder's process id when it is held."""
         try:
-            file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        except FileNotFoundError as error:
+            what = f"{self._register}: there is no folder {self.path.parent}; make it, or correct `register`"
+            raise RegisterUnavailable(what) from error
         except OSError as error:
-            raise RegisterUnavailable(f"{self.path}: cannot be opened: {error.strerror}") from error
+            what = "a symbolic link; delete it" if self.path.is_symlink() else f"cannot be opened: {error.strerror}"
+            raise RegisterUnavailable(f"{self.path}: {what}") from error
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             os.ftruncate(file, 0)

@@ -21,6 +21,10 @@ _WAY_BACK = (
 )
 
 
+_MARKER = 1_024
+"""Bytes of a marker that are read."""
+
+
 def marker_of(path: Path) -> Path:
     """Return the path of the marker that records that a register was created at `path`."""
     return path.with_name(f"{path.name}.origin")
@@ -85,13 +89,21 @@ def _was_here(path: Path) -> str:
     """Return a text that a register was here before and how to restore it; "" when there was none."""
     marker = marker_of(path)
     try:
-        made = marker.read_text(encoding="utf-8", errors="replace").splitlines()[0][:80]
+        made = _marker_lines(marker)[0][:80]
     except FileNotFoundError:
         return ""
     except (OSError, IndexError):
         made = ""
     when = f" (made {made})" if made else ""
     return f", and one was here{when}: {_WAY_BACK}; or remove {marker} to begin a new one on purpose"
+
+
+def _marker_lines(marker: Path) -> list[str]:
+    """Return the lines of a marker, none of what is no regular file: a read from a pipe may never end."""
+    descriptor = os.open(marker, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as file:
+        content = file.read(_MARKER) if stat.S_ISREG(os.fstat(descriptor).st_mode) else b""
+    return content.decode("utf-8", "replace").splitlines()
 
 
 def mark(path: Path, register_id: str, made_at: datetime | str) -> None:
@@ -102,8 +114,10 @@ def mark(path: Path, register_id: str, made_at: datetime | str) -> None:
     at = made_at if isinstance(made_at, str) else instant_text(made_at)
     try:
         fresh = marker.with_name(f"{marker.name}.{os.getpid()}")
-        fresh.write_text(f"{at[:19]}Z\nregister {register_id}\n", encoding="utf-8")
-        fresh.chmod(0o600)
+        fresh.unlink(missing_ok=True)
+        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(f"{at[:19]}Z\nregister {register_id}\n")
         fresh.replace(marker)
     except OSError as error:
         raise RegisterUnavailable(f"{marker}: cannot be written: {error.strerror}") from error
@@ -112,7 +126,7 @@ def mark(path: Path, register_id: str, made_at: datetime | str) -> None:
 def marked_id(path: Path) -> str:
     """Return the id of the register that was created at `path`, "" where nothing says so."""
     try:
-        lines = marker_of(path).read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = _marker_lines(marker_of(path))
     except OSError:
         return ""
     return lines[1].removeprefix("register ")[:80] if len(lines) > 1 else ""

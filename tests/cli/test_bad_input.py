@@ -165,7 +165,12 @@ def test_unknown_verbs_options_and_names_are_one_line(harness: Harness) -> None:
     _refused(harness.run("synk"), 2, "synk")
     _refused(harness.run("sync", "--source", "jira"), 2, "there is no source 'jira'; the settings name: servicenow")
     _refused(harness.run("plan", "--source", "jira"), 2, "there is no source 'jira'; the settings name: servicenow")
-    _refused(harness.run("sync", "--release", "some"), 2, "--release takes a number of tickets or `all`, not 'some'")
+    for odd in ("some", "0", "²", "٣", "9" * 30):
+        _refused(
+            harness.run("sync", "--release", odd), 2, f"--release takes a number of tickets or `all`, not '{odd}'"
+        )
+    for verb in (("rules", "drafts"), ("rules", "discard"), ("history",)):
+        _refused(harness.run(*verb, "9" * 20), 2, f"{'9' * 20} is not in the range")
 
 
 # --- exit code 6: the register -------------------------------------------------------------------------------------
@@ -191,8 +196,11 @@ def test_no_register_yet_is_one_line_for_verbs_that_only_read(harness: Harness) 
 
 
 def test_a_folder_that_is_not_there_is_exit_6(harness: Harness) -> None:
-    """A register in a missing folder gives one line."""
-    _refused(harness.run("sync", CAPA_SYNC_REGISTER="nowhere/register.db"), 6, "nowhere/register.db")
+    """A register in a missing folder gives one line that names the folder."""
+    folder = harness.folder / "nowhere"
+    _refused(
+        harness.run("sync", CAPA_SYNC_REGISTER="nowhere/register.db"), 6, f"there is no folder {folder}; make it"
+    )
 
 
 @pytest.mark.skipif(not Path("/sys/kernel").is_dir(), reason="needs a folder where nobody may write, root included")
