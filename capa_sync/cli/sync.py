@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import threading
 from collections.abc import Mapping
 from functools import partial
@@ -39,6 +38,9 @@ from capa_sync.model.finding import Severity
 from capa_sync.model.halt import HaltKind
 from capa_sync.store import REFRESH, RELEASE, open_register
 from capa_sync.wiring import Setup
+
+_DIGITS = 10
+"""Fewer digits than this has a number of tickets."""
 
 
 @click.command(
@@ -116,7 +118,8 @@ def _count(option: str, text: str) -> int | None:
     """Parse N or `all` (None). Raises UserError."""
     if text == "all":
         return None
-    if not re.fullmatch(r"[0-9]{1,9}", text) or int(text) == 0:
+    is_number = text.isascii() and text.isdigit() and len(text) < _DIGITS
+    if not is_number or int(text) == 0:
         raise UserError([Problem("", 0, f"{option} takes a number of tickets or `all`, not '{text[:40]}'")])
     return int(text)
 

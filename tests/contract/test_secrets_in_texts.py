@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import orjson
 import pytest
+import requests
 
 from capa_sync.model.write import Paragraph, Span, WarningText, WriteKind
 from capa_sync.redaction import REMOVED, conceal
+from capa_sync.sources.jira.answers import error_text
+from capa_sync.sources.servicenow.answers import _said_by
 from tests.contract.jira_source_harness import harness, populate
 from tests.contract.jira_writes import ours, write
 from tests.unit.sources.servicenow import source_harness as servicenow
@@ -14,6 +20,13 @@ SECRET = "pasted-[token]-{of}-ours"
 TEXT = WarningText(
     (Paragraph((Span("Clause 10 check", bold=True),)), Paragraph((Span(f"It says: {SECRET}."),), numbered=True))
 )
+
+
+def said_by_an_instance(content: bytes) -> str:
+    """What a ServiceNow says in an answer."""
+    response = requests.Response()
+    response._content = content
+    return _said_by(response)
 
 
 @pytest.fixture(autouse=True)
@@ -53,3 +66,13 @@ def test_a_record_of_an_instance_gets_no_secret(kind: WriteKind) -> None:
         sn.sent()
         sn.writer.deliver(wanted, "")
         assert sn.writes() == []
+
+
+@pytest.mark.parametrize("quoted", [error_text, said_by_an_instance])
+def test_no_part_of_a_secret_is_left_where_a_quoted_answer_is_cut(quoted: Callable[[bytes], str]) -> None:
+    """The cut may fall at any letter of the secret: half of it would not be recognised afterwards."""
+    for before in range(270, 300):
+        words = f"{'x' * before}{SECRET}"
+        text = quoted(orjson.dumps({"errorMessages": [words], "error": {"message": words}}))
+        assert before < len(text) <= 300
+        assert SECRET[0] not in text, text
