@@ -10,13 +10,18 @@ from functools import cached_property
 from typing import NamedTuple, TypeGuard
 
 from capa_sync.model.finding import Evidence
+from capa_sync.model.values import ValueState
 from capa_sync.rules.context import Context
 from capa_sync.rules.moments import Truth
 from capa_sync.rules.phrases.phrase import Phrase, Test
 from capa_sync.rules.subjects import Subject
+from capa_sync.rules.words import fact_of_value
 
 Judged = tuple[Truth, datetime | None]
 """A truth, and the instant at which time alone may change it; None: only an edit can."""
+
+Exclusions = tuple[tuple[str, frozenset[ValueState]], ...]
+"""Fields, each with the states in which a condition is certainly false."""
 
 TRUTH_WORDS: dict[Truth, str] = {True: "true", False: "false", None: "cannot tell"}
 
@@ -49,9 +54,7 @@ class Line:
         test = self.test
         found = context.judged.get(test)
         if found is None:
-            clock = test.clock
-            found = (test.holds(context), None) if clock is None else clock(context).at(context.now)
-            context.judged[test] = found
+            found = context.judged[test] = test.now(context) if test.now is not None else test.at(context)
         return found
 
     def turn_of_facts(self, context: Context) -> datetime | None:
@@ -69,8 +72,11 @@ class Line:
         found = context.evidence.get(self.test)
         if found is None:
             text, truth = self.text, TRUTH_WORDS[self.judge(context)[0]]
-            facts = self.test.evidence(context)
-            found = [Evidence(fact.what, fact.text, fact.at, fact.by, fact.entry, text, truth) for fact in facts]
+            if self.test.facts is None:
+                found = [Evidence(*fact_of_value(name, context), text, truth) for name in self.test.reads]
+            else:
+                facts = self.test.facts(context)
+                found = [Evidence(fact.what, fact.text, fact.at, fact.by, fact.entry, text, truth) for fact in facts]
             context.evidence[self.test] = found
         return found
 
@@ -134,13 +140,18 @@ class Conditions:
     """Conditions that must all hold, prepared for many records: those that take no time are asked first.
 
     Their truth is that of a block of all of them.
+
+    Attributes:
+        exclusions: fields with the states in which one of the conditions is false, and time does not change it.
     """
 
     def __init__(self, members: Iterable[Condition]) -> None:
         self.block = Block(Join.ALL, tuple(members))
         slow = [member for member in self.block.members if not _is_quick(member)]
         self._quick = tuple([member.test.holds for member in self.block.members if _is_quick(member)])
-        self._slow = Block(Join.ALL, tuple(slow)) if slow else None
+        self._slow = _all_of(slow) if slow else None
+        lines = [member for member in self.block.members if isinstance(member, Line) and member.test.false_in]
+        self.exclusions: Exclusions = tuple([(line.subject.name, line.test.false_in) for line in lines])
 
     def judge(self, context: Context) -> Judged:
         """Return the truth of all, and the earliest instant at which time alone may change it."""
@@ -154,6 +165,10 @@ class Conditions:
         if self._slow is None:
             return _TRUE if is_known else _UNKNOWN
         return self._slow.judge(context) if is_known else self.block.judge(context)
+
+
+def _all_of(conditions: list[Condition]) -> Condition:
+    return conditions[0] if len(conditions) == 1 else Block(Join.ALL, tuple(conditions))
 
 
 def _is_quick(condition: Condition) -> TypeGuard[Line]:
@@ -194,17 +209,19 @@ def broken_lines(condition: Condition, context: Context) -> list[Broken]:
 
 
 def _collect(condition: Condition, context: Context, found: list[Broken], choice: int) -> None:
-    if condition.judge(context)[0] is not False:
+    if isinstance(condition, Block) and condition.join is Join.ALL:  # it is false where one of its members is
+        for member in condition.members:
+            _collect(member, context, found, choice)
+    elif condition.judge(context)[0] is not False:
         return
-    if isinstance(condition, Line):
+    elif isinstance(condition, Line):
         found.append(Broken(condition, negated=False, choice=choice))
     elif condition.join is Join.NONE:
         culprits = [member for member in condition.members if member.judge(context)[0] is True]
         found += [Broken(line, negated=True, choice=choice) for member in culprits for line in lines_of(member)]
     else:
-        inner = choice or (id(condition) if condition.join is Join.ANY else 0)
         for member in condition.members:
-            _collect(member, context, found, inner)
+            _collect(member, context, found, choice or id(condition))
 
 
 def unknown_reasons(condition: Condition, context: Context) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from functools import cached_property
@@ -32,6 +31,10 @@ HISTORY_OF = {
 _UNSURE = frozenset({ValueState.ERROR, ValueState.UNREADABLE})
 
 
+Fact = tuple[str, str, datetime | None, str | None, str]
+"""What, text, instant, person and history entry of an evidence."""
+
+
 class DueDateMove(NamedTuple):
     """One move of a date to a later one by a human; `passed`: the old date had already ended."""
 
@@ -47,7 +50,7 @@ class Context:
     Rules ask many of the same questions, so the context caches the answers.
 
     Attributes:
-        facts: subject -> evidence of its value. evidence: test -> evidence.
+        facts: subject -> the fact that its value is. evidence: test -> evidence.
         judged: test -> its truth, and when time alone changes it.
         all_actions: every corrective or preventive action that ever was one, cancelled ones included.
         actions: the actions that rules count: not cancelled, not from a field that is now empty.
@@ -62,20 +65,23 @@ class Context:
         self.terms = terms
         self._derive = derive
         self._derived: dict[str, Value] = {}
-        self.all_actions = [action for action in record.actions if action.kind in _COUNTED]
-        self.actions = [action for action in self.all_actions if _is_there(action)]
+        self.all_actions: Sequence[Action] = ()
+        self.actions: Sequence[Action] = ()
+        if record.actions:
+            self.all_actions = [action for action in record.actions if action.kind in _COUNTED]
+            self.actions = [action for action in self.all_actions if _is_there(action)]
         self.actions_unknown = _why_incomplete(record)
-        self._by_field: defaultdict[str, list[FieldChange]] | None = None
+        self._changes: dict[str, Sequence[FieldChange]] = {}
+        self._latest: Mapping[str, FieldChange] | None = None
         self.texts: CommentTexts = ENGLISH
-        self.facts: dict[str, Evidence] = {}
+        self.facts: dict[str, Fact] = {}
         self.judged: dict[object, tuple[Truth, datetime | None]] = {}
         self.evidence: dict[object, list[Evidence]] = {}
         self._firsts: dict[str, FirstTime] = {}
         self._became: dict[tuple[str, frozenset[str]], FirstTime] = {}
         self._entries: dict[str, tuple[Moment | None, bool]] = {}
         self._moves: dict[str, list[DueDateMove]] = {}
-        began = record.history_from is not None and record.history_from <= record.created_at
-        self.history_whole = record.history_complete or began
+        self.history_whole = record.history_complete or _begins_with_it(record)
 
     def is_whole(self, name: str) -> bool:
         """Return whether the history of a subject, or the history that it is computed from, is complete."""
@@ -128,11 +134,16 @@ class Context:
 
     def changes(self, field: str) -> Sequence[FieldChange]:
         """Return the changes of one field, oldest first; the value at creation is the first (`Origin.BIRTH`)."""
-        if self._by_field is None:
-            self._by_field = defaultdict(list)
-            for change in self.record.timeline:
-                self._by_field[change.field].append(change)
-        return self._by_field.get(field, ())
+        found = self._changes.get(field)
+        if found is None:
+            found = self._changes[field] = [change for change in self.record.timeline if change.field == field]
+        return found
+
+    def latest(self, field: str) -> FieldChange | None:
+        """Return the last history entry of a field, None where it has none."""
+        if self._latest is None:
+            self._latest = {change.field: change for change in self.record.timeline}
+        return self._latest.get(field)
 
     def last_change(self, field: str) -> FieldChange | None:
         """Return the last change of a field to another value, or its value at creation; None without either."""
@@ -272,6 +283,10 @@ class Context:
 
 Derivations = Mapping[str, Callable[[Context], Value]]
 """Subject -> function that computes its derived value; a context gets these when it is opened."""
+
+
+def _begins_with_it(record: CapaRecord) -> bool:
+    return record.history_from is not None and record.history_from <= record.created_at
 
 
 def _is_there(action: Action) -> bool:

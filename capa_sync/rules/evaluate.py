@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -74,7 +74,11 @@ def judge(rule: Rule, context: Context, *, explain: bool = False) -> Verdict:
 
 def earliest(*moments: datetime | None) -> datetime | None:
     """Return the earliest instant that is there."""
-    return min([moment for moment in moments if moment is not None], default=None)
+    soonest: datetime | None = None
+    for moment in moments:
+        if moment is not None and (soonest is None or moment < soonest):
+            soonest = moment
+    return soonest
 
 
 def clause_for(rule: Rule, context: Context) -> str:
@@ -167,8 +171,9 @@ def _broken(rule: Rule, context: Context, turn: datetime | None, explain: bool) 
     rendering = RenderContext(context, broken)
     message, said = rule.message.render(rendering)
     fix, advised = rule.fix.render(rendering) if outcome is Outcome.BREACH else ("", {})
-    lines = rule.lines if is_mended else rule.basis  # those of the repair only where it could act
-    turns = (*rule.message.turns(context), *rule.fix.turns(context), *_turns(lines, context))
+    # the lines of the repair only where it could act
+    lines, clocked = (rule.lines, rule.clocked_lines) if is_mended else (rule.basis, rule.clocked_basis)
+    turns = (*rule.message.turns(context), *rule.fix.turns(context), *_turns(clocked, context))
     made = bare(rule, context, outcome)
     return Verdict(
         rule.id,
@@ -227,12 +232,12 @@ def _hidden(rule: Rule, context: Context) -> tuple[tuple[str, ...], datetime | N
     return tuple(hidden), earliest(*turns)
 
 
-def _turns(lines: Iterable[Line], context: Context) -> Iterator[datetime | None]:
-    """Yield when time alone may turn lines, also those that do not decide: the evidence has their truth.
+def _turns(clocked: Iterable[Line], context: Context) -> Sequence[datetime | None]:
+    """Return when time alone may turn lines, also those that do not decide: the evidence has their truth.
 
     So a verdict is due again when any of its rungs, or the condition of its repair, may turn.
     """
-    return (line.judge(context)[1] for line in lines if line.test.clock is not None)
+    return [line.judge(context)[1] for line in clocked]
 
 
 def _evidence(lines: Iterable[Line], context: Context) -> tuple[Evidence, ...]:

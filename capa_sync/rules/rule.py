@@ -104,6 +104,16 @@ class Rule:
         return tuple([line for part in parts for line in lines_of(part)])
 
     @cached_property
+    def clocked_basis(self) -> tuple[Line, ...]:
+        """Return those lines of the basis whose truth time alone may change."""
+        return tuple([line for line in self.basis if line.is_clocked])
+
+    @cached_property
+    def clocked_lines(self) -> tuple[Line, ...]:
+        """Return the lines of the rule whose truth time alone may change."""
+        return tuple([line for line in self.lines if line.is_clocked])
+
+    @cached_property
     def has_order(self) -> bool:
         """Return whether it demands an order, which may be one that can no longer be repaired."""
         return any(line.phrase.order for line in lines_of(self.require))

@@ -68,9 +68,13 @@ class RuleSet:
         if explain or record.unread_join:
             return [judge(rule, context, explain=explain) for rule in self._active]
         gate = ready.gates.of(context)
-        verdicts = [*gate.verdicts]
-        for place, question in gate.open:
-            verdicts[place] = question.answer(context)
+        verdicts, fields = [*gate.verdicts], record.fields
+        for place, exclusions, question in gate.open:
+            for name, states in exclusions:
+                if fields[name].state in states:
+                    break
+            else:
+                verdicts[place] = question.answer(context)
         return verdicts
 
     def only(self, rule_id: str) -> RuleSet:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -95,9 +95,9 @@ class MessageTemplate:
                 return number
         return len(self.variants) - 1
 
-    def turns(self, context: Context) -> Iterator[datetime | None]:
-        """Yield when time alone may choose another text."""
-        return (condition.judge(context)[1] for condition in self._clocked)
+    def turns(self, context: Context) -> Sequence[datetime | None]:
+        """Return when time alone may choose another text."""
+        return [condition.judge(context)[1] for condition in self._clocked] if self._clocked else ()
 
     @cached_property
     def _clocked(self) -> tuple[Condition, ...]:

@@ -15,10 +15,11 @@ from capa_sync.rules.subjects import SUBJECTS, Kind
 
 if TYPE_CHECKING:
     from capa_sync.model.record import FieldChange
-    from capa_sync.rules.context import Context
+    from capa_sync.rules.context import Context, Fact
 
 LONGEST = 80
 _CHOSEN = frozenset({Kind.ENUM, Kind.STAGE, Kind.PRESENCE})
+_OF_CLOSED_LISTS = frozenset(subject.name for subject in SUBJECTS.values() if subject.kind in _CHOSEN)
 
 
 def clip(text: str, longest: int = LONGEST) -> str:
@@ -67,11 +68,22 @@ def describe(name: str, value: Value, context: Context) -> str:
     if value.state is ValueState.EMPTY:
         return say.IS_EMPTY
     if value.is_filled:
-        return say.IS_MEDIA if value.media_only else say.IS.format(value=show_value(name, value, context))
+        return say.IS_MEDIA if value.media_only else _described(name, value, context)
     if value.state is ValueState.PLACEHOLDER:
         return say.IS_PLACEHOLDER.format(value=show_value(name, value, context))
     reason = clip(value.reason)
     return (say.IS_UNKNOWN_BECAUSE if reason else say.IS_UNKNOWN).format(state=value.state.value, reason=reason)
+
+
+def _described(name: str, value: Value, context: Context) -> str:
+    data = value.data
+    if type(data) is not date and name not in _OF_CLOSED_LISTS:
+        return say.IS.format(value=show_value(name, value, context))
+    known = context.terms.described  # of a few words and days, which most records share
+    text = known.get((name, data))
+    if text is None:
+        text = known[name, data] = say.IS.format(value=show_value(name, value, context))
+    return text
 
 
 def change_fact(change: FieldChange, context: Context) -> Evidence:
@@ -105,22 +117,24 @@ def _who(change: FieldChange) -> str:
 
 
 def present_fact(name: str, context: Context) -> Evidence:
-    """Return the present value as evidence, with the history entry that last set it; computed once per record."""
+    """Return the present value as evidence, with the history entry that last set it."""
+    return Evidence(*fact_of_value(name, context))
+
+
+def fact_of_value(name: str, context: Context) -> Fact:
+    """Return the parts of the evidence of a present value; computed once per record."""
     made = context.facts.get(name)
     if made is None:
-        made = context.facts[name] = _present_fact(name, context)
+        made = context.facts[name] = _fact_of_value(name, context)
     return made
 
 
-def _present_fact(name: str, context: Context) -> Evidence:
+def _fact_of_value(name: str, context: Context) -> Fact:
     text = describe(name, context.value(name), context)
-    changes = context.changes(name)
-    if not changes:
-        return Evidence(name, text)
-    last = changes[-1]
-    if last.origin is Origin.BIRTH and not context.history_whole:
-        return Evidence(name, text)
-    return Evidence(name, text, last.at, last.by, last.entry)
+    last = context.latest(name)
+    if last is None or (last.origin is Origin.BIRTH and not context.history_whole):
+        return name, text, None, None, ""
+    return name, text, last.at, last.by, last.entry
 
 
 def join_words(words: Sequence[str], form: str) -> str:

@@ -24,6 +24,7 @@ from capa_sync.rules.phrases.phrase import (
     number,
     word,
 )
+from capa_sync.rules.phrases.state import NOT_FILLED
 from capa_sync.rules.subjects import Kind, Subject
 from capa_sync.rules.words import present_fact, show_date
 
@@ -44,7 +45,17 @@ def turning(subject: Subject, flip: Flip, *, before: bool) -> Test:
         moment = flip(context, value.data)
         return Clocked(before, () if moment is None else (moment,), not before)
 
-    return Test((subject.name,), clock=clock)
+    def now(context: Context) -> tuple[Truth, datetime | None]:
+        value = context.value(subject.name)
+        if not isinstance(value.data, date):
+            return (False if value.is_known else None), None
+        moment = flip(context, value.data)
+        if moment is None:
+            return before, None
+        return (before, moment) if moment > context.now else (not before, None)
+
+    false_in = NOT_FILLED if subject.is_field else frozenset[ValueState]()
+    return Test((subject.name,), clock=clock, now=now, false_in=false_in)
 
 
 def _days_after(argument: Argument) -> Flip:

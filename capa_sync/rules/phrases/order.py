@@ -45,11 +45,12 @@ def first_filled(subject: Subject) -> First:
 
 def ordered(subject: Subject, second: First, event: str, reads: tuple[str, ...]) -> Test:
     """Return the test that a subject was first filled before an event first happened."""
-    first = first_filled(subject)
+    first, names = first_filled(subject), (subject.name, *reads)
 
     def holds(context: Context) -> Truth:
-        if any(not context.value(name).is_known for name in (subject.name, *reads)):
-            return None
+        for name in names:
+            if not context.value(name).is_known:
+                return None
         return in_order(first(context), second(context))
 
     def facts(context: Context) -> list[Evidence]:
@@ -58,7 +59,7 @@ def ordered(subject: Subject, second: First, event: str, reads: tuple[str, ...])
             *_first_fact(reads[0] if reads else "stage", event, second(context), context),
         ]
 
-    return Test((subject.name, *reads), holds, facts=facts, broken_at=lambda context: _at(second(context)))
+    return Test(names, holds, facts=facts, broken_at=lambda context: _at(second(context)))
 
 
 def _at(time: FirstTime) -> datetime | None:

@@ -11,6 +11,7 @@ from functools import cached_property
 
 from capa_sync.model.finding import Evidence
 from capa_sync.model.near import FIELD_WORDS, did_you_mean, near_or_all
+from capa_sync.model.values import ValueState
 from capa_sync.rules.context import Context
 from capa_sync.rules.moments import Clocked, Truth
 from capa_sync.rules.subjects import KIND_WORDS, SUBJECTS, Kind, Subject
@@ -36,6 +37,7 @@ class Test:
     Attributes:
         reads: names of the subjects that it reads. holds: its truth; unused when `clock` is given.
         clock: its truth over time, for phrases that time alone can change.
+        now: what `clock` says of the context's instant, for a test that has a shorter way to it.
         facts: the evidence; by default the value of the subject.
         lacks: what is missing when it does not hold, for `{missing}`; by default the label of the subject.
         marks: what is missing, as facts without labels or names; needed when `lacks` returns labels or names.
@@ -43,7 +45,8 @@ class Test:
         comments: it reads the comments, too.
         why: a reason of its own why it is not known although all that it reads is, "" when it has none.
         present: it depends only on the present value of the subject, so that equal values have the same truth.
-        quick: it is `present`, and takes no longer than a look whether its truth is already known.
+        quick: it is `present`, reads state and data alone, and takes no longer than a look for its known truth.
+        false_in: states in which it is certainly false, for a test of a field that time does not change in them.
     """
 
     reads: tuple[str, ...]
@@ -57,6 +60,14 @@ class Test:
     quick: bool = False
     comments: bool = False
     why: Callable[[Context], str] | None = None
+    false_in: frozenset[ValueState] = frozenset()
+    now: Callable[[Context], tuple[Truth, datetime | None]] | None = None
+
+    def at(self, context: Context) -> tuple[Truth, datetime | None]:
+        """Return its truth at the context's instant, and when time alone changes it."""
+        if self.clock is None:
+            return self.holds(context), None
+        return self.clock(context).at(context.now)
 
     def evidence(self, context: Context) -> list[Evidence]:
         """Return the facts behind its truth."""

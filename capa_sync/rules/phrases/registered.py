@@ -136,6 +136,7 @@ def _fenced(test: Test, phrase: Phrase, package: str) -> Test:
         test,
         holds=holds,
         clock=None if test.clock is None else clock,
+        now=None,
         facts=safely(facts),
         lacks=safely(test.lacks),
         marks=safely(test.marks),

@@ -24,11 +24,16 @@ from capa_sync.rules.subjects import SUBJECTS, Kind, Subject
 
 FILLABLE = frozenset({Kind.TEXT, Kind.ENUM, Kind.PERSON, Kind.TIME, Kind.LIST, Kind.YESNO, Kind.ACTIONS, Kind.PEOPLE})
 CHOSEN = frozenset({Kind.ENUM, Kind.STAGE, Kind.STATUS, Kind.PRESENCE, Kind.SETTING})
+NOT_FILLED = frozenset({ValueState.EMPTY, ValueState.PLACEHOLDER})
+_FILLED, _EMPTY = frozenset({ValueState.FILLED}), frozenset({ValueState.EMPTY})
 _RANK = {stage: rank for rank, stage in enumerate(STAGE_ORDER)}
 
 
 def of_value(name: str, test: Callable[[Value], bool], *, quick: bool = False) -> Test:
-    """Return a test of the present value; its truth is None while the value is unmapped, unreadable or an error."""
+    """Return a test of the present value; its truth is None while the value is unmapped, unreadable or an error.
+
+    Of a value that is not filled, the test reads the state alone.
+    """
 
     def holds(context: Context) -> Truth:
         value = context.value(name)
@@ -38,20 +43,35 @@ def of_value(name: str, test: Callable[[Value], bool], *, quick: bool = False) -
         value = context.record.fields[name]
         return test(value) if value.state in KNOWN else None
 
-    return Test((name,), holds_of_field if SUBJECTS[name].is_field else holds, present=True, quick=quick)
+    if not SUBJECTS[name].is_field:
+        return Test((name,), holds, present=True, quick=quick)
+    false_in = frozenset(state for state in NOT_FILLED if not test(Value(state)))
+    return Test((name,), holds_of_field, present=True, quick=quick, false_in=false_in)
+
+
+def _of_state(name: str, states: frozenset[ValueState]) -> Test:
+    """Return a test that a known value is in one of some states."""
+    if not SUBJECTS[name].is_field:
+        return of_value(name, lambda value: value.state in states, quick=True)
+    truths = {state: state in states if state in KNOWN else None for state in ValueState}
+
+    def holds(context: Context) -> Truth:
+        return truths[context.record.fields[name].state]
+
+    return Test((name,), holds, present=True, quick=True, false_in=KNOWN - states)
 
 
 def filled(subject: Subject, _: Arguments) -> Test:
     """Return the test that a subject is filled; a placeholder does not count as filled."""
-    return of_value(subject.name, lambda value: value.state is ValueState.FILLED, quick=True)
+    return _of_state(subject.name, _FILLED)
 
 
 def _not_filled(subject: Subject, _: Arguments) -> Test:
-    return of_value(subject.name, lambda value: value.state is not ValueState.FILLED, quick=True)
+    return _of_state(subject.name, NOT_FILLED)
 
 
 def _empty(subject: Subject, _: Arguments) -> Test:
-    return of_value(subject.name, lambda value: value.state is ValueState.EMPTY, quick=True)
+    return _of_state(subject.name, _EMPTY)
 
 
 def one_of(subject: Subject, names: tuple[str, ...]) -> frozenset[str]:

@@ -17,8 +17,12 @@ from capa_sync.rules.context import Context
 from capa_sync.rules.derived import open_record
 from capa_sync.rules.evaluate import bare, judge
 from capa_sync.rules.gates import Gate, Gates
+from capa_sync.rules.phrases.phrase import Phrase
+from capa_sync.rules.phrases.state import NOT_FILLED
+from capa_sync.rules.phrases.table import vocabulary
 from capa_sync.rules.rule import Rule
 from capa_sync.rules.ruleset import RuleSet
+from capa_sync.rules.subjects import SUBJECTS
 from capa_sync.rules.terms import Terms
 from tests.unit.rules.lives import LONDON, case_of, context_on, record_on
 from tests.unit.rules.pack import PACK
@@ -54,7 +58,7 @@ def context_of(stage: Stage, grade: str | None) -> Context:
 
 def left(gate: Gate) -> Iterator[tuple[Block, Block]]:
     """Yield what is left to ask of each rule that is not decided: of its scope, and of what it requires."""
-    yield from ((question.scope.block, question.require.block) for _, question in gate.open)
+    yield from ((question.scope.block, question.require.block) for *_, question in gate.open)
 
 
 def test_a_gate_is_the_shared_verdict_or_what_is_left_to_ask() -> None:
@@ -62,7 +66,8 @@ def test_a_gate_is_the_shared_verdict_or_what_is_left_to_ask() -> None:
     made = Gates([RULE], TERMS)
     allowed = context_of(Stage.PLANNED, "major")
     assert [*left(made.of(allowed))] == [(LEFT, RULE.require)]
-    assert made.of(allowed).verdicts == (bare(RULE, allowed, Outcome.OK),)
+    assert made.of(allowed).verdicts == (bare(RULE, allowed, Outcome.NOT_APPLICABLE),)
+    assert made.of(allowed).open[0][:2] == (0, (("title", NOT_FILLED), ("due_at", NOT_FILLED)))
     for excluded in (context_of(Stage.PLANNED, "minor"), context_of(Stage.IDENTIFIED, "major")):
         gate = made.of(excluded)
         assert gate.verdicts[0] is bare(RULE, excluded, Outcome.NOT_APPLICABLE)
@@ -91,8 +96,24 @@ def test_each_rule_has_its_own_gate_in_the_order_of_the_rules() -> None:
     excluded = context_of(Stage.IDENTIFIED, "minor")
     gate = Gates([RULE, open_, off], light).of(excluded)
     assert gate.verdicts[0] is bare(RULE, excluded, Outcome.NOT_APPLICABLE)
-    assert [place for place, _ in gate.open] == [1, 2]
+    assert [(place, exclusions) for place, exclusions, _ in gate.open] == [(1, ()), (2, ())]
     assert [*left(gate)] == [(ALWAYS, RULE.require), (Block(Join.ALL, RULE.scope.members), RULE.require)]
+
+
+@pytest.mark.parametrize("phrase", vocabulary().phrases, ids=lambda phrase: phrase.template)
+def test_a_phrase_is_false_for_ever_in_the_states_that_say_so(phrase: Phrase) -> None:
+    """Where a phrase has a shorter way to a truth that time changes, both ways say the same."""
+    name, _, sentence = phrase.example.partition(": ")
+    test = vocabulary().find(SUBJECTS[name], sentence)[1]
+    record = context_of(Stage.PLANNED, "major").record
+    days = [Value(ValueState.FILLED, day) for day in (date(2025, 1, 20), date(2025, 6, 20), NOW, date(2025, 7, 20))]
+    for value in (*map(Value, ValueState), *days):
+        context = open_record(replace(record, fields={**record.fields, name: value}), NOW, TERMS)
+        if value.state in test.false_in:
+            assert test.at(context) == (False, None)
+        if test.now is not None:
+            assert test.now(context) == test.at(context)
+    assert ValueState.FILLED not in test.false_in or phrase.template in {"not filled", "empty"}
 
 
 @pytest.mark.parametrize("grade", ["major", "minor", None])
