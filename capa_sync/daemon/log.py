@@ -65,7 +65,7 @@ class LogAction(StrEnum):
     CLOCK_STEPPED = "clock_stepped"
     CLOCK_WAS_AHEAD = "clock_was_ahead"
     CLOCK_WAS_SET = "clock_was_set"
-    WORKER_LOST = "clerk_lost"
+    WORKER_LOST = "worker_lost"
     PAGE_LISTENING = "page_listening"
     PAGE_ENDED = "page_ended"
     REVIEW_NOT_KEPT = "review_not_kept"
