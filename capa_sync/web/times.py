@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
 from zoneinfo import ZoneInfo
 
@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from capa_sync.model.amounts import count_of
 
+_DAY = len("2026-03-02")
 _MARK = Markup('<time datetime="{0}" title="{1}">{2}</time>')
 
 
@@ -41,14 +42,19 @@ class PageTimes:
         return self._marked(value, lambda at: f"{_day(at.date())}, {at:%H:%M}")
 
     def late(self, value: str | None) -> str:
-        """Return how a due date lies to today: `today`, `in 3 days`, `12 days late`."""
-        due = self.local_day(value)
-        if due is None:
+        """Return how a due date lies to today: `today`, `in 3 days`, `12 days late`.
+
+        Days are counted as `days_late` of `v_register` counts them: whole ones since the end of the due date.
+        """
+        due = self._read(value)
+        if value is None or due is None:
             return ""
-        days = (due - self.today).days
-        if days < 0:
-            return f"{count_of(-days, 'day')} late"
-        return {0: "today", 1: "tomorrow"}.get(days, f"in {days} days")
+        days = (due.date() - self.today).days
+        if days >= 0:
+            return {0: "today", 1: "tomorrow"}.get(days, f"in {days} days")
+        end = due + timedelta(days=1) if len(value) == _DAY else due
+        whole = (self.now - end) // timedelta(days=1)
+        return f"{count_of(whole, 'day')} late" if whole else "less than a day late"
 
     def local_day(self, value: str | None) -> date | None:
         """Return the day of a date or instant in the zone; None for none, and for a text that is neither."""
@@ -64,7 +70,7 @@ class PageTimes:
         if not value:
             return None
         try:
-            if len(value) == 10:
+            if len(value) == _DAY:
                 return datetime.combine(date.fromisoformat(value), time(), self.zone)
             return instant(value).astimezone(self.zone)
         except ValueError:
@@ -74,7 +80,7 @@ class PageTimes:
         at = self._read(value)
         if value is None or at is None:
             return Markup("")
-        if len(value) == 10:
+        if len(value) == _DAY:
             return _MARK.format(value, f"{at:%A}", _day(at.date()))
         return _MARK.format(value, f"{at:%A} {at.isoformat(' ', 'seconds')} ({self.timezone})", form(at))
 

@@ -82,7 +82,7 @@ def test_today_lists_each_matter_with_its_reason_and_its_next_step(world: Regist
     assert text.count("CAPA-4") == 1
     assert "Monday 2 March 2026" in text
     assert "servicenow last read to its end 2 days ago 503 from the tracker" in text
-    assert "CAPA-1 Access review missed 18 Feb 2026 · 12 days late · Ann Lee Ask Ann Lee to finish it" in text
+    assert "CAPA-1 Access review missed 18 Feb 2026 · 11 days late · Ann Lee Ask Ann Lee to finish it" in text
     assert "5 Mar 2026 · in 3 days" in text
     assert "CAPA-4 Backups untested 4 Mar 2026 · in 2 days" in text
     assert "New warnings 4 findings on 3 tickets" in text
@@ -143,7 +143,7 @@ def test_the_register_explains_claimed_and_evidenced(world: RegisterPage) -> Non
     """Where the status claims more than the fields prove, the row names what is missing."""
     text = text_of(world, "records?q=Access")
     assert "1 record found. 1 with 2 open warnings (1 high, 0 medium, 1 low)." in text
-    assert "planned proven: contained, missing: Root cause 18 Feb 2026 12 days late 1 high 1 low" in text
+    assert "planned proven: contained, missing: Root cause 18 Feb 2026 11 days late 1 high 1 low" in text
     assert "Evidenced stage is the furthest stage that the filled fields prove" in text
 
 
@@ -162,7 +162,7 @@ def test_a_record_is_one_timeline_with_the_entries_behind_its_findings(world: Re
     assert "Root cause is missing" in life  # the text that we wrote
     assert "root cause: filled before action started: no" in text
     assert "Name an owner" in text
-    assert "12 days late" in text
+    assert "11 days late" in text
     assert "Nobody owned the list." in text
     raw = requests.get(world.url + path, timeout=PATIENCE).text
     (anchor,) = set(re.findall(r'href="#(change-\d+)"', raw))
