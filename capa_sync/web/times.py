@@ -56,11 +56,6 @@ class PageTimes:
         whole = (self.now - end) // timedelta(days=1)
         return f"{count_of(whole, 'day')} late" if whole else "less than a day late"
 
-    def local_day(self, value: str | None) -> date | None:
-        """Return the day of a date or instant in the zone; None for none, and for a text that is neither."""
-        at = self._read(value)
-        return at.date() if at is not None else None
-
     def start(self, day: date) -> str:
         """Return the instant at which a day begins in the zone, in the form of the views."""
         begun = datetime.combine(day, time(), self.zone).astimezone(UTC)
