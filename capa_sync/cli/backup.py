@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +64,9 @@ def restore(file: Path, config: Path, test_clock: str | None, as_json: bool) -> 
     holds the register, and for a copy of another register.
     """
     path = register_path(config, read_settings(config))
-    done = restore_register(path, file, clock_from(test_clock).now())
+    with progress_listener() as listener:
+        now = clock_from(test_clock).now()
+        done = restore_register(path, file, now, partial(listener, "register", "MB copied"))
     kept = f"; the former one is {done.former.name}" if done.former else ""
     keys = [f"{stone.source}:{stone.ticket_key}" for stone in done.erased]
     result = {"register": str(path), "former": str(done.former or ""), "erased": keys, "doubt": done.doubt}

@@ -21,7 +21,7 @@ from capa_sync.cli.verbs import VerbCommand
 from capa_sync.errors import Problem, RegisterUnavailable, UserError
 from capa_sync.model.chain import ChainHead
 from capa_sync.output_files import whole_file
-from capa_sync.publishing import push_tag, tag_commit, time_stamp
+from capa_sync.publishing import push_tag, tag_commit, time_stamp, without_credentials
 from capa_sync.store import own_files
 
 _ID = 8
@@ -103,7 +103,7 @@ def _tagged(found: _Published, folder: Path, remote: str | None) -> str:
     is_new = tag_commit(folder, found.name, f"{found.head}\n")
     if remote is not None:
         push_tag(folder, found.name, remote)
-    pushed = f", pushed to {remote}" if remote is not None else ""
+    pushed = f", pushed to {without_credentials(remote)}" if remote is not None else ""
     return f"{folder}: the tag {found.name} {'says' if is_new else 'said already'} {found.head}{pushed}"
 
 

@@ -39,6 +39,9 @@ from capa_sync.model.selection import ExportSelection
 from capa_sync.output_files import whole_folder
 from capa_sync.wiring import build_runtime_for_reading, conceal_available
 
+_MOST = 999_999_999
+"""Records of a sample: far more than any register has."""
+
 _role = click.option(
     "--as-role",
     type=click.Choice(ROLES),
@@ -109,7 +112,7 @@ def pack(
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--seed", required=True, help="Any text, best one that the auditor names.")
 @click.option(
-    "--size", type=click.IntRange(min=1), help="How many records; by a table of docs/evidence.md by default."
+    "--size", type=click.IntRange(1, _MOST), help="How many records; by a table of docs/evidence.md by default."
 )
 @_role
 @config_option

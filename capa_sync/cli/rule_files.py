@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import tomllib
+from functools import partial
 from pathlib import Path
 
 import click
 
 from capa_sync.cli.context import DEFAULT_CONFIG, json_option, print_json, say
+from capa_sync.cli.progress import progress_listener
 from capa_sync.cli.verbs import VerbCommand
 from capa_sync.errors import Problem, UserError
 from capa_sync.model.amounts import count_of
@@ -118,7 +120,9 @@ def test(paths: tuple[Path, ...], mutate: bool, as_json: bool) -> int:
     printed with a test that would notice it, where one was found. Changes that give every record the same verdict are
     not printed.
     """
-    report = run_tests(load_rules(_chosen(paths), JudgeOptions()), mutate=mutate)
+    rules = load_rules(_chosen(paths), JudgeOptions())
+    with progress_listener() as listener:
+        report = run_tests(rules, mutate=mutate, progress=partial(listener, "rules", "mutants"))
     if as_json:
         print_json(report.as_dict())
     else:

@@ -60,6 +60,7 @@ def collect_evidence(
         record, verdicts, missing = _judged(runtime, context, ticket_id, as_of)
         if not rows:
             missing.append("the row of the register: the ticket could not be mapped, or was never evaluated")
+        tickets = list(_tickets(runtime, source, ticket_id, fetch))
         return RecordEvidence(
             as_of=as_of,
             register=rows[0] if rows else {},
@@ -68,10 +69,16 @@ def collect_evidence(
             actions=[row | _action(runtime, source, record, row) for row in _rows(snapshot, "v_actions")],
             waivers=_rows(snapshot, "v_waivers"),
             writes=_writes(runtime, snapshot, source, ticket_id),
-            tickets=list(_tickets(runtime, source, ticket_id, fetch)),
+            tickets=tickets,
             about=snapshot.facts() | {"sources": snapshot.sources()},
-            missing=missing,
+            missing=[*missing, _past_verdicts(tickets[0])],
         )
+
+
+def _past_verdicts(own: TicketEvidence) -> str:
+    """Return why a pack has past verdicts only where a finding was raised, and how to get the others."""
+    again = f"`capa-sync explain {own.name} --as-of DAY` evaluates it again as it was on a day"
+    return f"past verdicts that raised no finding (ok, not applicable, cannot tell): the register keeps none; {again}"
 
 
 def _rows(snapshot: RegisterSnapshot, view: str) -> list[Row]:

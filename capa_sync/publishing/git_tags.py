@@ -13,6 +13,19 @@ _PATIENCE = 60.0
 """Seconds after which git is given up; a push goes over a network."""
 
 
+def without_credentials(text: str) -> str:
+    """Return a text whose addresses have host and path alone: no user, no password, nothing that follows ? or #."""
+    return " ".join(map(_without_credentials, text.split(" ")))
+
+
+def _without_credentials(word: str) -> str:
+    scheme, mark, rest = word.partition("://")
+    place = rest.partition("?")[0].partition("#")[0]
+    if "@" in rest and "@" not in place:  # a password that has ? or #, or a token with @: nothing of it is safe
+        place = ""
+    return f"{scheme}{mark}{place.rpartition('@')[2]}"
+
+
 def tag_commit(folder: Path, name: str, message: str) -> bool:
     """Tag the commit that a folder's repository is at; return False where the same tag is there already.
 
@@ -54,5 +67,5 @@ def _git(folder: Path, *arguments: str, text: str = "") -> str:
         raise NotPublished(f"{folder}: git {arguments[0]} could not be run: {type(error).__name__}") from error
     if done.returncode:
         said = next((line for line in reversed(done.stderr.splitlines()) if line.strip()), f"exit {done.returncode}")
-        raise NotPublished(f"{folder}: git {arguments[0]} failed: {said}")
+        raise NotPublished(f"{folder}: git {arguments[0]} failed: {without_credentials(said)}")
     return done.stdout.strip()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,7 @@ from capa_sync.errors import Problem
 from capa_sync.model.amounts import count_of
 from capa_sync.model.finding import Mode
 from capa_sync.rules.cases import CaseResult, run_cases
-from capa_sync.rules.mutations import unguarded
+from capa_sync.rules.mutations import mutants, unguarded
 from capa_sync.rules.ruleset import RuleSet
 from capa_sync.rules.survivors import MutantCheck, Survivor, check_mutants
 
@@ -90,16 +90,21 @@ class TestReport:
 TestReport.__test__ = False  # type: ignore[attr-defined]  # pytest must not collect it
 
 
-def run_tests(ruleset: RuleSet, *, mutate: bool = False) -> TestReport:
+def run_tests(
+    ruleset: RuleSet, *, mutate: bool = False, progress: Callable[[int, int], None] | None = None
+) -> TestReport:
     """Run the tests inside every rule file, drafts included, and the mutation check over those that pass.
 
     With `mutate` every mutant of a rule is tried, otherwise those alone of which a condition is negated or a text
-    missing.
+    missing. With it, `progress` is called before each rule with the numbers of mutants that are done, and of all.
     """
+    numbers = [len(list(mutants(rule))) for rule in ruleset.rules] if mutate and progress else []
     results: list[CaseResult] = []
     untested: list[Problem] = []
     checks: list[MutantCheck] = []
-    for rule in ruleset.rules:
+    for place, rule in enumerate(ruleset.rules):
+        if numbers and progress:
+            progress(sum(numbers[:place]), sum(numbers))
         own = run_cases(rule)
         results += own
         if not all(result.passed for result in own):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from capa_sync.errors import RegisterUnavailable
@@ -16,6 +16,8 @@ from capa_sync.store.lock import RegisterLock
 from capa_sync.store.opening import copy_register, open_register, refuse_newer
 from capa_sync.store.place import COMPANIONS, marked_id, marker_of
 from capa_sync.store.sends import RESTORED
+
+_MEGABYTE = 1_000_000
 
 
 def back_up(path: Path, target: Path, copied: Copied | None = None) -> None:
@@ -45,11 +47,12 @@ class Restored:
     doubt: str = ""
 
 
-def restore(path: Path, backup: Path, now: datetime) -> Restored:
+def restore(path: Path, backup: Path, now: datetime, copied: Copied | None = None) -> Restored:
     """Put a backup in the place of a register.
 
     The backup stays, and so does the former register with its log, as `<register>.before-restore-<instant>`. What
-    the former register had erased is erased from the copy too, and its legal holds hold there.
+    the former register had erased is erased from the copy too, and its legal holds hold there. `copied` is called
+    with the megabytes copied so far, and all of them.
 
     Raises RegisterUnavailable: a daemon holds the register, or the backup is damaged, of a newer capa-sync, no
     register, or a copy of another register than the one that was made here.
@@ -59,7 +62,7 @@ def restore(path: Path, backup: Path, now: datetime) -> Restored:
     if backup.absolute() in own_files(path):
         raise RegisterUnavailable(f"{backup}: a file of the register itself; name the backup to restore")
     with RegisterLock(path), whole_file(path) as fresh:
-        _fetch(backup, fresh)
+        _fetch(backup, fresh, copied)
         _check(path, backup, fresh, now)
         erased, doubt = _erase_again(path, fresh, now)
         return Restored(_put_aside(path, now), tuple(erased), doubt)
@@ -96,12 +99,21 @@ def own_files(path: Path) -> set[Path]:
     return {absolute.with_name(name) for name in names} | {marker_of(absolute)}
 
 
-def _fetch(backup: Path, fresh: Path) -> None:
+def _fetch(backup: Path, fresh: Path, copied: Copied | None) -> None:
     """Copy a backup; where a log stands beside it, with the commits of that log."""
     if backup.with_name(f"{backup.name}-wal").exists():
         copy_register(backup, fresh)
     else:
-        shutil.copyfile(backup, fresh)
+        _copy_bytes(backup, fresh, copied)
+
+
+def _copy_bytes(backup: Path, fresh: Path, copied: Copied | None) -> None:
+    total = backup.stat().st_size // _MEGABYTE
+    with backup.open("rb") as source, fresh.open("wb") as target:
+        for done, block in enumerate(iter(partial(source.read, _MEGABYTE), b""), 1):
+            target.write(block)
+            if copied is not None and done < total:
+                copied(done, total)
 
 
 def _check(path: Path, backup: Path, fresh: Path, now: datetime) -> None:

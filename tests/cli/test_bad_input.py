@@ -171,6 +171,7 @@ def test_unknown_verbs_options_and_names_are_one_line(harness: Harness) -> None:
         )
     for verb in (("rules", "drafts"), ("rules", "discard"), ("history",)):
         _refused(harness.run(*verb, "9" * 20), 2, f"{'9' * 20} is not in the range")
+    _refused(harness.run("register", "sample", "x", "--seed", "a", "--size", "9" * 20), 2, "is not in the range")
 
 
 # --- exit code 6: the register -------------------------------------------------------------------------------------

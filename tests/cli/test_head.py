@@ -160,6 +160,11 @@ def test_a_tag_is_made_once_pushed_and_a_register_made_anew_does_not_pass(folder
     words = ("register", "head", "--git", "audit", "--push", str(folder / "elsewhere.git"))
     assert " says " in verb(*words)
     assert "said already" in verb(*words)
+    secret, shown = "https://ann:pass-word@git.example/x.git?token=pass-word", "https://git.example/x.git"
+    run(folder, f"git -C audit config url.{folder / 'elsewhere.git'}.insteadOf {secret}")
+    assert verb(*words[:-1], secret).endswith(f", pushed to {shown}\n")
+    failed = str(refused(*words[:-1], "http://ann:pass-word@127.0.0.1:1/x.git"))
+    assert ("pass-word" in failed, "//127.0.0.1:1/x.git" in failed) == (False, True)
     (tag,) = run(folder, "git -C elsewhere.git tag").splitlines()
     (folder / "tag.txt").write_text(run(folder, f"git -C elsewhere.git tag -n9 {tag}"), encoding="ascii")
     assert "it has the 1 noted head" in verb("verify", "--against", "tag.txt")

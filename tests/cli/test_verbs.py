@@ -239,6 +239,8 @@ def test_a_pack_of_any_ticket_names_what_is_missing(
 ) -> None:
     """A vanished, a quarantined and a joined ticket, and one with actions; each is named with its role."""
     evidence, _files = _read_pack(_pack(harness, harness.key(source, story), f"{story}.zip"))
+    again = f"`capa-sync explain {evidence['record']} --as-of DAY`"  # verdicts without a finding are not stored
+    assert any(again in what for what in evidence["missing"])
     assert [ticket["role"] for ticket in evidence["tickets"]] == roles
     for action in evidence["actions"]:
         assert action["state"] == "open"

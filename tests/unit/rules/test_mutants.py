@@ -229,6 +229,17 @@ def test_an_equal_mutant_gives_every_life_the_verdict_of_its_rule() -> None:
                 assert (own.outcome, own.message, own.fix) == (other.outcome, other.message, other.fix)
 
 
+def test_a_long_check_says_how_far_it_is(
+    probe: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Elsewhere than on a terminal in plain lines, on standard error, rule by rule."""
+    (probe.parent / "second.yaml").write_text(PROBE.replace("rule: probe", "rule: second"), encoding="utf-8")
+    monkeypatch.setattr("capa_sync.cli.progress.PLAIN_EVERY", 1)
+    with pytest.raises(SystemExit):
+        main(["rules", "test", str(probe.parent), "--mutate"])
+    assert capsys.readouterr().err.splitlines() == ["rules: mutants 37 of 74"]
+
+
 def _run(*arguments: str) -> tuple[int, str]:
     """Return the exit code and the output of `rules test`."""
     with redirect_stdout(StringIO()) as shown, pytest.raises(SystemExit) as left:
