@@ -58,24 +58,20 @@ def open_copy(path: Path, target: Path, *, clock_now: datetime, now: Callable[[]
 
     Raises RegisterUnavailable as `copy_register` does.
     """
-    copy_register(path, target, check=False)
+    copy_register(path, target)
     return open_register(target, clock_now=clock_now, now=now, durable=False)
 
 
-def copy_register(
-    path: Path, target: Path, *, shown: Path | None = None, copied: Copied | None = None, check: bool = True
-) -> None:
+def copy_register(path: Path, target: Path, *, shown: Path | None = None, copied: Copied | None = None) -> None:
     """Write a consistent private copy (mode 0600) of a register of this or an earlier version, which stays as it is.
 
-    `check` looks for damage first: needed for a copy that is kept, not for one that is read at once. `shown` is the
-    target's name in messages; `copied` is called with the pages copied so far, and all of them.
+    `shown` is the target's name in messages; `copied` is called with the pages copied so far, and all of them.
     Raises RegisterUnavailable as `open_register` does, but not for an outdated file: opening the copy migrates it.
     """
     ensure_file(path, create=False)
     db = Database(path, read_only=True)
     try:
-        if check:
-            db.check_damage()
+        db.check_damage()
         refuse_newer(db)
         db.copy_to(target, shown=shown, copied=copied)
     finally:

@@ -342,7 +342,9 @@ def test_a_rule_edited_in_the_starter_is_the_rule_that_is_evaluated(make_harness
     assert harness.run("init", "fresh").code == 0
     secrets = {"JIRA_TOKEN": "t", "JIRA_HINT_SECRET": "h" * 20, "SERVICENOW_SECRET": "s"}
     file = harness.folder / "fresh" / "rules" / "action-overdue.yaml"
-    file.write_text(file.read_text(encoding="utf-8").replace("\nrequire:", "\nrequires:"), encoding="utf-8")
+    text = file.read_text(encoding="utf-8")
+    file.write_text(text.replace("\nrequire:", "\nrequires:"), encoding="utf-8")
+    line = text.splitlines().index("require:") + 1
     done = harness.run("plan", "--config", "fresh/capa-sync.toml", **secrets)
     assert done.code == 2
-    assert "action-overdue.yaml:21: a rule has no key 'requires'; did you mean 'require'?" in done.err
+    assert f"action-overdue.yaml:{line}: a rule has no key 'requires'; did you mean 'require'?" in done.err

@@ -10,6 +10,7 @@ import random
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -62,6 +63,10 @@ class OneTicket:
     def children_of(self, _source: str, _ticket_id: str) -> list[str]:
         """No child is mirrored."""
         return []
+
+    def read_at(self, _source: str, _ticket_id: str) -> datetime | None:
+        """It is read at the instant of the evaluation."""
+        return None
 
     def key(self, _source: str, ticket_id: str) -> str:
         """The key is the id."""
