@@ -18,7 +18,13 @@ from capa_sync.model.record import Stage
 
 ROWS_OF_A_SHEET = 1_000_000
 """Rows of one sheet; a spreadsheet takes 1,048,576, and the rest goes to the next sheet."""
-_MOST_LINKS = 65_000  # a spreadsheet takes 65,530 in one sheet
+_MOST_LINKS = 2_000
+"""Links of one sheet that are kept as links: the library holds them in memory, and a spreadsheet takes 65,530.
+
+Further ones are formulas, which are written row by row and open the ticket too.
+"""
+_LONGEST_IN_FORMULA = 255
+"""Characters of a text in a formula."""
 _LONGEST_LINK = 2_000
 _TIMES = frozenset({ColumnType.INSTANT, ColumnType.TIME})
 _MADE_AT = datetime(2000, 1, 1)  # noqa: DTZ001 - a property of the file, which has no zone; the same in every export
@@ -200,12 +206,19 @@ class _Writer:
             page.write_string(*at, text_cell(str(value)), self._text)
 
     def write_link(self, page: Any, at: tuple[int, int], address: str, text: str) -> None:
-        """Write a text that opens an address."""
-        page.write_url(*at, address, self._link, text_cell(text))
+        """Write a text that opens an address; far down in a sheet a long text or address is a text alone."""
+        shown = text_cell(text)
+        if at[0] <= _MOST_LINKS:
+            page.write_url(*at, address, self._link, shown)
+        elif max(len(address), len(shown)) <= _LONGEST_IN_FORMULA:
+            quoted = [part.replace('"', '""') for part in (address, shown)]
+            page.write_formula(*at, f'=HYPERLINK("{quoted[0]}","{quoted[1]}")', self._link, shown)
+        else:
+            page.write_string(*at, shown, self._text)
 
 
 class _RowWriter:
-    """Writes the rows of one sheet; a ticket's key opens the ticket while the sheet takes more links."""
+    """Writes the rows of one sheet; a ticket's key opens the ticket."""
 
     def __init__(self, writer: _Writer, sheet: Sheet) -> None:
         self._writer = writer
@@ -216,7 +229,7 @@ class _RowWriter:
 
     def row(self, page: Any, number: int, row: Sequence[Any]) -> None:
         """Write one row."""
-        address = str(row[self._address]) if self._key >= 0 and number <= _MOST_LINKS else ""
+        address = str(row[self._address]) if self._key >= 0 else ""
         is_link = address.startswith(("https://", "http://")) and len(address) <= _LONGEST_LINK and address.isascii()
         for at, (kind, value) in enumerate(zip(self._types, row, strict=True)):
             if is_link and at == self._key:

@@ -126,6 +126,28 @@ def test_a_workbook_has_six_sheets_with_the_rows_of_the_views(
     assert len(book["Register"].conditional_formatting) >= 4
 
 
+def test_far_down_in_a_sheet_links_are_formulas_that_hold_nothing_of_a_ticket_but_quoted_text(
+    exported: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The library keeps links in memory: after the first ones a formula opens the ticket, and shows the same key."""
+    plain = load_workbook(exported("register.xlsx"))
+    monkeypatch.setattr(xlsx_module, "_MOST_LINKS", 0)
+    file = exported("register.xlsx")
+    place, links = SHEETS["register"].names.index("ticket_key") + 1, 0
+    for written, shown, link in zip(
+        load_workbook(file)["Register"].iter_rows(min_row=2, min_col=place, max_col=place),
+        load_workbook(file, data_only=True)["Register"].iter_rows(min_row=2, min_col=place, max_col=place),
+        plain["Register"].iter_rows(min_row=2, min_col=place, max_col=place),
+        strict=True,
+    ):
+        assert shown[0].value == link[0].value
+        if link[0].hyperlink is not None:
+            links += 1
+            key = str(link[0].value).replace('"', '""')
+            assert written[0].value == f'=HYPERLINK("{link[0].hyperlink.target}","{key}")'
+    assert links > 0
+
+
 def test_no_cell_of_a_workbook_is_a_formula_or_too_long(exported: Callable[..., Path]) -> None:
     """What a ticket says stays text: formulas get an apostrophe, and a long text says how much was cut."""
     book = load_workbook(exported("register.xlsx"))
