@@ -271,6 +271,19 @@ def test_the_evidence_of_a_breach_is_what_decides_it_and_all_lines_when_explaine
     assert lines(unmended, explain=True) == lines(OBSERVATION) == every
 
 
+def test_each_fact_of_a_line_says_what_when_who_and_where_with_the_words_of_the_line(rule: Rule) -> None:
+    """The evidence is the facts of the line's phrase, each with the line and its truth."""
+    context = context_on(case_of(MINOR), "2025-01-04")
+    [order] = [known for known in rule.require.lines if known.phrase.order]
+    assert order.test.facts is not None
+    facts = [(fact.what, fact.text, fact.at, fact.by, fact.entry) for fact in order.test.facts(context)]
+    found = order.evidence(context)
+    assert [(fact.what, fact.text, fact.at, fact.by, fact.entry) for fact in found] == facts
+    dated = {what for what, _text, moment, _by, _entry in facts if moment is not None}
+    assert dated == {"root_cause", "action_started_at"}
+    assert {(fact.phrase, fact.truth) for fact in found} == {(order.text, "false")}
+
+
 def test_a_breach_carries_its_texts_in_the_language_of_the_source(rule: Rule) -> None:
     """Language, title, message, and the fix where there is one; nothing where the source has the shipped English."""
     case = case_of(OBSERVATION)

@@ -11,6 +11,8 @@ import pytest
 from capa_sync.errors import RuleFileError
 from capa_sync.model.settings import Days, JudgeOptions
 from capa_sync.rules import check_rules, load_rules
+from capa_sync.rules.loader import LANGUAGE
+from capa_sync.starter import starter_path
 
 GOOD = """\
 rule: probe
@@ -199,3 +201,10 @@ def test_an_unknown_profile_is_reported(tmp_path: Path) -> None:
     (tmp_path / "probe.yaml").write_text(GOOD, encoding="utf-8")
     (problem,) = check_rules([tmp_path], JudgeOptions(profile="strikt"))
     assert str(problem).startswith("there is no profile 'strikt'; did you mean 'strict'?")
+
+
+def test_a_rule_set_knows_the_hashes_that_earlier_versions_of_the_phrases_gave_it() -> None:
+    """So a register that was judged by one of them is recognised; each version has a hash of its own."""
+    rules = load_rules([starter_path("rules")])
+    assert len(rules.former_hashes) == LANGUAGE - 1
+    assert rules.hash not in rules.former_hashes
