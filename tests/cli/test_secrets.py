@@ -209,7 +209,7 @@ def test_an_address_with_a_secret_is_refused_and_not_repeated(tmp_path: Path, ur
     [f"https://me:{PLAIN[0]}@x.example.com/", f"javascript:{PLAIN[0]}()", f"x.example.com/{PLAIN[0]}", "https://[x"],
 )
 def test_the_link_on_tickets_holds_no_secret_and_is_a_web_address(tmp_path: Path, url: str) -> None:
-    """`public_url` is written on each warned ticket; a page within the house may have plain http and a query."""
+    """`public_url` is written on each warned ticket; a page inside the company may have plain http and a query."""
     file = settings(tmp_path, 'method = "pat"\ntoken_env = "T"')
     text = file.read_text()
     file.write_text(f'public_url = "{url}"\n{text}')

@@ -133,14 +133,14 @@ def test_a_file_that_is_no_good_backup_changes_nothing(tmp_path: Path, make: obj
 
 
 def test_a_long_restore_says_how_far_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each part of the copy but the last is told with the number of all; the copy is the whole backup."""
+    """Each part of the copy but the last is reported with the number of all; the copy is the whole backup."""
     register = new_register(tmp_path / "mine")
     back_up(register, tmp_path / "copy.db")
-    told: list[tuple[int, int]] = []
+    reported: list[tuple[int, int]] = []
     size = (tmp_path / "copy.db").stat().st_size
     monkeypatch.setattr("capa_sync.store.backup._MEGABYTE", size // 3)
-    restore(register, tmp_path / "copy.db", NOW, lambda done, total: told.append((done, total)))
-    assert told == [(1, 3), (2, 3)]
+    restore(register, tmp_path / "copy.db", NOW, lambda done, total: reported.append((done, total)))
+    assert reported == [(1, 3), (2, 3)]
     assert register.stat().st_size == size
 
 

@@ -210,7 +210,7 @@ CASES = [
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.number}-{case.result}")
 def test_a_rule_says_what_is_right_of_a_real_case(tmp_path: Path, rules: RuleSet, case: Case) -> None:
-    """What is there is judged; what is cut off, hidden or no value of the tracker cannot be told."""
+    """What is there is judged; what is cut off, hidden or no value of the tracker cannot be evaluated."""
     raw = copy.deepcopy(issue())
     case.change(raw)
     record = mapped(tmp_path, raw)
