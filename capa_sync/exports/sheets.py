@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from capa_sync.model.columns import ColumnType
 from capa_sync.model.view_columns import PUBLIC_VIEWS
@@ -25,7 +26,7 @@ class SheetColumn:
     type: ColumnType
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Sheet:
     """A sheet: its title, the view that it shows, its columns, and how many stay in sight when one scrolls."""
 
@@ -34,7 +35,7 @@ class Sheet:
     columns: tuple[SheetColumn, ...]
     frozen: int = 0
 
-    @property
+    @cached_property
     def names(self) -> tuple[str, ...]:
         """The names of the view's columns."""
         return tuple(column.name for column in self.columns)

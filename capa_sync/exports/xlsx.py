@@ -38,6 +38,8 @@ _LIGHTS = {
 
 Advance = Callable[[str, int], None]
 """Is called with a table's name and the number of its rows written so far."""
+CellWriter = Callable[[Any, int, int, Any], None]
+"""Writes a value on a page at a row and a column."""
 
 
 def write_xlsx(
@@ -83,6 +85,7 @@ class _Writer:
 
     def __init__(self, book: Any, zone: ZoneInfo, advance: Advance) -> None:
         self._book, self._zone, self._advance = book, zone, advance
+        self._page = _page_class(book.worksheet_class)
         top = {"valign": "top"}
         self._head = book.add_format(_HEAD)
         self._text = book.add_format(top | {"text_wrap": True})
@@ -120,7 +123,7 @@ class _Writer:
         warnings[worst or ("none" if row[sheet.place("checks_made")] else _UNCHECKED)] += 1
 
     def _begin(self, sheet: Sheet, title: str) -> Any:
-        page = self._book.add_worksheet(title)
+        page = self._book.add_worksheet(title, self._page)
         page.freeze_panes(1, sheet.frozen)
         page.set_default_row(30)
         for at, column in enumerate(sheet.columns):
@@ -194,16 +197,23 @@ class _Writer:
         page.insert_chart(last + 1, 0, chart)
         return last + _CHART_ROWS
 
-    def write_cell(self, page: Any, at: tuple[int, int], kind: ColumnType, value: Any) -> None:
-        """Write one value of a view in its own type; an empty one leaves the cell empty."""
-        if value is None or value == "":
-            return
-        if kind in _TIMES and (when := local_time(str(value), self._zone)) is not None:
-            page.write_datetime(*at, when, self._day if len(str(value)) == len("YYYY-MM-DD") else self._instant)
-        elif isinstance(value, int):
-            page.write_number(*at, value, self._number)
+    def cell_writer(self, kind: ColumnType) -> CellWriter:
+        """Return what writes a value of this type that is not empty."""
+        return self._write_time if kind in _TIMES else self._write_value
+
+    def _write_value(self, page: Any, row: int, column: int, value: Any) -> None:
+        """Write a number or a text."""
+        if isinstance(value, int):
+            page.write_number(row, column, value, self._number)
         else:
-            page.write_string(*at, text_cell(str(value)), self._text)
+            page.write_string(row, column, text_cell(str(value)), self._text)
+
+    def _write_time(self, page: Any, row: int, column: int, value: Any) -> None:
+        """Write a date or an instant; what is neither is a number or a text."""
+        if (when := local_time(str(value), self._zone)) is None:
+            self._write_value(page, row, column, value)
+        else:
+            page.write_datetime(row, column, when, self._day if len(value) == len("YYYY-MM-DD") else self._instant)
 
     def write_link(self, page: Any, at: tuple[int, int], address: str, text: str) -> None:
         """Write a text that opens an address; far down in a sheet a long text or address is a text alone."""
@@ -217,25 +227,40 @@ class _Writer:
             page.write_string(*at, shown, self._text)
 
 
+def _page_class(base: type[Any]) -> type[Any]:
+    """Return the library's class of sheets, without its 29 searches for newer functions in each formula of a link."""
+
+    class Page(base):  # type: ignore[misc]
+        def _prepare_formula(self, formula: str, expand_future_functions: bool = False) -> str:  # noqa: ARG002
+            return formula.removeprefix("=")
+
+    return Page
+
+
 class _RowWriter:
     """Writes the rows of one sheet; a ticket's key opens the ticket."""
 
     def __init__(self, writer: _Writer, sheet: Sheet) -> None:
-        self._writer = writer
-        self._types = [column.type for column in sheet.columns]
+        self._write_link = writer.write_link
+        self._cells = [writer.cell_writer(column.type) for column in sheet.columns]
         is_linked = "ticket_url" in sheet.names
         self._key = sheet.place("ticket_key") if is_linked else -1
         self._address = sheet.place("ticket_url") if is_linked else -1
 
     def row(self, page: Any, number: int, row: Sequence[Any]) -> None:
-        """Write one row."""
-        address = str(row[self._address]) if self._key >= 0 else ""
-        is_link = address.startswith(("https://", "http://")) and len(address) <= _LONGEST_LINK and address.isascii()
-        for at, (kind, value) in enumerate(zip(self._types, row, strict=True)):
-            if is_link and at == self._key:
-                self._writer.write_link(page, (number, at), address, str(value))
+        """Write one row; an empty value leaves its cell empty."""
+        linked = self._key if self._key >= 0 and _is_link(str(row[self._address])) else -1
+        for at, value in enumerate(row):
+            if value is None or value == "":
+                continue
+            if at == linked:
+                self._write_link(page, (number, at), row[self._address], str(value))
             else:
-                self._writer.write_cell(page, (number, at), kind, value)
+                self._cells[at](page, number, at, value)
+
+
+def _is_link(address: str) -> bool:
+    return address.startswith(("https://", "http://")) and len(address) <= _LONGEST_LINK and address.isascii()
 
 
 def _letters(place: int) -> str:

@@ -17,6 +17,8 @@ def inert(cell: str) -> str:
 
     White space of any kind before the sign is ignored, because spreadsheets and import programs remove it.
     """
+    if cell[:1].isalpha() and cell.isascii() and cell.isprintable():
+        return cell  # most cells: a plain letter begins neither a formula nor a number
     shown = lines(cell)
     if _is_number(shown):
         return shown
