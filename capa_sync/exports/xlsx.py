@@ -231,7 +231,7 @@ def _page_class(base: type[Any]) -> type[Any]:
     """Return the library's class of sheets, without its 29 searches for newer functions in each formula of a link."""
 
     class Page(base):  # type: ignore[misc]
-        def _prepare_formula(self, formula: str, expand_future_functions: bool = False) -> str:  # noqa: ARG002
+        def _prepare_formula(self, formula: str, *_newer: bool) -> str:
             return formula.removeprefix("=")
 
     return Page
