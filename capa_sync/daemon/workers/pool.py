@@ -72,8 +72,8 @@ class WorkerPool:
         first = ahead.worker if ahead.worker is not None and not ahead.worker.is_lost else None
         others = [EvaluationWorker(self._command) for _ in range(self._count - (first is not None))]
 
-        def give(worker: EvaluationWorker, ids: Sequence[str]) -> None:
-            worker.give(Task(basis, tuple(ids), inputs.now))
+        def give(worker: EvaluationWorker, ids: Sequence[str], is_ahead: bool) -> None:
+            worker.give(Task(basis, tuple(ids), inputs.now, is_ahead))
 
         def evaluate(ids: Sequence[str]) -> list[Outcome]:
             return Pipeline(inputs, ids).evaluate(ids)

@@ -25,6 +25,7 @@ class ScriptedWorker:
         self._answers = answers
         self.speculative_tickets = ahead
         self.tasks: deque[Sequence[str]] = deque()
+        self.ahead: list[Sequence[str]] = []
         self.done: list[Sequence[str]] = []
         self.most_tasks = 0
 
@@ -34,12 +35,20 @@ class ScriptedWorker:
         return self._answers <= 0
 
     @property
+    def has_room(self) -> bool:
+        """Now and then."""
+        return not self.is_lost and self._chance.random() < 0.5
+
+    @property
     def has_answer(self) -> bool:
         """Sometimes."""
         return self.is_lost or self._chance.random() < 0.5
 
-    def give(self, ids: Sequence[str]) -> None:
+    def give(self, ids: Sequence[str], is_ahead: bool) -> None:
         """Take a batch."""
+        if is_ahead:
+            self.ahead.append(ids)
+            return
         self.tasks.append(ids)
         self.most_tasks = max(self.most_tasks, len(self.tasks))
 
@@ -138,6 +147,20 @@ def test_a_worker_evaluates_a_new_batch_while_known_ones_are_stored() -> None:
     distribution = Dispatch[Any](batches, first, known, [], evaluate=outcomes_of, give=ScriptedWorker.give)
     assert next(distribution.outcomes()) == outcomes_of(batches[0])
     assert list(first.tasks) == [*batches[1 : dispatch.KNOWN], batches[20]]
+
+
+def test_a_worker_that_is_far_ahead_evaluates_the_last_batches_speculatively(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It holds as many outcomes as it may and keeps further ones until they are needed; each is evaluated once."""
+    monkeypatch.setattr(ScriptedWorker, "has_answer", True)
+    monkeypatch.setattr(ScriptedWorker, "has_room", property(lambda worker: len(worker.ahead) < 5))
+    batches = [[f"{number}-{place}" for place in range(200)] for number in range(60)]
+    known = {ticket_id for batch in batches[:40] for ticket_id in batch}
+    first = ScriptedWorker(_CHANCE)
+    found, here = run(batches, first, known, [])
+    assert first.ahead == batches[:-6:-1], "the last first, so that those between stay for this process"
+    assert found == [outcomes_of(batch) for batch in batches]
+    assert sorted(first.done) == sorted(batches)
+    assert not here
 
 
 @pytest.mark.usefixtures("busy")
