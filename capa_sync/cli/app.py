@@ -14,6 +14,7 @@ from capa_sync import __version__
 from capa_sync.cli.context import EXIT_STOPPED, print_no_more, say
 from capa_sync.cli.process import forbid_core_dumps
 from capa_sync.cli.verbs import HELP_SETTINGS, Verb, VerbGroup
+from capa_sync.daemon.collector import calm_collector
 from capa_sync.errors import NotPublished, RegisterUnavailable, SafetyStop, SourceError, UserError
 
 EXIT_BUG = 70
@@ -86,6 +87,7 @@ def cli() -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and leave with the contract's exit code."""
     forbid_core_dumps()
+    calm_collector()
     code = _guarded(lambda: cli.main(args=arguments, prog_name="capa-sync", standalone_mode=False))
     _flush()
     sys.exit(code)

@@ -34,6 +34,7 @@ from capa_sync.errors import Problem, UserError
 from capa_sync.exports import SIZES, Candidate, RecordEvidence
 from capa_sync.exports import sample as choose
 from capa_sync.exports.pack import pack_name, write_pack
+from capa_sync.live.verdict_history import SetsThen
 from capa_sync.model.amounts import count_of
 from capa_sync.model.selection import ExportSelection
 from capa_sync.output_files import whole_folder
@@ -79,20 +80,20 @@ def pack(
     """Write the whole evidence of one ticket into one zip.
 
     TICKET is a key, or SOURCE:KEY. The zip has a page and a PDF that read on their own, JSON, the raw payloads in
-    every version, the timeline, every finding ever, the present verdicts with their facts, actions with their proof,
-    what capa-sync wrote, names, sizes and dates of attachments, and SHA256SUMS; what is missing is named. For open,
-    closed and vanished tickets. The PDF needs the extra `capa-sync[report]`.
+    every version, the timeline, every finding and every verdict ever, actions with their proof, what capa-sync wrote,
+    names, sizes and dates of attachments, and SHA256SUMS; what is missing is named. For open, closed and vanished
+    tickets. The PDF needs the extra `capa-sync[report]`.
     The same register gives the same bytes. It asks no tracker and needs no secret, but with --fetch-attachments:
     then each attachment of at most 50 MB (500 MB and 200 files in a pack) is read from the tracker and hashed; one
     that is not says why.
     """
     fetch = AttachmentFetch() if fetch_attachments else None
-    with _reading(config, test_clock, with_secrets=fetch_attachments) as runtime:
+    with _reading(config, test_clock, with_secrets=fetch_attachments) as (runtime, set_at):
         place = find_record(runtime, ticket)
-        evidence = collect_evidence(runtime, *place)
-        _check_role(evidence, as_role)
         if fetch is not None:
-            evidence = collect_evidence(runtime, *place, fetch)
+            _check_role(collect_evidence(runtime, *place), as_role)
+        evidence = collect_evidence(runtime, *place, set_at=set_at, fetch=fetch)
+        _check_role(evidence, as_role)
         file = output or Path(pack_name(evidence.name))
         refuse_register_file(file, runtime.register.path)
         result = write_pack(file, evidence)
@@ -131,11 +132,15 @@ def sample(
     FOLDER is made new, with one pack a record and sample.json, which says how the records were chosen: by source and
     grade in proportion, at least one of each, in an order that the seed decides and that anybody can compute again.
     """
-    with _reading(config, test_clock) as runtime, progress_listener() as listener, whole_folder(folder) as fresh:
+    with (
+        _reading(config, test_clock) as (runtime, set_at),
+        progress_listener() as listener,
+        whole_folder(folder) as fresh,
+    ):
         candidates = _candidates(runtime, is_reader=as_role == "reader")
         chosen = choose(candidates, seed, size)
         for done, candidate in enumerate(chosen, 1):
-            evidence = collect_evidence(runtime, candidate.source, candidate.ticket_id)
+            evidence = collect_evidence(runtime, candidate.source, candidate.ticket_id, set_at=set_at)
             write_pack(fresh / pack_name(evidence.name), evidence)
             listener("sample", "packs", done, len(chosen))
         result = _described(seed, candidates, chosen, fresh)
@@ -149,12 +154,19 @@ def sample(
 
 
 @contextmanager
-def _reading(config: Path, test_clock: str | None, *, with_secrets: bool = False) -> Iterator[Runtime]:
-    """Open the register and what its rules rest on, for reading alone; with secrets the trackers can be asked."""
+def _reading(
+    config: Path, test_clock: str | None, *, with_secrets: bool = False
+) -> Iterator[tuple[Runtime, SetsThen]]:
+    """Open the register and what its rules rest on, now and then, for reading alone.
+
+    With secrets the trackers can be asked.
+    """
     setup, clock = read_setup(config, with_secrets=with_secrets), clock_from(test_clock)
     conceal_available(setup.settings, config, os.environ)
     with open_for_reading(setup.register_path, clock) as register:
-        yield build_runtime_for_reading(settled(setup, register, clock), register, clock)
+        live = settled(setup, register, clock)
+        runtime = build_runtime_for_reading(live, register, clock)
+        yield runtime, SetsThen(setup, register, clock, live, runtime)
 
 
 def _check_role(evidence: RecordEvidence, role: str) -> None:

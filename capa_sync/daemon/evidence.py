@@ -6,18 +6,20 @@ that is not there is named among `missing`, with the reason.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from datetime import datetime
 
 from capa_sync.daemon.attached_files import AttachmentFetch
 from capa_sync.daemon.pipeline import explain
 from capa_sync.daemon.runtime import Runtime, SourceContext
+from capa_sync.daemon.verdict_history import SetThen, verdict_history
+from capa_sync.daemon.verdict_rows import past_rows, verdict_row
 from capa_sync.errors import Problem, UserError
 from capa_sync.exports import PartVersion, RecordEvidence, Row, TicketEvidence
 from capa_sync.model.amounts import count_of
 from capa_sync.model.attachment import Attachment
-from capa_sync.model.finding import Evidence, Finding, Verdict
+from capa_sync.model.finding import Finding
 from capa_sync.model.record import Action, ActionOrigin, CapaRecord, distinct_names
 from capa_sync.model.selection import ExportSelection
 from capa_sync.model.view_columns import PUBLIC_VIEWS
@@ -50,9 +52,22 @@ def _refused(what: str, hint: str) -> UserError:
 
 
 def collect_evidence(
-    runtime: Runtime, source: str, ticket_id: str, fetch: AttachmentFetch | None = None
+    runtime: Runtime,
+    source: str,
+    ticket_id: str,
+    *,
+    set_at: Callable[[datetime], SetThen] | None = None,
+    fetch: AttachmentFetch | None = None,
 ) -> RecordEvidence:
-    """Collect the evidence of a record that `find_record` returned; `fetch` fetches and hashes its attachments."""
+    """Collect the evidence of a record that `find_record` returned.
+
+    Args:
+        runtime: with the live set.
+        source: of the record.
+        ticket_id: its id.
+        set_at: returns the set of a past instant; without it there are no past verdicts.
+        fetch: fetches and hashes the attachments.
+    """
     register, context = runtime.register, runtime.contexts[source]
     as_of = register.runs.as_of(source)
     with register.snapshot(ExportSelection(ticket=(source, ticket_id))) as snapshot:
@@ -61,6 +76,7 @@ def collect_evidence(
         if not rows:
             missing.append("the row of the register: the ticket could not be mapped, or was never evaluated")
         tickets = list(_tickets(runtime, source, ticket_id, fetch))
+        past = _past(runtime, set_at, source, ticket_id, as_of)
         return RecordEvidence(
             as_of=as_of,
             register=rows[0] if rows else {},
@@ -71,14 +87,30 @@ def collect_evidence(
             writes=_writes(runtime, snapshot, source, ticket_id),
             tickets=tickets,
             about=snapshot.facts() | {"sources": snapshot.sources()},
-            missing=[*missing, _past_verdicts(tickets[0])],
+            missing=[*missing, *_left_out(past, tickets[0])],
+            past=past,
         )
 
 
-def _past_verdicts(own: TicketEvidence) -> str:
-    """Return why a pack has past verdicts only where a finding was raised, and how to get the others."""
-    again = f"`capa-sync explain {own.name} --as-of DAY` evaluates it again as it was on a day"
-    return f"past verdicts that raised no finding (ok, not applicable, cannot tell): the register keeps none; {again}"
+def _past(
+    runtime: Runtime,
+    set_at: Callable[[datetime], SetThen] | None,
+    source: str,
+    ticket_id: str,
+    until: datetime | None,
+) -> Row:
+    """Return every verdict ever; {} for a source that was never read to its end."""
+    if set_at is None or until is None:
+        return {}
+    return past_rows(verdict_history(runtime, set_at, source, ticket_id, until), until)
+
+
+def _left_out(past: Row, own: TicketEvidence) -> Iterator[str]:
+    """Yield which past verdicts are left out, and how to get them."""
+    if past and past["cut_before"] is not None:
+        again = f"`capa-sync explain {own.name} --as-of DAY` evaluates the ticket as it was on an earlier day"
+        most = past["most_instants"]
+        yield f"verdicts before {past['cut_before']}: a pack has those of the last {most} instants; {again}"
 
 
 def _rows(snapshot: RegisterSnapshot, view: str) -> list[Row]:
@@ -99,7 +131,7 @@ def _judged(
     record, verdicts = explained
     names = distinct_names(record.people_names)
     missing = [f"{name}: {reason}" for name, reason in record.undelivered.items()]
-    return record, [_verdict(verdict, names) for verdict in verdicts], [*missing, *_gaps(record)]
+    return record, [verdict_row(verdict, names) for verdict in verdicts], [*missing, *_gaps(record)]
 
 
 def _action(runtime: Runtime, source: str, record: CapaRecord | None, row: Row) -> Row:
@@ -128,32 +160,6 @@ def _gaps(record: CapaRecord) -> Iterator[str]:
         yield "a part of the history: it could not be read whole"
     for name, reason in record.history_gaps.items():
         yield f"the history of {name}: {reason}"
-
-
-def _verdict(verdict: Verdict, names: dict[str, str]) -> Row:
-    return {
-        "rule": verdict.rule,
-        "title": verdict.title,
-        "clause": verdict.clause,
-        "outcome": verdict.outcome.value,
-        "severity": verdict.severity.value,
-        "message": verdict.message,
-        "fix": verdict.fix,
-        "reason": verdict.reason,
-        "evidence": [_fact(fact, names) for fact in verdict.evidence],
-    }
-
-
-def _fact(fact: Evidence, names: dict[str, str]) -> Row:
-    return {
-        "what": fact.what,
-        "text": fact.text,
-        "at": fact.at,
-        "by": names.get(fact.by, fact.by) if fact.by else "",
-        "entry": fact.entry,
-        "phrase": fact.phrase,
-        "truth": fact.truth,
-    }
 
 
 def _finding(finding: Finding) -> Row:

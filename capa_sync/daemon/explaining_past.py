@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import NamedTuple
 
 from capa_sync.daemon.explaining import Explanation, gap_notes, shown_instant, title_of, unknown_ticket
 from capa_sync.daemon.inputs import PipelineInputs
@@ -17,6 +18,7 @@ from capa_sync.model.finding import Verdict
 from capa_sync.model.record import CapaRecord, Unmapped, distinct_names
 from capa_sync.model.site import SiteFacts
 from capa_sync.model.ticket import Presence
+from capa_sync.store import Register
 
 _NOT_YET = "nothing is known of that instant: {source} was read until {read}; leave --as-of out for what is known now"
 _NOBODY = "before {read}, when the tracker was first asked, nobody is known to have been active or not"
@@ -27,6 +29,13 @@ _BEFORE = (
 _UNSEEN = frozenset({Presence.UNOBSERVED, Presence.ACCESS_LOST})
 
 
+class NotJudged(NamedTuple):
+    """Why the rules did not judge a ticket at an instant: a sentence without its subject, and notes."""
+
+    why: str
+    notes: tuple[str, ...] = ()
+
+
 def bind_as_known_at(runtime: Runtime, at: datetime) -> None:
     """Bind each mapping to the site facts as they were known at an instant.
 
@@ -34,11 +43,18 @@ def bind_as_known_at(runtime: Runtime, at: datetime) -> None:
     """
     for name, context in runtime.contexts.items():
         read_by = runtime.register.past(at).read_by(name)
-        found = runtime.register.facts.load_at(name, at, read_by or at)
-        if found is not None:
-            facts = found[0] if found[1] else _without_activity(found[0])
+        facts = facts_known_at(runtime.register, name, at, read_by or at)
+        if facts is not None:
             context.facts = facts
             context.bound = bind(context.mapping, facts, runtime.register.facts.pins(name))
+
+
+def facts_known_at(register: Register, source: str, at: datetime, read_by: datetime) -> SiteFacts | None:
+    """Return the site facts that the read which shows an instant rested on; None without any."""
+    found = register.facts.load_at(source, at, read_by)
+    if found is None:
+        return None
+    return found[0] if found[1] else _without_activity(found[0])
 
 
 def _without_activity(facts: SiteFacts) -> SiteFacts:
@@ -68,23 +84,10 @@ def _explain(
         return Explanation(f"{name} cannot be told", (*notes, why), is_known=False)
     all_notes = [*notes, *_notes(context, ticket_id, mirror), *_people_notes(runtime, context, mirror)]
     all_notes += _waiver_notes(runtime, context, ticket_id, mirror)
-    version = mirror.version(context.name, ticket_id)
-    if version is not None and version.ticket.created_at > mirror.at:
-        created = f"it was created at {shown_instant(version.ticket.created_at)}"
-        return Explanation(f"{name} was not there yet", (created, *all_notes))
-    if ticket_id not in mirror.record_ids(context.name):
-        return Explanation(f"{name} was an action, and no record of its own", tuple(all_notes))
-    presence = mirror.presence(context.name, ticket_id)
-    if presence in _UNSEEN:
-        return Explanation(f"{name} was not judged: its presence was {presence}", tuple(all_notes))
     inputs = runtime.inputs(context, mirror.at)
-    record = map_past(inputs, ticket_id, mirror)
-    if not isinstance(record, CapaRecord):
-        return Explanation(f"{name} could not be mapped", (*_reasons(record), *all_notes))
-    if (record.source, record.ticket_id) != (context.name, ticket_id):
-        carrying = f"{record.source}:{record.ticket_key}"
-        all_notes.append(f"it was the same nonconformity as {carrying}, which carried finding and warning")
-        return Explanation(f"{name} was judged with {carrying}", tuple(all_notes))
+    record = past_record(inputs, ticket_id, mirror)
+    if isinstance(record, NotJudged):
+        return Explanation(f"{name} {record.why}", (*record.notes, *all_notes))
     if record.unread_join:
         all_notes.append(f"what it was then is not known: {record.unread_join}")
     else:
@@ -100,6 +103,28 @@ def _explain(
         distinct_names(record.people_names),
         runtime.options.timezone,
     )
+
+
+def past_record(inputs: PipelineInputs, ticket_id: str, mirror: PastMirror) -> CapaRecord | NotJudged:
+    """Return a ticket's record as the rules judged it at the mirror's instant, or why they did not."""
+    source = inputs.source.name
+    version = mirror.version(source, ticket_id)
+    if version is not None and version.ticket.created_at > mirror.at:
+        created = f"it was created at {shown_instant(version.ticket.created_at)}"
+        return NotJudged("was not there yet", (created,))
+    if not mirror.is_record(source, ticket_id):
+        return NotJudged("was an action, and no record of its own")
+    presence = mirror.presence(source, ticket_id)
+    if presence in _UNSEEN:
+        return NotJudged(f"was not judged: its presence was {presence}")
+    record = map_past(inputs, ticket_id, mirror)
+    if not isinstance(record, CapaRecord):
+        return NotJudged("could not be mapped", tuple(_reasons(record)))
+    if (record.source, record.ticket_id) != (source, ticket_id):
+        carrying = f"{record.source}:{record.ticket_key}"
+        note = f"it was the same nonconformity as {carrying}, which carried finding and warning"
+        return NotJudged(f"was judged with {carrying}", (note,))
+    return record
 
 
 def judge_past(

@@ -57,6 +57,10 @@ class PastMirror:
             self._records[source] = self._tickets.record_ids(source)
         return self._records[source]
 
+    def is_record(self, source: str, ticket_id: str) -> bool:
+        """Return whether a mirrored ticket was a record of its own, whether it was there already or not."""
+        return self._tickets.is_record(source, ticket_id)
+
     def version(self, source: str, ticket_id: str) -> PastVersion | None:
         """Return the stored version of a ticket; None when it is not mirrored, or the version makes no ticket."""
         return self._tickets.version(source, ticket_id, self._sources[source].parser)
@@ -109,8 +113,8 @@ class PastMirror:
         return found
 
     def _was_made_between(self, version: PastVersion) -> bool:
-        """Return whether the ticket was created after the read before, so that nothing of it could be missed."""
-        before = self._tickets.as_of_before(version.ticket.source)
+        """Return whether the ticket was created after the read before its first, so that nothing could be missed."""
+        before = self._tickets.as_of_before(version.ticket.source, version.first_read_at)
         return before is not None and version.ticket.created_at >= before
 
     def earlier(self, source: str, ticket_id: str) -> tuple[EarlierMatch, ...] | None:

@@ -49,7 +49,7 @@ class _Month:
 
     def judge(self, source: str, ticket_id: str) -> bool:
         """Count the outcome on a record; return whether it had ended before the month began."""
-        if self.mirror.read_by(source) is None or ticket_id not in self.mirror.record_ids(source):
+        if self.mirror.read_by(source) is None or not self.mirror.is_record(source, ticket_id):
             return False
         presence = self.mirror.presence(source, ticket_id)
         gone = self.mirror.presence_since(source, ticket_id)

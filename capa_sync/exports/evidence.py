@@ -51,7 +51,8 @@ class RecordEvidence:
 
     Attributes:
         as_of: up to when its source was read, None never. register: its row of `v_register`, {} without one.
-        verdicts: the present ones, with the facts behind them. findings: every episode of every rule, ever.
+        verdicts: the present ones, with the facts behind them. past: every verdict ever (`past_rows`), {} where they
+            are not known. findings: every episode of every rule, ever.
         actions: rows of `v_actions`. waivers: rows of `v_waivers`. writes: rows of `v_writes` with the texts.
         tickets: the record's own first.
         about: what the register says about itself. missing: what is not there, and why.
@@ -67,6 +68,7 @@ class RecordEvidence:
     tickets: list[TicketEvidence]
     about: Row
     missing: list[str]
+    past: Row = field(default_factory=dict)
 
     @property
     def name(self) -> str:

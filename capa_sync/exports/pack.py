@@ -13,7 +13,8 @@ from capa_sync import __version__
 from capa_sync.exports.archive import write_archive
 from capa_sync.exports.evidence import RecordEvidence, Row, TicketEvidence
 from capa_sync.exports.html import template
-from capa_sync.exports.pack_sections import PackSection, about, sections_of, title_of
+from capa_sync.exports.pack_section import PackSection
+from capa_sync.exports.pack_sections import about, sections_of, title_of
 from capa_sync.exports.pdf import INSTALL, pdf_of
 from capa_sync.exports.timeline import timeline_of
 from capa_sync.model.visible import escaped
@@ -77,6 +78,7 @@ def _content(evidence: RecordEvidence) -> Row:
         "missing": [*evidence.missing, *(f"{t.name}: {what}" for t in evidence.tickets for what in t.missing)],
         "register": evidence.register,
         "verdicts": evidence.verdicts,
+        "verdicts_over_time": evidence.past,
         "findings": evidence.findings,
         "actions": evidence.actions,
         "waivers": evidence.waivers,

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from capa_sync.exports.evidence import RecordEvidence, Row
+from capa_sync.exports.pack_section import PackSection
+from capa_sync.exports.past_verdicts import over_time
 from capa_sync.exports.sheets import SHEETS
 
 _LABELS = {column.name: column.heading for column in SHEETS["register"].columns}
@@ -75,23 +77,6 @@ _ATTACHMENTS = {
 _VERSIONS = {"kind": "Part", "version": "Version", "read_at": "First read", "digest": "Digest"}
 
 
-class PackSection(NamedTuple):
-    """A section: its heading with the outcome before it, sentences, a list, a table.
-
-    Attributes:
-        level: 2, or 3 below the last section of level 2. columns: heads; () where each row is a name and its value.
-        rows: None where it has no table; a table without a row says so.
-    """
-
-    heading: str
-    level: int = 2
-    outcome: str = ""
-    says: tuple[str, ...] = ()
-    items: tuple[str, ...] = ()
-    columns: tuple[str, ...] = ()
-    rows: Sequence[Sequence[Any]] | None = None
-
-
 def title_of(evidence: RecordEvidence) -> str:
     """Return the title of a pack."""
     title = f": {evidence.register['title']}" if evidence.register else ""
@@ -118,6 +103,7 @@ def sections_of(evidence: RecordEvidence, content: Row) -> list[PackSection]:
         _table("Waivers", evidence.waivers, _WAIVERS),
         PackSection("Present verdicts, with the facts behind them", says=() if evidence.verdicts else ("None.",)),
         *(_verdict(verdict) for verdict in evidence.verdicts),
+        over_time(evidence.past),
         _table("Timeline", content["timeline"], _TIMELINE),
         _table("What capa-sync wrote, and meant to write", evidence.writes, _WRITES),
         *(section for ticket in content["tickets"] for section in _ticket(ticket)),

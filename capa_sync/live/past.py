@@ -42,8 +42,13 @@ def set_at(setup: Setup, register: Register, at: datetime) -> PastSet:
 
     Raises UserError: the register has no set, or this version finds mistakes in it.
     """
-    done, is_oldest = _activation_at(register, at)
+    done, is_oldest = activation_at(register, at)
     return _stored(setup, register, done, is_oldest=is_oldest)
+
+
+def set_of_activation(setup: Setup, register: Register, done: Activation) -> PastSet:
+    """Return the set of an activation. Raises UserError: this version finds mistakes in it."""
+    return _stored(setup, register, done, is_oldest=False)
 
 
 def set_of_hash(setup: Setup, register: Register, wanted: str) -> PastSet:
@@ -71,7 +76,7 @@ def set_of_path(setup: Setup, register: Register, path: Path, at: datetime) -> P
         configuration = configured(with_verdict_settings(setup, load_settings(settings, os.environ), settings))
         wanted = verdict_set_of(configuration)
     else:
-        done, _ = _activation_at(register, at)
+        done, _ = activation_at(register, at)
         stored = register.verdict_sets.load(done.set_hash)
         wanted = rules_of_paths(setup, stored, [path])
         configuration = configuration_of(_for_the_past(setup), wanted, passed=_unchanged(stored, wanted))
@@ -89,8 +94,11 @@ def is_hash(text: str) -> bool:
     return len(text) >= _SHORTEST and set(text) <= set("0123456789abcdef")
 
 
-def _activation_at(register: Register, at: datetime) -> tuple[Activation, bool]:
-    """Return the activation that counted at an instant, and whether none had happened yet."""
+def activation_at(register: Register, at: datetime) -> tuple[Activation, bool]:
+    """Return the activation that counted at an instant, and whether none had happened yet.
+
+    Raises UserError: the register has no set.
+    """
     past = register.verdict_sets.activations()
     if not past:
         raise UserError([Problem("", 0, "no set is live yet", "run `capa-sync sync` first")])

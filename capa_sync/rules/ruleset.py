@@ -34,7 +34,8 @@ class RuleSet:
         rules: all rules, drafts included, in the order of the pack, then by id.
         hash: SHA-256 over the rule files and the options that change a verdict; stored with each evaluation.
         texts: rule id -> the whole text of its file.
-        former_hashes: those that earlier versions of the phrases gave the same files and options.
+        former_hashes: those that earlier versions of the phrases gave the same files and options, the first of them
+            first.
     """
 
     def __init__(
@@ -50,7 +51,7 @@ class RuleSet:
         self.options = options
         self.hash = digest
         self.texts = texts
-        self.former_hashes = frozenset(former_hashes)
+        self.former_hashes = tuple(former_hashes)
         self._active = [rule for rule in ordered if rule.mode is not Mode.DRAFT]
         terms = Terms(options)
         self._ready = _Ready(options, terms, Gates(self._active, terms))
@@ -76,6 +77,16 @@ class RuleSet:
             else:
                 verdicts[place] = question.answer(context)
         return verdicts
+
+    @property
+    def language(self) -> int:
+        """The version of the phrases by which these rules judge."""
+        return len(self.former_hashes) + 1
+
+    def language_of(self, rule_set: str) -> int | None:
+        """Return the version of the phrases that gave these rules a hash; None for a hash of other rules."""
+        hashes = (*self.former_hashes, self.hash)
+        return hashes.index(rule_set) + 1 if rule_set in hashes else None
 
     def only(self, rule_id: str) -> RuleSet:
         """Return a set of one rule, which is evaluated even as a draft. Raises KeyError for an unknown rule."""

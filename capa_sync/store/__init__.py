@@ -14,6 +14,7 @@ from capa_sync.store.lock import RegisterLock
 from capa_sync.store.opening import open_copy, open_register
 from capa_sync.store.parts import Stored, newest_parts
 from capa_sync.store.past import PastVersion, StoredReads
+from capa_sync.store.past_instants import PastInstants
 from capa_sync.store.place import register_exists
 from capa_sync.store.register import Register
 from capa_sync.store.requests import (
@@ -69,6 +70,7 @@ __all__ = [
     "JudgedRows",
     "Kept",
     "Naming",
+    "PastInstants",
     "PastVersion",
     "Register",
     "RegisterLock",

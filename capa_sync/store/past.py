@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,6 +12,9 @@ from capa_sync.store import assembly, observed
 from capa_sync.store.columns import instant, instant_text, optional_instant
 from capa_sync.store.database import Database
 from capa_sync.store.parts import Stored, merged
+from capa_sync.store.past_instants import known_before
+
+_ROLE = "COALESCE((SELECT p.role FROM past_role p WHERE p.nr = m.nr AND p.until > ? ORDER BY p.id LIMIT 1), m.role)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,7 @@ class StoredReads:
         self._db = db
         self._steps: dict[tuple[str, str], list[assembly.ReadStep]] = {}
         self._seen: dict[tuple[str, str], list[observed.Observation]] = {}
-        self._parsed: dict[tuple[str, str, int], PastVersion | None] = {}
+        self._replays: dict[tuple[str, str], _Replay] = {}
         self._former: dict[tuple[str, tuple[str, ...]], dict[str, list[str]]] = {}
 
     def former(self, source: str, field_ids: Sequence[str]) -> Mapping[str, Sequence[str]]:
@@ -55,7 +58,7 @@ class StoredReads:
         """Forget the versions, to keep memory small."""
         self._steps.clear()
         self._seen.clear()
-        self._parsed.clear()
+        self._replays.clear()
 
     def version(self, source: str, ticket_id: str, read_by: datetime | None, parser: Parser) -> PastVersion | None:
         """Return a ticket as it was known after the reads until an instant, else after its first one."""
@@ -64,9 +67,21 @@ class StoredReads:
             self.prepare(source, [ticket_id])
         steps = self._steps.get(own, [])
         count = sum(1 for step in steps if read_by is not None and step.read_at <= read_by) or min(1, len(steps))
-        if (*own, count) not in self._parsed:
-            self._parsed[*own, count] = _version(steps, count, self._seen.get(own, ()), parser)
-        return self._parsed[*own, count]
+        return self._replay(own, parser).version(count) if count else None
+
+    def versions(self, source: str, ticket_id: str, parser: Parser) -> list[PastVersion]:
+        """Return every version of a ticket that makes one, the oldest first."""
+        own = (source, ticket_id)
+        if own not in self._steps:
+            self.prepare(source, [ticket_id])
+        replay = self._replay(own, parser)
+        found = [replay.version(count) for count in range(1, len(self._steps.get(own, ())) + 1)]
+        return [version for version in found if version is not None]
+
+    def _replay(self, own: tuple[str, str], parser: Parser) -> _Replay:
+        if own not in self._replays:
+            self._replays[own] = _Replay(self._steps[own], self._seen.get(own, ()), parser)
+        return self._replays[own]
 
     def prepare(self, source: str, ticket_ids: Sequence[str]) -> None:
         """Read the versions of many tickets at once."""
@@ -79,17 +94,41 @@ class StoredReads:
             self._seen[source, names[nr]] = seen.get(nr, [])
 
 
-def _version(
-    steps: Sequence[assembly.ReadStep], count: int, seen: Iterable[observed.Observation], parser: Parser
-) -> PastVersion | None:
-    known = steps[:count]
-    ticket, lost, keys = _replayed(known, parser)
-    if ticket is None:
-        return None
-    read_at = known[-1].read_at
-    earlier = [observation for observation in seen if observation.until <= read_at]
-    whole = assembly.complete(ticket, earlier, sorted(lost - set(ticket.values)), sorted(keys))
-    return PastVersion(whole, read_at, steps[0].read_at, count == len(steps))
+class _Replay:
+    """The reads of one ticket, each parsed once, as far as they are asked for."""
+
+    def __init__(
+        self, steps: Sequence[assembly.ReadStep], seen: Sequence[observed.Observation], parser: Parser
+    ) -> None:
+        self._steps, self._seen, self._parser = steps, seen, parser
+        self._current: dict[str, list[Stored]] = {}
+        self._ticket: SourceTicket | None = None
+        self._lost: set[str] = set()
+        self._keys: set[str] = set()
+        self._found: list[PastVersion | None] = []
+
+    def version(self, count: int) -> PastVersion | None:
+        """Return the ticket after so many reads; None where they make no ticket."""
+        while len(self._found) < count:
+            self._found.append(self._next(self._steps[len(self._found)]))
+        return self._found[count - 1]
+
+    def _next(self, step: assembly.ReadStep) -> PastVersion | None:
+        for stored in step.versions:
+            self._current.setdefault(stored.kind, []).append(stored)
+        newer = assembly.parsed_or_none(self._parser, [merged(versions) for versions in self._current.values()])
+        if newer is not None:  # such a version was also skipped when it was read
+            if self._ticket is not None:
+                self._lost |= set(self._ticket.values)
+                self._keys.add(self._ticket.key)
+            self._ticket = newer
+        if self._ticket is None:
+            return None
+        earlier = [observation for observation in self._seen if observation.until <= step.read_at]
+        lost = sorted(self._lost - set(self._ticket.values))
+        whole = assembly.complete(self._ticket, earlier, lost, sorted(self._keys))
+        is_newest = len(self._found) + 1 == len(self._steps)
+        return PastVersion(whole, step.read_at, self._steps[0].read_at, is_newest)
 
 
 class PastTickets:
@@ -99,29 +138,22 @@ class PastTickets:
         self._db = db
         self._at = instant_text(at)
         self._stored = reads or StoredReads(db)
-        self._reads: dict[str, tuple[datetime | None, datetime | None]] = {}
+        self._reads: dict[str, datetime | None] = {}
 
     def read_by(self, source: str) -> datetime | None:
         """Return when the first read ended that shows a source up to this instant; None when none has yet."""
-        return self._reads_about(source)[0]
-
-    def as_of_before(self, source: str) -> datetime | None:
-        """Return up to when the source was known by the read before that one; None when there was none."""
-        return self._reads_about(source)[1]
-
-    def _reads_about(self, source: str) -> tuple[datetime | None, datetime | None]:
-        known = self._reads.get(source)
-        if known is None:
+        if source not in self._reads:
             ended = self._db.value(
                 """SELECT finished_at FROM run WHERE source = ? AND ok = 1 AND as_of >= ?
                 ORDER BY as_of, id LIMIT 1""",
                 (source, self._at),
             )
-            before = self._db.value(
-                "SELECT MAX(as_of) FROM run WHERE source = ? AND ok = 1 AND as_of < ?", (source, self._at)
-            )
-            known = self._reads[source] = (optional_instant(ended), optional_instant(before))
-        return known
+            self._reads[source] = optional_instant(ended)
+        return self._reads[source]
+
+    def as_of_before(self, source: str, read_at: datetime) -> datetime | None:
+        """Return up to when a source was known by the reads that had ended at an instant; None before the first."""
+        return known_before(self._db, source, read_at)
 
     def former(self, source: str, field_ids: Sequence[str]) -> Mapping[str, Sequence[str]]:
         """Return earlier value of any of these fields, as its text or id -> ids of the tickets that had it."""
@@ -136,11 +168,13 @@ class PastTickets:
 
         Before a ticket was read for the first time its role counts as the one that it had then.
         """
-        return self._db.column(
-            """SELECT ticket_id FROM mirror m WHERE source = ? AND 'record' = COALESCE((SELECT p.role FROM past_role p
-                WHERE p.nr = m.nr AND p.until > ? ORDER BY p.id LIMIT 1), m.role) ORDER BY ticket_id""",
-            (source, self._at),
-        )
+        sql = f"SELECT ticket_id FROM mirror m WHERE source = ? AND {_ROLE} = 'record' ORDER BY ticket_id"
+        return self._db.column(sql, (source, self._at))
+
+    def is_record(self, source: str, ticket_id: str) -> bool:
+        """Return whether `record_ids` names a ticket."""
+        sql = f"SELECT 1 FROM mirror m WHERE source = ? AND {_ROLE} = 'record' AND ticket_id = ?"
+        return self._db.row(sql, (source, self._at, ticket_id)) is not None
 
     def presence(self, source: str, ticket_id: str) -> Presence:
         """Return the ticket's presence at the instant; `unobserved` where it is not known.
@@ -174,21 +208,3 @@ class PastTickets:
             return None if row is None else instant(row[1])
         sql = "SELECT MAX(until) FROM past_presence WHERE nr = ? AND until <= ?"
         return optional_instant(self._db.value(sql, (row[0], self._at)))
-
-
-def _replayed(steps: Sequence[assembly.ReadStep], parser: Parser) -> tuple[SourceTicket | None, set[str], set[str]]:
-    """Return the ticket after these reads, the fields that only earlier ones had, and its earlier keys."""
-    current: dict[str, list[Stored]] = {}
-    lost: set[str] = set()
-    keys: set[str] = set()
-    ticket: SourceTicket | None = None
-    for step in steps:
-        for stored in step.versions:
-            current.setdefault(stored.kind, []).append(stored)
-        newer = assembly.parsed_or_none(parser, [merged(versions) for versions in current.values()])
-        if newer is None:
-            continue  # such a version was also skipped when it was read
-        if ticket is not None:
-            lost, keys = lost | set(ticket.values), keys | {ticket.key}
-        ticket = newer
-    return ticket, lost, keys

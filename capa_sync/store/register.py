@@ -31,6 +31,7 @@ from capa_sync.store.migrations import CHAIN, CHECKS, DERIVED, KEPT_REVIEWS, LED
 from capa_sync.store.monthly import Monthly
 from capa_sync.store.outbox import SqlOutbox
 from capa_sync.store.past import PastTickets, StoredReads
+from capa_sync.store.past_instants import PastInstants
 from capa_sync.store.queue import EvaluationQueue
 from capa_sync.store.records import Records
 from capa_sync.store.register_checks import RegisterChecks
@@ -110,6 +111,10 @@ class Register:
     def stored_reads(self) -> StoredReads:
         """Return the stored versions of tickets, for looking at several instants."""
         return StoredReads(self._db)
+
+    def past_instants(self) -> PastInstants:
+        """Return the instants at which what the register shows of a past ticket changes."""
+        return PastInstants(self._db)
 
     def rewind(self, at: datetime) -> None:
         """Set this register, which is a private copy, back to a past instant (see `rewind`)."""

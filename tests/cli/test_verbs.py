@@ -213,8 +213,18 @@ def test_a_pack_has_the_whole_life_of_a_ticket(harness: Harness) -> None:
     assert [event["at"] for event in evidence["timeline"]] == sorted(event["at"] for event in evidence["timeline"])
     assert json.loads(files[f"raw/jira-{key}/record.json"])["key"] == key
     assert f"raw/jira-{key}/versions/record-0001.json" in files
+    past = evidence["verdicts_over_time"]
+    order = [span for span in past["spans"] if span["rule"] == "root-cause-before-action"]
+    assert [span["from"] for span in order[1:]] == [span["until"] for span in order[:-1]]
+    assert (order[-1]["outcome"], order[-1]["until"], order[-1]["judged"]) == ("breach", None, "then")
+    assert order[-1]["message"] == evidence["findings"][0]["message"]
+    assert order[0]["outcome"] == "not_applicable"
+    assert order[0]["why_afterwards"] == "no set was live then: judged by the oldest stored one"
+    assert all(span["rule_set"] == evidence["findings"][0]["rule_set"] for span in order)
     page = files["index.html"].decode()
     assert key in page
+    assert "<h2>Verdicts over time</h2>" in page
+    assert "afterwards: no set was live then" in page
     assert "<script" not in page
     assert files["evidence.pdf"].startswith(b"%PDF-")
     assert _pack(harness, key, "b.zip").read_bytes() == file.read_bytes(), "equal registers give equal bytes"
@@ -239,8 +249,8 @@ def test_a_pack_of_any_ticket_names_what_is_missing(
 ) -> None:
     """A vanished, a quarantined and a joined ticket, and one with actions; each is named with its role."""
     evidence, _files = _read_pack(_pack(harness, harness.key(source, story), f"{story}.zip"))
-    again = f"`capa-sync explain {evidence['record']} --as-of DAY`"  # verdicts without a finding are not stored
-    assert any(again in what for what in evidence["missing"])
+    spans = evidence["verdicts_over_time"]["spans"]
+    assert {span["outcome"] for span in spans} >= {"odd": {"not_judged"}}.get(story, {"ok"})
     assert [ticket["role"] for ticket in evidence["tickets"]] == roles
     for action in evidence["actions"]:
         assert action["state"] == "open"
@@ -249,6 +259,7 @@ def test_a_pack_of_any_ticket_names_what_is_missing(
     if story == "gone":
         assert evidence["timeline"][-1]["kind"] == "presence"
         assert evidence["timeline"][-1]["what"].startswith("deleted_or_hidden: ")
+        assert {span["outcome"] for span in spans if span["until"] is None} <= {"ok", "not_applicable"}
 
 
 def test_a_pack_that_cannot_be_made_is_one_line(harness: Harness) -> None:

@@ -81,7 +81,7 @@ def test_each_attachment_is_hashed_or_says_why_not(
         plain = collect_evidence(harness.runtime, *place)
         assert not any(row["content"] != "not fetched" for row in plain.tickets[0].attachments)
         asked = len(harness.server.requests)
-        evidence = collect_evidence(harness.runtime, *place, AttachmentFetch())
+        evidence = collect_evidence(harness.runtime, *place, fetch=AttachmentFetch())
         large = next(file_id for file_id, name in files.items() if name == "large.bin")
         requests = list(harness.server.requests)[asked:]
     found = {row["name"]: row for row in evidence.tickets[0].attachments}

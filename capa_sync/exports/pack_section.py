@@ -1,0 +1,23 @@
+"""One section of the page and of the PDF of an evidence pack."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+
+class PackSection(NamedTuple):
+    """A section: its heading with the outcome before it, sentences, a list, a table.
+
+    Attributes:
+        level: 2, or 3 below the last section of level 2. columns: heads; () where each row is a name and its value.
+        rows: None where it has no table; a table without a row says so.
+    """
+
+    heading: str
+    level: int = 2
+    outcome: str = ""
+    says: tuple[str, ...] = ()
+    items: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+    rows: Sequence[Sequence[Any]] | None = None

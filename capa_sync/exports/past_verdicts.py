@@ -1,0 +1,71 @@
+"""The section of an evidence pack with every verdict that the rules ever gave, by rule and time."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from capa_sync.exports.evidence import Row
+from capa_sync.exports.pack_section import PackSection
+
+_HEADING = "Verdicts over time"
+_COLUMNS = ("Rule", "From", "Until", "Verdict", "Why", "Judged by", "Judged")
+_SHORT = 12
+"""Hex digits of a hash that a person reads."""
+_HOW = (
+    "Each row is one verdict of one rule for as long as it stayed the same: from its first instant until the first "
+    "one with another verdict; without an end it still stands. Why a rule does not apply is said of the first "
+    "instant. The ticket was judged again for this pack at each instant at which something changed, as it was then, "
+    "from its stored versions and its change history, by the rules that were live then."
+)
+_THEN = (
+    "“Then”: this set of rules judged the ticket at that time; of its verdicts the register kept the findings. "
+    "“Afterwards”: it could not be judged so at that time, for the reason named. What is not known of a past instant "
+    "cannot be told."
+)
+
+
+def over_time(past: Row) -> PackSection:
+    """Return the section of `past_rows`; of {} it says that nothing is known."""
+    if not past:
+        return PackSection(_HEADING, says=("None: its source was never read to its end.",))
+    spans = past["spans"]
+    known = f"{past['instants']} instants were judged, the last at {_shown(past['until'])}."
+    cut = past["cut_before"]
+    if cut is not None:
+        known = f"{known} Verdicts before {_shown(cut)} are left out."
+    return PackSection(_HEADING, says=(_HOW, _THEN, known), columns=_COLUMNS, rows=[_row(span) for span in spans])
+
+
+def _row(span: Row) -> list[Any]:
+    until = _shown(span["until"]) if span["until"] is not None else ""
+    return [
+        span["rule"] or "all rules",
+        _shown(span["from"]),
+        until,
+        _outcome(span),
+        _why(span),
+        f"set {span['set']}, rules {span['rule_set'][:_SHORT]}, phrases {span['language'] or 'unknown'}",
+        f"afterwards: {span['why_afterwards']}" if span["why_afterwards"] else "then",
+    ]
+
+
+def _outcome(span: Row) -> str:
+    said = str(span["outcome"]).replace("_", " ")
+    if span["outcome"] in ("breach", "historical"):
+        said = f"{said}, {span['severity']}"
+    return f"{said}, waived" if span["waived_until"] is not None else said
+
+
+def _why(span: Row) -> str:
+    why = span["message"] or span["reason"]
+    if span["waived_until"] is None:
+        return str(why)
+    waived = f"Waived until {_shown(span['waived_until'])} by {span['waived_by']}: {span['waived_reason']}"
+    return f"{why} {waived}".strip()
+
+
+def _shown(at: datetime) -> str:
+    """Return an instant in UTC; parts of a second only where there are some."""
+    moment = at.astimezone(UTC)
+    return f"{moment:%Y-%m-%d %H:%M:%S}{f'.{moment:%f}' if moment.microsecond else ''}Z"
