@@ -168,7 +168,7 @@ PARTS: Mapping[str, Callable[[Sizes], Iterable[TableLine]]] = {
     "resume": _resume,
     "memory": _memory,
     "rules": lambda _: rule_speed(),
-    "preview": lambda sizes: previewing(sizes.tickets),
+    "preview": lambda sizes: previewing(sizes.tickets, sizes.rounds),
     "page": lambda _: page_times(),
     "export": lambda sizes: (*export_lines(sizes.tickets), *packing(sizes.tickets)),
     "patterns": lambda _: hostile_texts(),
