@@ -26,6 +26,7 @@ from capa_sync.cli.drafts import draft_option
 from capa_sync.cli.past import PastOptions, as_of_option, rules_of_option
 from capa_sync.cli.preview_view import preview_lines
 from capa_sync.cli.previewed import Changing, previewed
+from capa_sync.cli.process import give_way
 from capa_sync.cli.progress import progress_listener
 from capa_sync.cli.verbs import VerbCommand
 from capa_sync.daemon.runtime import no_progress
@@ -37,9 +38,6 @@ from capa_sync.live.files import with_verdict_settings
 from capa_sync.settings import load_settings
 from capa_sync.store import Register, open_copy
 from capa_sync.wiring import Setup
-
-POLITE = 19
-"""How much lower the priority of a preview is: the lowest, so that a running daemon's polls do not wait for it."""
 
 _rule = click.option("--rule", help="Show this rule alone.")
 _limit = click.option(
@@ -153,7 +151,7 @@ def _preview(
         copy = Path(folder) / "register.db"
         register = open_copy(setup.register_path, copy, clock_now=clock.now(), now=clock.now)
         try:
-            thread = ThreadPoolExecutor(1, initializer=partial(os.nice, POLITE))  # a thread's own priority
+            thread = ThreadPoolExecutor(1, initializer=give_way)  # priorities are those of a thread
             with thread, nullcontext(no_progress) if as_json else progress_listener() as listener:
                 work = partial(previewed, setup, register, clock, stop, changing, rule, options, listener)
                 result = thread.submit(work).result()
