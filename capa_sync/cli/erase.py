@@ -22,6 +22,7 @@ from capa_sync.cli.context import (
     say,
     settled,
 )
+from capa_sync.cli.progress import progress_listener
 from capa_sync.cli.verbs import VerbCommand
 from capa_sync.daemon.erasing import ErasureScope, erase_scopes, record_named, refuse_held, shown
 from capa_sync.daemon.erasure_work import clean_up, erasure_args
@@ -105,8 +106,13 @@ def _carry_out(setup: Setup, clock: Clock, scope: ErasureScope, wish: Erasure) -
         with _open(setup, clock) as register:
             register.requests.leave(ERASE, erasure_args(scope, wish), clock.now())
         return "left"
-    with lock_register(setup.register_path), _open(setup, clock) as register:
+    with (
+        lock_register(setup.register_path),
+        _open(setup, clock) as register,
+        progress_listener() as listener,
+    ):
         runtime = build_runtime_for_reading(settled(setup, register, clock), register, clock)
+        runtime.progress = listener
         erase_scopes(runtime, [scope], wish, clock.now())
         return "erased" if clean_up(runtime) else "not_cleaned"
 

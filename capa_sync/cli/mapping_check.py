@@ -19,6 +19,7 @@ from capa_sync.cli.context import (
     say,
 )
 from capa_sync.cli.looking import looking
+from capa_sync.cli.progress import progress_listener
 from capa_sync.cli.verbs import VerbCommand
 from capa_sync.daemon.mapping_check import MappingCheck, ShownField, ShownTicket, check_mapping
 from capa_sync.model.amounts import count_of
@@ -50,7 +51,8 @@ def check(source: str, tickets: tuple[str, ...], config: Path, test_clock: str |
     """
     configuration, clock = read_configuration(config), clock_from(test_clock)
     [name] = chosen_sources(configuration, source)
-    with looking(configuration, clock) as runtime:
+    with progress_listener() as listener, looking(configuration, clock) as runtime:
+        runtime.progress = listener
         found = check_mapping(runtime, runtime.contexts[name], tickets)
     if as_json:
         print_json(_as_dict(found))

@@ -17,6 +17,8 @@ from capa_sync.errors import Problem, UserError
 from capa_sync.model.erasure import Erasure, LegalHold, Tombstone
 
 TicketRef = tuple[str, str]
+_SHOWN = "register"
+"""What a progress bar names instead of a source."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +158,9 @@ def erase_scopes(
         return []
     left = dict.fromkeys(ticket for scope in scopes for ticket in (*scope.staying, *scope.naming))
     with register.transaction():
+        runtime.progress(_SHOWN, "erasing tickets", 0, len(wanted))
         stones = register.erasures.erase(list(wanted), erasure, now)
+        runtime.progress(_SHOWN, "erasing tickets", len(wanted), len(wanted))
         for name, context in runtime.contexts.items():
             staying = [
                 ticket_id for source, ticket_id in left if source == name and (source, ticket_id) not in wanted

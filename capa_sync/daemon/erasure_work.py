@@ -92,10 +92,12 @@ def _is_due(at: datetime | None, now: datetime) -> bool:
 
 def clean_up(runtime: Runtime) -> bool:
     """Write the register's file anew without what was erased; return whether that is done, and log if not."""
+    runtime.progress("register", "writing its file anew", 0, 1)
     try:
         is_done, why = runtime.register.erasures.clean(), "another process reads an earlier state of the register"
     except RegisterUnavailable as error:
         is_done, why = False, str(error)
+    runtime.progress("register", "writing its file anew", 1, 1)
     if not is_done:
         log(LogAction.CLEAN_UP_WAITS, level="warning", problem=why)
     return is_done

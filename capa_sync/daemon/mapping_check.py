@@ -82,7 +82,10 @@ def check_mapping(runtime: Runtime, context: SourceContext, keys: Sequence[str])
         hint = "write the key as the tracker shows it; our account must see the ticket"
         raise UserError([Problem("", 0, f"{context.name} has no ticket '{key}'", hint) for key in absent])
     _mirror(runtime, context, list(ids.values()))
-    shown = tuple(_shown(runtime, context, ids[key], key) for key in wanted if key in ids)
+    known, shown = [key for key in wanted if key in ids], list[ShownTicket]()
+    for done, key in enumerate(known, 1):
+        shown.append(_shown(runtime, context, ids[key], key))
+        runtime.progress(context.name, "mapping", done, len(known))
     states: dict[str, Counter[str]] = {}
     outcomes: dict[str, Counter[str]] = {}
     for ticket in shown:
@@ -91,7 +94,7 @@ def check_mapping(runtime: Runtime, context: SourceContext, keys: Sequence[str])
         for verdict in ticket.verdicts:
             outcomes.setdefault(verdict.rule, Counter())[verdict.outcome.value] += 1
     problems = (*context.bound.problems, *context.bound.notes)
-    return MappingCheck(context.name, shown, problems, coverage(context.bound), states, outcomes)
+    return MappingCheck(context.name, tuple(shown), problems, coverage(context.bound), states, outcomes)
 
 
 def _newest(inspection: Inspection) -> tuple[str, ...]:
@@ -104,7 +107,10 @@ def _mirror(runtime: Runtime, context: SourceContext, ids: Sequence[str]) -> Non
     readings: list[Reading] = []
     skipped: tuple[Skip, ...] = ()
     try:
-        readings.extend(context.source.read_tickets(ids))
+        for reading in context.source.read_tickets(ids):
+            readings.append(reading)
+            runtime.progress(context.name, "reading", len(readings), None)
+        runtime.progress(context.name, "reading", len(readings), len(readings))
     except Skippable as error:
         skipped = (Skip(error.ticket_key, error.ticket_key, error.message),)
     commit_page(runtime, context, run, Page(tuple(readings), Cursor(), complete=False, skipped=skipped))

@@ -33,6 +33,11 @@ def harness(shared_harness: MakeHarness) -> Harness:
     return harness
 
 
+def progress_of(source: str, tickets: int) -> list[str]:
+    """Return the plain lines of progress that `mapping check` prints without a terminal."""
+    return [f"{source}: {step} {tickets} of {tickets}" for step in ("reading", "mapping")]
+
+
 @pytest.mark.parametrize("source", ALL)
 def test_the_proposed_file_loads_fits_the_tracker_and_finds_its_fields(harness: Harness, source: str) -> None:
     """Nothing in it is a mistake on that tracker, each line has a confidence, and nothing is written there."""
@@ -48,7 +53,7 @@ def test_the_proposed_file_loads_fits_the_tracker_and_finds_its_fields(harness: 
     harness.env[f"CAPA_SYNC_SOURCES__{source.upper()}__MAPPING"] = out.name
     checked = harness.run("mapping", "check", source)
     del harness.env[f"CAPA_SYNC_SOURCES__{source.upper()}__MAPPING"]
-    assert (checked.code, checked.err) == (0, "")
+    assert (checked.code, checked.err.splitlines()) == (0, progress_of(source, 2))
     assert "\nmapping: " not in f"\n{checked.out}"
     assert "cannot be mapped" not in checked.out
     assert harness.writes() == []
@@ -62,7 +67,7 @@ def test_a_record_stands_beside_the_tickets_own_values(harness: Harness, source:
     """A ticket named in small letters, with fields, stage and action, and the coverage of field and rule."""
     key = harness.key(source, "broken")
     done = harness.run("mapping", "check", source, key.lower(), "--json")
-    assert (done.code, done.err) == (0, ""), done.err
+    assert (done.code, done.err.splitlines()) == (0, progress_of(source, 1))
     found = json.loads(done.out)
     [ticket] = found["tickets"]
     assert (ticket["ticket"], ticket["stage"]) == (key, "identified")
@@ -82,7 +87,7 @@ def test_a_record_stands_beside_the_tickets_own_values(harness: Harness, source:
 def test_without_a_ticket_the_newest_in_scope_are_shown(harness: Harness) -> None:
     """Each with its lines, then how often each field is filled and each rule could decide."""
     done = harness.run("mapping", "check", "jira")
-    assert (done.code, done.err) == (0, "")
+    assert (done.code, done.err.splitlines()) == (0, progress_of("jira", 2))
     for story in ("clean", "broken"):
         assert f"jira:{harness.key('jira', story)} http://127.0.0.1:" in done.out
     assert "fields, of 2 tickets:" in done.out
