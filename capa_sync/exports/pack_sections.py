@@ -118,7 +118,8 @@ def _record(row: Row) -> PackSection:
 
 def _verdict(verdict: Row) -> PackSection:
     message = f". {verdict['message']}" if verdict["message"] else ""
-    reason = f" Because: {verdict['reason']}" if verdict["reason"] else ""
+    stop = "" if message else "."
+    reason = f"{stop} Because: {verdict['reason']}" if verdict["reason"] else ""
     facts = _rows(verdict["evidence"], _FACTS) if verdict["evidence"] else None
     return PackSection(
         f"{verdict['rule']} {verdict['clause']}",

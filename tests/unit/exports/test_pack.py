@@ -99,3 +99,23 @@ def test_a_pdf_has_the_end_of_a_very_long_table_and_says_so(tmp_path: Path, monk
     page = files["index.html"].decode()
     assert page.count("&lt;script&gt;alert(1)&lt;/script&gt; #panic") == 3
     assert "<script" not in page
+
+
+def test_a_reason_follows_the_title_as_a_sentence_of_its_own(tmp_path: Path) -> None:
+    """A verdict without a message says its title, a full stop, and why."""
+    found = evidence()
+    found.verdicts = [
+        {
+            "rule": "rca-method",
+            "clause": "ISO 27001 10.2 b",
+            "title": "It is recorded how the cause was found",
+            "outcome": "not_applicable",
+            "message": "",
+            "reason": "not 'stage: at least analysed'",
+            "evidence": [],
+        }
+    ]
+    write_pack(tmp_path / "a.zip", found)
+    with ZipFile(tmp_path / "a.zip") as archive:
+        page = archive.read("index.html").decode()
+    assert "It is recorded how the cause was found. Because: not &#39;stage: at least analysed&#39;" in page
