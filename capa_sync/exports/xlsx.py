@@ -230,11 +230,11 @@ class _Writer:
 def _page_class(base: type[Any]) -> type[Any]:
     """Return the library's class of sheets, without its 29 searches for newer functions in each formula of a link."""
 
-    class Page(base):  # type: ignore[misc]
+    class LinkSheet(base):  # type: ignore[misc]
         def _prepare_formula(self, formula: str, *_newer: bool) -> str:
             return formula.removeprefix("=")
 
-    return Page
+    return LinkSheet
 
 
 class _RowWriter:
