@@ -10,13 +10,15 @@ class RecordDays(NamedTuple):
     """The days of a record's life in the zone of the organisation, as numbers of `date.toordinal`; None for not yet.
 
     Attributes:
-        begun: found, else created. ended: closed, rejected, cancelled or a duplicate. is_on_time: all actions were
-            done by the due date; None without a due date, and while they are not done.
+        begun: found, else created. ended: closed, rejected, cancelled or a duplicate. caused: the root cause was
+            first filled. is_on_time: all actions were done by the due date; None without a due date, and while they
+            are not done.
     """
 
     begun: int
     ended: int | None
     corrected: int | None
+    caused: int | None
     implemented: int | None
     is_on_time: bool | None
 
@@ -40,14 +42,15 @@ class MonthFigures:
     """One month, `YYYY-MM`.
 
     Attributes:
-        opened: records that began in it. open_end: records open at its end. corrected, implemented, ended: the steps
-            that records reached in it. due: of the implemented ones, those with a due date; on_time: by it.
+        opened: records that began in it. open_end: records open at its end. corrected, caused, implemented, ended:
+            the steps that records reached in it. due: of the implemented ones, those with a due date; on_time: by it.
     """
 
     month: str
     opened: int
     open_end: int
     corrected: StepDays
+    caused: StepDays
     implemented: StepDays
     ended: StepDays
     due: int

@@ -113,6 +113,9 @@ MONTHS = (
         "corrected_median", _NUMBER, "Half of these took no longer, in days from the beginning.", _NONE, masked=False
     ),
     Column("corrected_p90", _NUMBER, "Nine of ten of these took no longer.", _NONE, masked=False),
+    Column("caused", _NUMBER, "Of how many records the root cause was first filled in it.", masked=False),
+    Column("caused_median", _NUMBER, "Half of these took no longer.", _NONE, masked=False),
+    Column("caused_p90", _NUMBER, "Nine of ten of these took no longer.", _NONE, masked=False),
     Column("implemented", _NUMBER, "On how many records the last action was done in it.", masked=False),
     Column("implemented_median", _NUMBER, "Half of these took no longer.", _NONE, masked=False),
     Column("implemented_p90", _NUMBER, "Nine of ten of these took no longer.", _NONE, masked=False),

@@ -179,6 +179,14 @@ REGISTER: tuple[RegisterColumn, ...] = (
         shown=False,
         added_by="0040_digest",
     ),
+    RegisterColumn(
+        "caused_at",
+        _INSTANT,
+        "When the root cause, as it is filled now, was first filled.",
+        _UNFILLED,
+        masked=False,
+        added_by="0045_time_until_cause",
+    ),
     RegisterColumn("ticket_id", _TEXT, "The tracker's immutable id of the ticket.", masked=False, stored=False),
     RegisterColumn(
         "presence",

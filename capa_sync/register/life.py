@@ -126,3 +126,11 @@ def spans(record: CapaRecord, due: date | None, implemented: datetime | None, ti
     end = ended.at if ended is not None else None
     late = end_of(due, timezone) if due is not None else None
     return Spans(begun, end, late, implemented or end)
+
+
+def first_filled(record: CapaRecord, name: str) -> datetime | None:
+    """Return when a field that is filled was first filled; for one that no history names, the creation."""
+    if not record.fields[name].is_filled:
+        return None
+    rows = changes_of(record, name)
+    return next((row.at for row in rows if row.new.is_filled), record.created_at if not rows else None)

@@ -26,6 +26,7 @@ def month_figures(lives: Sequence[RecordDays], today: date) -> list[MonthFigures
     first = max(min(begun), last - MONTHS_KEPT + 1)
     ended = _by_month((life.begun, life.ended) for life in lives)
     corrected = _by_month((life.begun, life.corrected) for life in lives)
+    caused = _by_month((life.begun, life.caused) for life in lives)
     implemented = _by_month((life.begun, life.implemented) for life in lives)
     due = Counter(_months(life.implemented for life in lives if life.is_on_time is not None))
     on_time = Counter(_months(life.implemented for life in lives if life.is_on_time))
@@ -40,6 +41,7 @@ def month_figures(lives: Sequence[RecordDays], today: date) -> list[MonthFigures
                 begun[month],
                 open_now,
                 _step(corrected.get(month)),
+                _step(caused.get(month)),
                 _step(implemented.get(month)),
                 _step(ended.get(month)),
                 due[month],

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from capa_sync.model.finding import Outcome, Verdict
 from capa_sync.model.record import SIDE_STAGES, CapaRecord, Stage
 from capa_sync.model.review import ReviewRecord
-from capa_sync.register.life import changes_of, end_of, implemented_at, spans, start_of
+from capa_sync.register.life import changes_of, end_of, first_filled, implemented_at, spans, start_of
 from capa_sync.register.rows import confidential_of
 
 _ENDED = frozenset(stage.value for stage in (Stage.CLOSED, *SIDE_STAGES))
@@ -31,8 +31,8 @@ def review_facts(record: CapaRecord, verdicts: Sequence[Verdict], timezone: str)
         owner=_person(record, "owner"),
         is_confidential=confidential_of(record.fields["confidential"]) == "yes",
         begun=begun,
-        contained=_instant(record, "correction_at", timezone) or _first_filled(record, "correction"),
-        caused=_first_filled(record, "root_cause"),
+        contained=_instant(record, "correction_at", timezone) or first_filled(record, "correction"),
+        caused=first_filled(record, "root_cause"),
         implemented=implemented,
         moves=moves,
         side=record.stage in SIDE_STAGES,
@@ -105,14 +105,6 @@ def _instant(record: CapaRecord, name: str, timezone: str) -> datetime | None:
     return start_of(data, timezone) if isinstance(data, date) else None
 
 
-def _first_filled(record: CapaRecord, name: str) -> datetime | None:
-    """Return when a field that is filled was first filled; for one that no history names, the creation."""
-    if not record.fields[name].is_filled:
-        return None
-    rows = changes_of(record, name)
-    return next((row.at for row in rows if row.new.is_filled), record.created_at if not rows else None)
-
-
 def _results(record: CapaRecord) -> Iterable[tuple[datetime, str]]:
     for row in changes_of(record, "effectiveness_result"):
         if row.new.is_filled and row.new.data != row.old.data:
@@ -121,5 +113,5 @@ def _results(record: CapaRecord) -> Iterable[tuple[datetime, str]]:
 
 def _decision(record: CapaRecord) -> tuple[datetime, str] | None:
     decided = _text(record, "decision")
-    at = _first_filled(record, "decision")
+    at = first_filled(record, "decision")
     return (at, decided) if decided and at is not None else None

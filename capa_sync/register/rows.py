@@ -13,7 +13,16 @@ from capa_sync.model.ticket import Origin
 from capa_sync.model.values import Value, ValueState
 from capa_sync.model.waiver import last_day
 from capa_sync.register.evidenced import evidenced_stage
-from capa_sync.register.life import closure, counted_actions, implemented_at, is_there, reopens, replans, spans
+from capa_sync.register.life import (
+    closure,
+    counted_actions,
+    first_filled,
+    implemented_at,
+    is_there,
+    reopens,
+    replans,
+    spans,
+)
 
 Cell = str | int | date | datetime | None
 
@@ -155,6 +164,7 @@ def _cause(record: CapaRecord, texts: Mapping[str, str]) -> dict[str, Cell]:
     return {
         "correction": texts["correction"] or texts["correction_na_reason"],
         "corrected_at": _when(record, "correction_at"),
+        "caused_at": first_filled(record, "root_cause"),
         "consequences": texts["consequences"],
         "rca_method": texts["rca_method"],
         "root_cause": texts["root_cause"],

@@ -243,3 +243,19 @@ def longer_matches(db: Any) -> None:
 def names_of_persons(db: Any) -> None:
     """Find the accounts of a person without reading those of everybody."""
     run_all(db, ("CREATE INDEX account_person ON account (source, person)",))
+
+
+@STEPS(name="0045_time_until_cause")
+def time_until_cause(db: Any) -> None:
+    """Store when the cause of a record was filled, and of each month how long that took; judge again for it."""
+    add_register_columns(db, "0045_time_until_cause")
+    run_all(
+        db,
+        (
+            "ALTER TABLE month_figure ADD COLUMN caused INTEGER NOT NULL DEFAULT 0",
+            "ALTER TABLE month_figure ADD COLUMN caused_median INTEGER",
+            "ALTER TABLE month_figure ADD COLUMN caused_p90 INTEGER",
+            "UPDATE month_made SET is_stale = 1",
+            JUDGE_AGAIN,
+        ),
+    )

@@ -8,15 +8,15 @@ from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from capa_sync.model.monthly import MonthFigures, RecordDays
+from capa_sync.model.monthly import MonthFigures, RecordDays, StepDays
 from capa_sync.store.columns import instant, instant_text
 from capa_sync.store.database import Database, Row
 
 _ENDED = "claimed_stage IN ('closed', 'rejected', 'cancelled', 'duplicate')"
 _BEGUN = "COALESCE(NULLIF(open_from, ''), NULLIF(detected_at, ''))"
 _ENDED_AT = "COALESCE(NULLIF(open_until, ''), NULLIF(closed_at, ''))"
-_LIVES = f"""SELECT {_BEGUN}, {_ENDED_AT}, NULLIF(corrected_at, ''), NULLIF(implemented_at, ''),
-    implemented_at < NULLIF(late_from, '') FROM register_row
+_LIVES = f"""SELECT {_BEGUN}, {_ENDED_AT}, NULLIF(corrected_at, ''), caused_at,
+    NULLIF(implemented_at, ''), implemented_at < NULLIF(late_from, '') FROM register_row
     WHERE {_BEGUN} IS NOT NULL AND (NOT ({_ENDED}) OR {_ENDED_AT} IS NOT NULL)"""
 _STATE = f"""SELECT COUNT(*), COUNT(CASE WHEN
     COALESCE(warnings_high, 0) + COALESCE(warnings_medium, 0) + COALESCE(warnings_low, 0) > 0 THEN 1 END)
@@ -40,7 +40,7 @@ _RULES = f"""WITH counted AS (
     SUM(CASE WHEN outcome IN ('breach', 'historical') AND NOT is_unknown THEN records ELSE 0 END),
     SUM(CASE WHEN outcome = 'cannot_tell' OR is_unknown THEN records ELSE 0 END) FROM said GROUP BY rule"""
 """How the records that were open at some time of a month fare by each rule; as `rules trend` counts them."""
-_COLUMNS = 14
+_COLUMNS = 17
 _YEARS = 12
 """Years before the present one of which the beginnings of all days are known at once."""
 
@@ -76,10 +76,11 @@ class Monthly:
                 day_of(begun),
                 ended and day_of(ended),
                 corrected and day_of(corrected),
+                caused and day_of(caused),
                 implemented and day_of(implemented),
                 None if is_on_time is None else bool(is_on_time),
             )
-            for begun, ended, corrected, implemented, is_on_time in self._db.stream(_LIVES)
+            for begun, ended, corrected, caused, implemented, is_on_time in self._db.stream(_LIVES)
         ]
 
     def save(self, figures: Iterable[MonthFigures], timezone: str, month: str) -> None:
@@ -113,8 +114,12 @@ class Monthly:
 
 def _row(month: MonthFigures) -> Row:
     steps = (month.corrected, month.implemented, month.ended)
-    figures = [figure for step in steps for figure in (step.records, step.median, step.p90)]
-    return (month.month, month.opened, month.open_end, *figures, month.due, month.on_time)
+    figures = [figure for step in steps for figure in _figures(step)]
+    return (month.month, month.opened, month.open_end, *figures, month.due, month.on_time, *_figures(month.caused))
+
+
+def _figures(step: StepDays) -> Row:
+    return step.records, step.median, step.p90
 
 
 class LocalDays:

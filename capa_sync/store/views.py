@@ -178,8 +178,9 @@ _ACTIVATIONS = f"""SELECT id AS number, {_at("activated_at")}, activated_by, how
 
 
 _MONTHS = """SELECT f.month, f.opened, f.ended, f.open_end, f.corrected, f.corrected_median, f.corrected_p90,
-    f.implemented, f.implemented_median, f.implemented_p90, f.ended_median, f.ended_p90, f.due, f.on_time,
-    c.in_work, c.warned FROM month_figure f LEFT JOIN month_check c ON c.month = f.month"""
+    f.caused, f.caused_median, f.caused_p90, f.implemented, f.implemented_median, f.implemented_p90,
+    f.ended_median, f.ended_p90, f.due, f.on_time, c.in_work, c.warned
+    FROM month_figure f LEFT JOIN month_check c ON c.month = f.month"""
 
 _RULE_MONTHS = "SELECT month, rule, passed, broken, cannot_tell FROM month_rule"
 

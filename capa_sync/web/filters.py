@@ -162,6 +162,7 @@ FILTERS: Mapping[str, Maker] = {
     "ended": _month(f"{ENDED_AT} >= ? AND {ENDED_AT} < ?", "ended in"),
     "open_at": _open_at,
     "corrected": _reached("corrected_at", "corrected in"),
+    "caused": _reached("caused_at", "with the cause first filled in"),
     "implemented": _reached("implemented_at", "with all actions done in"),
     "on_time": _reached("implemented_at", "with all actions done by the due date, in", "implemented_at < late_from"),
     "late": _reached("implemented_at", "with all actions done after the due date, in", "implemented_at >= late_from"),

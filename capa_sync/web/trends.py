@@ -23,8 +23,9 @@ _AGES = f"""SELECT days_open AS days, COUNT(*) AS records FROM v_register
 _UNDATED = f"SELECT COUNT(*) FROM v_register WHERE NOT ({IS_DATED})"  # noqa: S608
 STEPS: tuple[tuple[str, str, str], ...] = (
     ("corrected", "corrected", "first"),
-    ("implemented", "all actions done", "second"),
-    ("ended", "ended", "third"),
+    ("caused", "cause filled", "second"),
+    ("implemented", "all actions done", "third"),
+    ("ended", "ended", "fourth"),
 )
 """Column of a step, its words and the class of its line."""
 
@@ -67,6 +68,7 @@ def _month(row: Row, *, is_last: bool) -> dict[str, Any]:
         "ended": counted(row["ended"], "ended", "ended"),
         "open_end": counted(row["open_end"], "open at its end", "open_at"),
         "corrected": counted(row["corrected"], "corrected", "corrected"),
+        "caused": counted(row["caused"], "with the cause first filled", "caused"),
         "implemented": counted(row["implemented"], "with all actions done", "implemented"),
         "on_time": counted(row["on_time"], f"on time{_share(row['on_time'], row['due'])}", "on_time"),
         "late": counted(late, f"late{_share(late, row['due'])}", "late"),

@@ -22,7 +22,9 @@ def lives(draw: st.DrawFn) -> RecordDays:
     reached = st.none() | st.integers(begun - 5, _LAST)
     implemented = draw(reached)
     is_on_time = None if implemented is None else draw(st.none() | st.booleans())
-    return RecordDays(begun, draw(st.none() | st.integers(begun, _LAST)), draw(reached), implemented, is_on_time)
+    return RecordDays(
+        begun, draw(st.none() | st.integers(begun, _LAST)), draw(reached), draw(reached), implemented, is_on_time
+    )
 
 
 def in_month(day: int | None, month: str) -> bool:
@@ -48,27 +50,28 @@ def test_each_month_equals_a_count_over_all_records(records: list[RecordDays]) -
         assert month.implemented.records == len(done)
         assert month.due == sum(life.is_on_time is not None for life in done)
         assert month.on_time == sum(life.is_on_time is True for life in done)
-        days = sorted(
-            max(0, life.corrected - life.begun)
-            for life in records
-            if life.corrected is not None and in_month(life.corrected, month.month)
-        )
-        for share, shown in ((0.5, month.corrected.median), (0.9, month.corrected.p90)):
-            assert shown is None if not days else sum(day <= (shown or 0) for day in days) >= share * len(days)
-            assert shown is None or sum(day < shown for day in days) < share * len(days)
+        for step, found in (("corrected", month.corrected), ("caused", month.caused)):
+            reached = [
+                (life.begun, getattr(life, step)) for life in records if in_month(getattr(life, step), month.month)
+            ]
+            days = sorted(max(0, day - begun) for begun, day in reached)
+            assert found.records == len(days)
+            for share, shown in ((0.5, found.median), (0.9, found.p90)):
+                assert shown is None if not days else sum(day <= (shown or 0) for day in days) >= share * len(days)
+                assert shown is None or sum(day < shown for day in days) < share * len(days)
 
 
 def test_a_life_across_months_counts_where_it_happened() -> None:
-    """Computed by hand: found in December, corrected after nine days, ended in February, 52 days later."""
-    life = RecordDays(
-        date(2025, 12, 20).toordinal(), date(2026, 2, 10).toordinal(), date(2025, 12, 29).toordinal(), None, None
-    )
+    """Computed by hand: found in December, corrected after nine days, its cause after 23, ended after 52."""
+    days = [date(2025, 12, 20), date(2026, 2, 10), date(2025, 12, 29), date(2026, 1, 12)]
+    begun, ended, corrected, caused = (day.toordinal() for day in days)
+    life = RecordDays(begun, ended, corrected, caused, None, None)
     never = StepDays()
     assert month_figures([life], TODAY) == [
-        MonthFigures("2025-12", 1, 1, StepDays(1, 9, 9), never, never, 0, 0),
-        MonthFigures("2026-01", 0, 1, never, never, never, 0, 0),
-        MonthFigures("2026-02", 0, 0, never, never, StepDays(1, 52, 52), 0, 0),
-        MonthFigures("2026-03", 0, 0, never, never, never, 0, 0),
+        MonthFigures("2025-12", 1, 1, StepDays(1, 9, 9), never, never, never, 0, 0),
+        MonthFigures("2026-01", 0, 1, never, StepDays(1, 23, 23), never, never, 0, 0),
+        MonthFigures("2026-02", 0, 0, never, never, never, StepDays(1, 52, 52), 0, 0),
+        MonthFigures("2026-03", 0, 0, never, never, never, never, 0, 0),
     ]
 
 

@@ -54,6 +54,7 @@ def test_on_the_day_of_closure_the_row_is_the_hand_computed_one() -> None:
     assert found["action_text"] == "Name deputy in AC-03, reminder in shared mailbox"
     assert (found["closed_at"], found["closed_by"], found["reviewed_by"]) == (at(8, 1), "Lee", "Lee")
     assert (found["implemented_at"], found["due_at"]) == (at(7, 25), date(2025, 7, 31))
+    assert found["caused_at"] == at(5, 12)
     assert (found["open_until"] - found["open_from"]).days == 91
     assert (found["implemented_at"] - found["open_from"]).days == 84
     assert found["late_from"] == datetime(2025, 7, 31, 23, tzinfo=UTC)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import random
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from capa_sync.model.finding import Outcome, Severity, Verdict
@@ -37,6 +38,7 @@ def fill(register: Register) -> None:
             "open_until": ended if is_over else None,
             "implemented_at": ended if number % 3 else None,
             "late_from": begun + timedelta(days=30) if number % 4 else None,
+            "caused_at": begun + timedelta(days=number % 50, hours=5) if number % 5 else None,
             "corrected_at": (begun + timedelta(days=2)).date() if number % 2 else ended,
             "warnings_low": number % 2,
         }
@@ -48,6 +50,11 @@ def local_month(text: object) -> str:
     if len(str(text)) == 10:
         return str(text)[:7]
     return f"{datetime.fromisoformat(str(text)).astimezone(ZoneInfo(ZONE)):%Y-%m}"
+
+
+def local_day(text: object) -> date:
+    """Return the day of a view's instant in the zone."""
+    return datetime.fromisoformat(str(text)).astimezone(ZoneInfo(ZONE)).date()
 
 
 def test_the_stored_months_equal_the_public_view_of_the_register(register: Register) -> None:
@@ -71,6 +78,11 @@ def test_the_stored_months_equal_the_public_view_of_the_register(register: Regis
             for row in dated
         )
         assert month["corrected"] == sum(local_month(row["corrected_at"]) == name for row in dated)
+        caused = [row for row in dated if row["caused_at"] and local_month(row["caused_at"]) == name]
+        assert month["caused"] == len(caused)
+        took = sorted((local_day(row["caused_at"]) - local_day(row["open_from"])).days for row in caused)
+        for share, figure in ((2, "caused_median"), (10 / 9, "caused_p90")):
+            assert month[figure] == (took[math.ceil(len(took) / share) - 1] if took else None)
         assert (month["implemented"], month["due"]) == (len(done), len(due))
         assert month["on_time"] == sum(str(row["implemented_at"]) < str(row["late_from"]) for row in due)
     in_work = [row for row in rows if row["claimed_stage"] not in over]

@@ -32,7 +32,7 @@ HOSTILE = "<script>document.title='owned'</script><img src=x onerror=\"document.
 FORMULA = '=HYPERLINK("http://evil.example","x")'
 _HARMLESS = {
     "ticket_key", "ticket_url", "track", "grade", "origin", "occurred_at", "detected_at", "claimed_stage",
-    "evidenced_stage", "source_status", "corrected_at", "rca_method", "cause_category", "actions_done",
+    "evidenced_stage", "source_status", "corrected_at", "caused_at", "rca_method", "cause_category", "actions_done",
     "actions_total", "due_at", "replans", "implemented_at", "effectiveness_due", "effectiveness_result",
     "reviewed_at", "closed_at", "reopens", "warnings_high", "warnings_medium", "warnings_low", "rules", "cannot_tell",
     "changed_at", "confidential", "open_from", "open_until", "late_from", "late_until", "row_hash",
@@ -83,7 +83,7 @@ def fill(register: Register) -> None:
     register.erasures.erase([(SOURCE, "99")], Erasure(SECRET, "paper.admin"), T0)
     register.legal_holds.add(LegalHold(SOURCE, "2", "paper:CAPA-2", SECRET, "paper.admin", T0))
     register.sends.plan(DigestKind.OWNER, T0.date(), [f"person:{SECRET}"], T0)
-    lives = [RecordDays(T0.toordinal(), None, None, None, None)]
+    lives = [RecordDays(T0.toordinal(), None, None, None, None, None)]
     register.monthly.save(month_figures(lives, T0.date()), "UTC", f"{T0:%Y-%m}")
     target = Target(register.id, SOURCE, "2", "CAPA-2", read_at=T0)
     plan = plan_ticket(target, [finding(message=f"{SECRET} write")], [], now=T0, options=ON)

@@ -216,7 +216,7 @@ def test_every_point_of_the_trends_leads_to_as_many_records(world: RegisterPage)
     points = set(re.findall(r'<a href="(/records\?[^"]+)" aria-label="[^"]*?(\d+) records? ', page))
     points |= {(link, value) for link, value in re.findall(r'<a href="(/records\?[^"]+)">(\d+)</a>', page)}
     named = {link.partition("?")[2].partition("=")[0] for link, _ in points}
-    assert named == {"opened", "ended", "open_at", "age", "corrected", "implemented", "on_time", "late"}
+    assert named == {"opened", "ended", "open_at", "age", "corrected", "caused", "implemented", "on_time", "late"}
     assert len(points) > 80
     for link, value in points:
         found = requests.get(world.url + html.unescape(link)[1:], timeout=PATIENCE).text

@@ -177,6 +177,7 @@ def _plain(register: Register) -> None:
             "claimed_stage": "closed" if is_over else "identified",
             "open_from": begun,
             "corrected_at": corrected.date() if number % 4 else corrected,
+            "caused_at": begun + timedelta(days=number + 3) if number % 2 else None,
         }
         if ended is not None and is_over:
             done, due = ended - timedelta(hours=1), begun + timedelta(days=number * 2 + 40) if number % 5 else None
