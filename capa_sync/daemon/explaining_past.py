@@ -142,7 +142,7 @@ def _notes(context: SourceContext, ticket_id: str, mirror: PastMirror) -> list[s
     version = mirror.version(context.name, ticket_id)
     if version is None:
         return []
-    if mirror.at < version.first_read_at:
+    if not mirror.was_read(version):
         return [_BEFORE.format(read=shown_instant(version.first_read_at))]
     return [f"from the version that was read at {shown_instant(version.read_at)}"]
 

@@ -103,7 +103,7 @@ class PastMirror:
 
     def _doubts(self, inputs: SourceInputs, version: PastVersion) -> dict[str, str]:
         """Return what is not known because the ticket was not mirrored yet."""
-        if version.first_read_at <= self.at or self._was_made_between(version):
+        if self.was_read(version) or self._was_made_between(version):
             return {}
         read = f"{version.first_read_at:%Y-%m-%d %H:%M}Z"
         found = {"comments": _COMMENTS.format(read=read)}
@@ -111,6 +111,11 @@ class PastMirror:
             unaudited = [field for field in inputs.facts.fields if field.audited is False]
             found |= {field.id: _UNAUDITED.format(field=field.name, read=read) for field in unaudited}
         return found
+
+    def was_read(self, version: PastVersion) -> bool:
+        """Return whether the ticket's first read, or an earlier one, shows the instant."""
+        first = version.first_read_at
+        return first <= self.at or self._tickets.shows_from(version.ticket.source, first) <= self.at
 
     def _was_made_between(self, version: PastVersion) -> bool:
         """Return whether the ticket was created after the read before its first, so that nothing could be missed."""
@@ -125,7 +130,7 @@ class PastMirror:
         version, judged_at = self.version(source, ticket_id), self.read_by(source)
         if version is None or judged_at is None:
             return None
-        if version.first_read_at > self.at and not self._was_made_between(version):
+        if not self.was_read(version) and not self._was_made_between(version):
             return None
         own = (source, ticket_id)
         if own not in self._earlier:  # asked once: a copy that is judged as of then finds matches of its own

@@ -230,7 +230,7 @@ class _Past:
         version = mirror.version(*self._own)
         if then.is_oldest:
             return "no set was live then: judged by the oldest stored one"
-        if version is not None and mirror.at < version.first_read_at:
+        if version is not None and not mirror.was_read(version):
             return "the ticket was not read yet"
         language, now = runtime.rules.language_of(then.rule_set), runtime.rules.language
         if language != now:

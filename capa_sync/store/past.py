@@ -12,7 +12,7 @@ from capa_sync.store import assembly, observed
 from capa_sync.store.columns import instant, instant_text, optional_instant
 from capa_sync.store.database import Database
 from capa_sync.store.parts import Stored, merged
-from capa_sync.store.past_instants import known_before
+from capa_sync.store.past_instants import known_before, shows_from
 
 _ROLE = "COALESCE((SELECT p.role FROM past_role p WHERE p.nr = m.nr AND p.until > ? ORDER BY p.id LIMIT 1), m.role)"
 
@@ -139,6 +139,7 @@ class PastTickets:
         self._at = instant_text(at)
         self._stored = reads or StoredReads(db)
         self._reads: dict[str, datetime | None] = {}
+        self._shows_from: dict[tuple[str, datetime], datetime] = {}
 
     def read_by(self, source: str) -> datetime | None:
         """Return when the first read ended that shows a source up to this instant; None when none has yet."""
@@ -154,6 +155,12 @@ class PastTickets:
     def as_of_before(self, source: str, read_at: datetime) -> datetime | None:
         """Return up to when a source was known by the reads that had ended at an instant; None before the first."""
         return known_before(self._db, source, read_at)
+
+    def shows_from(self, source: str, read_at: datetime) -> datetime:
+        """Return the earliest instant that is known as it was read at an instant: the `as_of` of the run."""
+        if (source, read_at) not in self._shows_from:
+            self._shows_from[source, read_at] = shows_from(self._db, source, read_at)
+        return self._shows_from[source, read_at]
 
     def former(self, source: str, field_ids: Sequence[str]) -> Mapping[str, Sequence[str]]:
         """Return earlier value of any of these fields, as its text or id -> ids of the tickets that had it."""

@@ -24,6 +24,19 @@ def known_before(db: Database, source: str, read_at: datetime) -> datetime | Non
     )
 
 
+def shows_from(db: Database, source: str, read_at: datetime) -> datetime:
+    """Return the earliest instant that is known as it was read at an instant: the `as_of` of the run that read it.
+
+    What was read by no run with an `as_of`, or before that, is known from when it was read.
+    """
+    as_of = db.value(
+        """SELECT as_of FROM run WHERE source = ? AND ok = 1 AND as_of IS NOT NULL AND finished_at >= ?
+        ORDER BY finished_at, id LIMIT 1""",
+        (source, instant_text(read_at)),
+    )
+    return read_at if as_of is None else min(read_at, instant(as_of))
+
+
 class PastInstants:
     """Instants at which the mirror, the site facts or the waivers of a ticket became other ones."""
 
@@ -38,10 +51,12 @@ class PastInstants:
         if row is None:
             return set()
         nr, since, last_seen = row
-        found = {since, *self._db.column("SELECT MIN(read_at) FROM part WHERE nr = ?", (nr,))}
-        found |= {until for (until,) in self._db.rows("SELECT until FROM past_presence WHERE nr = ?", (nr,))}
+        found = {since} | {until for (until,) in self._db.rows("SELECT until FROM past_presence WHERE nr = ?", (nr,))}
         found |= {until for (until,) in self._db.rows("SELECT until FROM past_role WHERE nr = ?", (nr,))}
         known = {instant(at) for at in found if at is not None}
+        first = self._db.value("SELECT MIN(read_at) FROM part WHERE nr = ?", (nr,))
+        if first is not None:
+            known.add(shows_from(self._db, source, instant(first)))
         return known if last_seen is None else {*known, instant(last_seen) + _NEXT}
 
     def of_waivers(self, source: str, ticket_id: str) -> set[datetime]:
@@ -58,10 +73,10 @@ class PastInstants:
 
     def of_site(self, source: str, accounts: Collection[str]) -> set[datetime]:
         """Return when the facts of a site, or those of these accounts, became other ones."""
-        found = set(self._db.column("SELECT until FROM past_site WHERE source = ?", (source,)))
+        changed = [instant(at) for at in self._db.column("SELECT until FROM past_site WHERE source = ?", (source,))]
         sql = "SELECT until FROM past_account WHERE source = ? AND account IN (?)"
-        found |= {until for (until,) in self._db.rows_in(sql, (source,), sorted(accounts))}
-        return {instant(until) for until in found}
+        changed += [instant(until) for (until,) in self._db.rows_in(sql, (source,), sorted(accounts))]
+        return {*changed, *(shows_from(self._db, source, at) for at in changed)}
 
     def shown_from(self, source: str, reads: Iterable[datetime]) -> set[datetime]:
         """Return the first instant that a read shows which ended at or after each of these instants."""

@@ -10,8 +10,9 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from capa_sync.model.site import Account, SiteFacts
-from capa_sync.store.columns import instant_text, json_text, json_value
+from capa_sync.store.columns import instant, instant_text, json_text, json_value
 from capa_sync.store.database import Database, Row
+from capa_sync.store.past_instants import shows_from
 
 _FACTS = TypeAdapter(SiteFacts)
 _LISTS = ("fields", "statuses")
@@ -39,7 +40,8 @@ def facts_at(db: Database, source: str, now: SiteFacts, at: datetime, read_by: d
             break
         if ended > until:
             facts = _with_former(facts, json_value(was))
-    return _FACTS.validate_python(facts), first is None or first <= instant_text(at)
+    is_known = first is None or shows_from(db, source, instant(first)) <= at
+    return _FACTS.validate_python(facts), is_known
 
 
 def keep_former_accounts(

@@ -251,6 +251,30 @@ def test_changes_without_a_trace_count_from_the_read_that_shows_them(tmp_path: P
     assert "breach" in owner
 
 
+def test_a_read_that_takes_time_judges_from_its_as_of_on(tmp_path: Path) -> None:
+    """The spans agree with `explain` around the first reads of two tickets, and are of then from its `as_of` on."""
+    with open_harness("jira", tmp_path, "2025-06-02 09:00") as harness:
+        settled(harness)
+        harness.play("2025-06-02 10:00", Create(ORDERLY), story="first")
+        harness.play("2025-06-03 10:00", Fill({"due_at": "2025-07-31"}), story="first")
+        begun = []
+        for day in ("2025-06-12 12:00", "2025-06-13 12:00"):
+            harness.clock.set(local(day))
+            harness.clock.resume()
+            harness.cycle()
+            harness.clock.freeze()
+            begun.append(harness.runtime.register.runs.as_of("jira"))
+            if len(begun) == 1:
+                harness.play("2025-06-12 15:00", Create(ORDERLY))
+        harness.cycle("2025-06-14 12:00")
+        new = compare(harness, 30)
+        old = history(harness.runtime, "jira", harness.ticket("first"))
+    assert min(span.since for span in old.spans if not span.afterwards) == begun[0]
+    assert {span.verdict.outcome for span in new.spans if span.verdict and span.verdict.rule == "due-date-moved"} == {
+        "ok"
+    }
+
+
 def test_a_ticket_with_an_incomplete_history_cannot_be_told_before_it_was_read(tmp_path: Path) -> None:
     """Where ServiceNow audits nothing, no rule can tell what was before the version that was read first."""
     with open_harness("servicenow", tmp_path, "2025-06-02 09:00") as harness:
