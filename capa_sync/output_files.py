@@ -8,6 +8,7 @@ import stat
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from capa_sync.errors import Problem, UserError
@@ -47,9 +48,24 @@ def whole_folder(path: Path) -> Iterator[Path]:
     with _in_words(path), _folder_beside(path) as folder:
         fresh = Path(folder) / "content"
         fresh.mkdir(mode=0o700)
-        yield fresh
+        with _as_of_folder(fresh, path):
+            yield fresh
         fresh.rename(path)
         _flush(path.parent)
+
+
+@contextmanager
+def _as_of_folder(fresh: Path, path: Path) -> Iterator[None]:
+    """Tell what is wrong with a file in the private folder by the name that it would have had."""
+    try:
+        yield
+    except UserError as error:
+        raise UserError([_renamed(problem, fresh, path) for problem in error.problems]) from error
+
+
+def _renamed(problem: Problem, fresh: Path, path: Path) -> Problem:
+    file = Path(problem.file)
+    return replace(problem, file=str(path / file.relative_to(fresh))) if file.is_relative_to(fresh) else problem
 
 
 def write_together(texts: Mapping[Path, str], new_mode: int) -> None:

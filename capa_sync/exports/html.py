@@ -7,12 +7,20 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template, TemplateError, TemplateSyntaxError
+from jinja2 import (
+    Environment,
+    PackageLoader,
+    StrictUndefined,
+    Template,
+    TemplateError,
+    TemplateNotFound,
+    TemplateSyntaxError,
+)
 
 from capa_sync.errors import Problem, UserError
 from capa_sync.exports.extract import Extract
 from capa_sync.exports.sheets import SHEETS, Sheet
-from capa_sync.model.visible import lines
+from capa_sync.model.visible import lines, one_line
 
 HTML_TABLES = ("register", "actions", "findings", "waivers")
 """The tables of the page; the changes of many tickets are too many to read, and the evidence pack has a ticket's."""
@@ -37,16 +45,37 @@ def template(name: str) -> Iterator[Template]:
     """Yield a template of this package. Raises UserError: somebody edited it, and it has a mistake."""
     try:
         yield environment().get_template(name)
-    except TemplateError as error:
-        place = error.lineno if isinstance(error, TemplateSyntaxError) else 0
-        raise edited_template(name, place, str(error)) from None
+    except TemplateNotFound as error:
+        raise edited_template(error.message or name, 0, "it is not there") from None
+    except TemplateSyntaxError as error:
+        raise edited_template(error.name or name, error.lineno, str(error)) from None
+    except UnicodeDecodeError as error:
+        raise edited_template(name, 0, f"it, or a file that it includes, is no UTF-8 text: {error.reason}") from None
+    except Exception as error:
+        code, is_its_own = _template_code(error)
+        if not is_its_own and not isinstance(error, TemplateError):
+            raise
+        file, line = code or (name, 0)
+        raise edited_template(file or name, line, str(error)) from None
+
+
+def _template_code(error: Exception) -> tuple[tuple[str, int] | None, bool]:
+    """Return file and line of the last template code that an error went through, and whether it arose there."""
+    found, is_last, step = None, False, error.__traceback__
+    while step is not None:
+        is_last = "__jinja_exception__" in step.tb_frame.f_globals
+        if is_last:
+            file = Path(step.tb_frame.f_code.co_filename)
+            found = (file.name if file.is_file() else "", step.tb_lineno)
+        step = step.tb_next
+    return found, is_last
 
 
 def edited_template(name: str, line: int, why: str) -> UserError:
     """Return what to say of a template that has a mistake, which the ones of a release have not."""
     hint = "if it was edited, install capa-sync again, else report it; nothing was written"
     return UserError(
-        [Problem(f"capa_sync/exports/templates/{name}", line, f"this template has a mistake: {why}", hint)]
+        [Problem(f"capa_sync/exports/templates/{name}", line, f"this template has a mistake: {one_line(why)}", hint)]
     )
 
 

@@ -8,7 +8,6 @@ from typing import Any
 import orjson
 
 from capa_sync.exports.html import edited_template, shown
-from capa_sync.model.visible import one_line
 from capa_sync.redaction import redacted
 
 INSTALL = "`python -m pip install 'capa-sync[report]'`"
@@ -25,12 +24,15 @@ def pdf_of(template: str, name: str, content: Any) -> bytes | None:
         import typst
     except ImportError:
         return None
-    source = files("capa_sync.exports").joinpath("templates", template).read_bytes()
+    try:
+        source = files("capa_sync.exports").joinpath("templates", template).read_bytes()
+    except FileNotFoundError:
+        raise edited_template(template, 0, "it is not there") from None
     data = redacted(orjson.dumps(_visible(content), default=str).decode())
     try:
         body: bytes = typst.compile(source, format="pdf", sys_inputs={name: data})
     except typst.TypstError as error:
-        raise edited_template(template, 0, one_line(str(error))) from None
+        raise edited_template(template, 0, str(error)) from None
     return body
 
 

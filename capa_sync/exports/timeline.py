@@ -20,9 +20,10 @@ def timeline_of(evidence: RecordEvidence) -> list[Row]:
 
 
 def _of_ticket(ticket: TicketEvidence) -> Iterator[Row]:
-    if created := ticket.ticket.get("created_at"):
-        yield _event(created, ticket.name, "created", "", "the ticket was created")
     names = distinct_names({c["changed_by"]: c["changed_by_name"] for c in ticket.changes if c["changed_by_name"]})
+    if created := ticket.ticket.get("created_at"):
+        by = next((change["changed_by"] for change in ticket.changes if change["origin"] == _BIRTH), "")
+        yield _event(created, ticket.name, "created", names.get(by, by), "the ticket was created")
     for change in ticket.changes:
         if change["origin"] != _BIRTH:
             what = f"{change['field']}: “{change['from_value']}” → “{change['to_value']}”"

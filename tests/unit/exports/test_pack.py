@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,12 @@ from zipfile import ZipFile
 
 import pytest
 import typst
-from jinja2 import DictLoader
+from jinja2 import DictLoader, FileSystemLoader
 
 from capa_sync.errors import UserError
-from capa_sync.exports import RecordEvidence, TicketEvidence
+from capa_sync.exports import RecordEvidence, TicketEvidence, html
 from capa_sync.exports.pack import write_pack
+from capa_sync.exports.timeline import timeline_of
 
 HOSTILE = '<script>alert(1)</script> #panic("x") $x$ `y` *z* \u202e'
 
@@ -61,7 +63,18 @@ def test_without_typst_a_pack_has_no_pdf_and_names_it_as_missing(
     ("mistake", "says"),
     [
         ({"pack.html": "\n{% if %}"}, r"templates/pack\.html:2: this template has a mistake: Expected an expression"),
-        ({"pack.html": "{{ nobody }}"}, r"templates/pack\.html: this template has a mistake: 'nobody' is undefined"),
+        (
+            {"pack.html": "\n{{ nobody }}"},
+            r"templates/pack\.html:2: this template has a mistake: 'nobody' is undefined",
+        ),
+        (
+            {"pack.html": "\n\n{{ 1 + 'a' }}"},
+            r"templates/pack\.html:3: this template has a mistake: unsupported operand",
+        ),
+        (
+            {"pack.html": "{% include 'style.css' %}"},
+            r"templates/style\.css: this template has a mistake: it is not there",
+        ),
         (b"#nobody", r"templates/pack\.typ: this template has a mistake: unknown variable: nobody"),
     ],
 )
@@ -78,6 +91,63 @@ def test_a_template_that_was_edited_wrongly_is_one_line(
         write_pack(tmp_path / "a.zip", evidence())
     assert "\n" not in str(refused.value)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def edited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the folder of a copy of the templates that the pages are made from."""
+    copy = tmp_path / "installed" / "templates"
+    shutil.copytree(Path(html.__file__).parent / "templates", copy)
+    monkeypatch.setattr("capa_sync.exports.html.PackageLoader", lambda _package: FileSystemLoader(copy))
+    return copy
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [("pack.html", r"templates/pack\.html: .*"), ("style.css", r"templates/pack\.html: .*a file that it includes")],
+)
+def test_a_template_that_was_saved_in_another_encoding_is_one_line(edited: Path, name: str, says: str) -> None:
+    """As an editor of an old Windows saves it."""
+    place = edited / name
+    place.write_bytes(place.read_bytes() + "/* Größe */".encode("cp1252"))
+    with pytest.raises(UserError, match=rf"{says}.*is no UTF-8 text: .*; if it was edited") as refused:
+        write_pack(edited / "a.zip", evidence())
+    assert "\n" not in str(refused.value)
+    assert not (edited / "a.zip").exists()
+
+
+def test_a_mistake_in_a_file_that_a_template_includes_is_told_of_that_file(edited: Path) -> None:
+    """File and line are those of the mistake."""
+    (edited / "base.html").write_text("a\n{{ what.was.it }}\n", "utf-8")
+    with pytest.raises(UserError, match=r"templates/base\.html:2: this template has a mistake: 'what' is undefined"):
+        write_pack(edited / "a.zip", evidence())
+    (edited / "base.html").write_text("a\n\n{% if %}\n", "utf-8")
+    with pytest.raises(UserError, match=r"templates/base\.html:3: this template has a mistake: Expected an expr"):
+        write_pack(edited / "a.zip", evidence())
+
+
+def test_an_error_that_is_none_of_a_template_stays_what_it_is(tmp_path: Path) -> None:
+    """What shows a value may fail for another reason; nobody is told to install again."""
+
+    class Broken:
+        """A value that cannot be shown."""
+
+        def __str__(self) -> str:
+            """Fail."""
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError), html.template("pack.html") as page:
+        page.render(title=Broken(), about={}, missing=[], sections=[])
+
+
+def test_the_timeline_names_who_made_the_ticket(tmp_path: Path) -> None:
+    """By the entry of the tracker's own creation; where it has none, nobody is named."""
+    found = evidence()
+    found.tickets[0].ticket["created_at"] = "2026-05-01T09:00:00Z"
+    assert timeline_of(found)[0]["who"] == ""
+    birth = {"origin": "birth", "changed_by": "anna", "changed_by_name": "Anna Lee", "field": "Title"}
+    found.tickets[0].changes = [birth]
+    assert (timeline_of(found)[0]["kind"], timeline_of(found)[0]["who"]) == ("created", "Anna Lee")
 
 
 def test_a_pdf_has_the_end_of_a_very_long_table_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
