@@ -79,6 +79,9 @@ def _carry_out(
         checkpoint=runtime.checkpoint,
     )
     _log_report(runtime, context, report)
+    if report.failed:  # the plan says when it tries again, if it does
+        tickets = runtime.register.outbox.tickets_of(report.failed)
+        runtime.register.queue.planned(context.name, dict.fromkeys(tickets, runtime.clock.now()))
     if report.not_before is not None:
         runtime.register.runs.set_not_before(context.name, report.not_before, noted_at=runtime.clock.now())
     if isinstance(report.fault, ShownToCustomer):

@@ -277,6 +277,11 @@ class SqlOutbox(Brakes):
         """Return write id -> key that its ticket had when the write was planned."""
         return dict(self._db.rows_in("SELECT id, ticket_key FROM write_out WHERE id IN (?)", (), list(ids)))
 
+    def tickets_of(self, ids: Sequence[str]) -> list[str]:
+        """Return ids of the tickets of these writes, each once, in id order."""
+        rows = self._db.rows_in("SELECT DISTINCT ticket_id FROM write_out WHERE id IN (?)", (), list(ids))
+        return sorted({ticket_id for (ticket_id,) in rows})
+
     def open(self, source: str) -> list[Write]:
         """Return all writes of a source that are pending, unknown or failed, in order."""
         return self._select(f"source = ? AND state IN {_OPEN}", (source,))

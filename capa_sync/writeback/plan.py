@@ -53,7 +53,12 @@ def plan_ticket(
             withdraw=planner.idle([]), state=desired_state.state, withheld=refusal, learned=planner.learned([])
         )
     wanted = planner.wanted()
-    plan = TicketPlan(withdraw=planner.idle(wanted), state=desired_state.state, learned=planner.learned(wanted))
+    plan = TicketPlan(
+        withdraw=planner.idle(wanted),
+        next_due_at=planner.gone_until(wanted),
+        state=desired_state.state,
+        learned=planner.learned(wanted),
+    )
     if not wanted:
         return plan
     fresh = [write for write in wanted if not planner.is_reported(write)]
@@ -74,13 +79,17 @@ def _refusal(target: Target) -> str:
 def _postponed(plan: TicketPlan, fresh: list[Write], planner: _Planner) -> TicketPlan:
     """Postpone what must wait: every write while people edit, a second notification within a day."""
     if (rest := planner.unsettled()) > timedelta(0):
-        return replace(plan, withheld=SETTLING, next_due_at=planner.now + rest)
+        return replace(plan, withheld=SETTLING, next_due_at=_earlier(plan.next_due_at, planner.now + rest))
     until = planner.quiet_until()
     if until is None or not any(write.notifies for write in fresh):
         return altered(plan, writes=tuple(fresh))
     silent = tuple(write for write in fresh if not write.notifies)
     why = IN_DOUBT if planner.reported.has_unknown_notification else NOTIFIED
-    return replace(plan, writes=silent, withheld=why, next_due_at=until)
+    return replace(plan, writes=silent, withheld=why, next_due_at=_earlier(plan.next_due_at, until))
+
+
+def _earlier(first: datetime | None, second: datetime) -> datetime:
+    return second if first is None else min(first, second)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,10 +125,11 @@ class _Planner:
     def is_reported(self, write: Write) -> bool:
         """Return whether a wanted write is already on the ticket or on its way.
 
-        One that was refused because the ticket was gone is not: a ticket whose writes are planned is there again.
+        One that was refused because the ticket was gone is not, after an hour: the ticket is there, or a census has
+        noticed meanwhile that it is hidden.
         """
-        if self.reported.was_refused_as_gone(write.kind, write.hash):
-            return False
+        if (until := self.reported.gone_until(write.kind, write.hash)) is not None:
+            return self.now < until
         if write.kind is WriteKind.LABELS:
             return self.reported.is_under_way(write.kind, write.hash)
         if write.kind is WriteKind.COMMENT and self._must_recreate():
@@ -127,6 +137,11 @@ class _Planner:
         if self._is_to_be_refreshed(write):
             return self.reported.is_under_way(write.kind, write.hash)
         return self.reported.needs_no_write(write.kind, write.hash)
+
+    def gone_until(self, wanted: Iterable[Write]) -> datetime | None:
+        """Return when the first wanted write that was refused because the ticket was gone is planned again."""
+        times = (self.reported.gone_until(write.kind, write.hash) for write in wanted)
+        return min((at for at in times if at is not None and at > self.now), default=None)
 
     def _is_to_be_refreshed(self, write: Write) -> bool:
         """Return whether a person asked for the present wording while the ticket still has an older one."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from capa_sync.model.finding import SEVERITY_ORDER, Finding, Severity
 from capa_sync.model.write import OWN_LABELS, TICKET_GONE, Write, WriteKind, WriteState
@@ -14,6 +14,8 @@ REPLACED = "replaced"
 """Error text of a withheld write that is no longer wanted; the outbox sets it."""
 IN_PEACE = "left in peace: a person deleted our comment twice"
 NOT_MISSED = "a person deleted our comment, and nothing is open that would bring it back"
+GONE_AGAIN = timedelta(hours=1)
+"""How long after its planning a write whose ticket was gone is planned again."""
 
 _CONTENT = (WriteKind.COMMENT, WriteKind.FIELDS, WriteKind.WORK_NOTE)
 _UNDER_WAY = (WriteState.PENDING, WriteState.UNKNOWN, WriteState.FAILED)
@@ -103,11 +105,16 @@ class ReportedWrites:
             return False
         return newest.state in _UNDER_WAY or newest.error in (IN_PEACE, NOT_MISSED)
 
-    def was_refused_as_gone(self, kind: WriteKind, digest: str) -> bool:
-        """Return whether the newest write of a kind has this content and was refused because its ticket was gone."""
+    def gone_until(self, kind: WriteKind, digest: str) -> datetime | None:
+        """Return when the newest write of a kind, refused because its ticket was gone, may be planned again.
+
+        None where the newest write has another content, or was not refused so. Until a census notices that the ticket
+        is hidden, nothing tells whether it is back.
+        """
         newest = self.newest(kind)
-        is_refused = newest is not None and newest.hash == digest and newest.state is WriteState.FAILED
-        return newest is not None and is_refused and newest.error.endswith(TICKET_GONE)
+        if newest is None or newest.hash != digest or newest.state is not WriteState.FAILED:
+            return None
+        return newest.created_at + GONE_AGAIN if newest.error.endswith(TICKET_GONE) else None
 
     def idle(self, kind: WriteKind, keep: str) -> list[str]:
         """Return ids of unsent, refused or withheld writes of a kind whose digest is not `keep`."""

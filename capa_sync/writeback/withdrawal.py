@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import assert_never
 
 from capa_sync.model.settings import WriteOptions
@@ -15,8 +15,6 @@ from capa_sync.writeback.ticket_plan import Target, TicketPlan
 
 _REACHABLE = (Presence.PRESENT, Presence.OUT_OF_SCOPE)
 """Presences of tickets that can still be written to."""
-GONE_AGAIN = timedelta(hours=1)
-"""How long after its planning a removal whose ticket was gone is planned again."""
 
 
 def plan_withdrawal(target: Target, writes: Sequence[Write], *, now: datetime, options: WriteOptions) -> TicketPlan:
@@ -36,14 +34,9 @@ def plan_withdrawal(target: Target, writes: Sequence[Write], *, now: datetime, o
 
 
 def _is_waiting(reported: ReportedWrites, write: Write, now: datetime) -> bool:
-    """Return whether the same removal is on its way, or was refused.
-
-    One that was refused because the ticket was gone is planned again after a while: until a census notices that the
-    ticket is hidden, nothing tells whether it is back.
-    """
-    newest = reported.newest(write.kind)
-    if newest is not None and reported.was_refused_as_gone(write.kind, write.hash):
-        return now < newest.created_at + GONE_AGAIN
+    """Return whether the same removal is on its way, or was refused."""
+    if (until := reported.gone_until(write.kind, write.hash)) is not None:
+        return now < until
     return reported.is_under_way(write.kind, write.hash)
 
 

@@ -54,9 +54,11 @@ class WarnedStory(Story):
 
     @rule(pick=PICK)
     def delete_our_comment(self, pick: int) -> None:
-        """A person deletes our comment."""
+        """A person deletes our comment; while we do not know yet that it was written, this leaves no trace."""
         ticket = self._one(pick)
-        self.deletions[ticket] += delete_ours(self.users, ticket)
+        is_known = bool(self.world.runtime.register.outbox.remote_comment(self.name, ticket))
+        deleted = delete_ours(self.users, ticket)
+        self.deletions[ticket] += deleted if is_known else 0
 
     @rule(pick=PICK, label=st.sampled_from(OWN_LABELS))
     def alter_our_labels(self, pick: int, label: str) -> None:

@@ -23,6 +23,7 @@ from capa_sync.errors import (
 from capa_sync.model.clock import Clock
 from capa_sync.model.patterns import COUNT, CUT_SHORT, DATE_LIKE
 from capa_sync.model.visible import one_line
+from capa_sync.model.write import TICKET_GONE
 from capa_sync.redaction import redacted
 from capa_sync.sources.decoding import decode_json
 from capa_sync.sources.retry import overload
@@ -185,9 +186,16 @@ def answer_check(source: str, clock: Clock) -> Callable[..., None]:
 
 
 def _write_error(source: str, status: int, error: SourceError, now: datetime) -> SourceError:
-    """Return the error of a failed write: after a clear refusal it was not applied, otherwise that is unknown."""
+    """Return the error of a failed write: after a clear refusal it was not applied, otherwise that is unknown.
+
+    A 404 of the instance says that the record is not there for us; any other 404 is of a proxy, and may be over soon.
+    """
     if status in (401, 429) or 300 <= status < 400:
         return error
+    if isinstance(error, NotFound):
+        return WriteRefused(source, f"{error.message}; the record {TICKET_GONE}", permanent=True)
+    if status == 404:
+        return WriteRefused(source, error.message, permanent=False)
     if 400 <= status < 500 and not isinstance(error, PageCut):
         return WriteRefused(source, error.message, permanent=True)
     wish = getattr(error, "retry_after", None) or (error.until - now if isinstance(error, NotBefore) else None)

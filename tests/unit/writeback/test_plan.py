@@ -388,6 +388,8 @@ def test_a_write_that_was_refused_while_the_ticket_was_hidden_is_planned_again()
     labels = by_kind(ticket.plan([CAUSE]))[WriteKind.LABELS]
     ticket.book.outbox.mark(labels.id, WriteState.FAILED, at=T0, error=f"NC-1: the ticket {TICKET_GONE}")
     ticket.deliver()
+    soon = ticket.plan([CAUSE], T0 + HOUR / 2)
+    assert (soon.writes, soon.next_due_at) == ((), T0 + HOUR), "at once it would be refused again"
     again = ticket.plan([CAUSE], T0 + HOUR)
     assert [(write.kind, write.labels_add) for write in again.writes] == [(WriteKind.LABELS, labels.labels_add)]
     assert [write.id for write in ticket.book.rows() if write.state is WriteState.FAILED] == []
