@@ -55,11 +55,15 @@ class Problem:
 
 
 class UserError(CapaSyncError):
-    """The user's settings, mapping, rules or command line are wrong (exit 2)."""
+    """The user's settings, mapping, rules or command line are wrong (exit 2).
+
+    Attributes:
+        problems: each once, also where several sources read the same file.
+    """
 
     def __init__(self, problems: list[Problem]) -> None:
-        super().__init__("\n".join(map(str, problems)))
-        self.problems = problems
+        self.problems = list(dict.fromkeys(problems))
+        super().__init__("\n".join(map(str, self.problems)))
 
 
 class SettingsError(UserError):

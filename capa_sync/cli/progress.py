@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 PLAIN_EVERY = 500
 """Without a terminal, one line is printed per this number of tickets of a step."""
+PLAIN_AFTER = 10.0
+"""And one after this many seconds without any: some steps take a second for each ticket."""
 
 
 @contextmanager
@@ -48,16 +51,20 @@ class _Bars:
 
 
 class _PlainLines:
-    """Prints a line after every PLAIN_EVERY tickets of a step, and when the step is done."""
+    """Prints a line after PLAIN_EVERY tickets of a step, after PLAIN_AFTER seconds, and when the step is done."""
 
-    def __init__(self) -> None:
+    def __init__(self, seconds: Callable[[], float] = time.monotonic) -> None:
+        self._seconds = seconds
+        self._last = seconds()
         self._printed: dict[tuple[str, str], int] = {}
 
     def __call__(self, source: str, step: str, done: int, total: int | None) -> None:
         """Print a line when it is due."""
+        now = self._seconds()
         printed = self._printed.get((source, step), 0)
         if done < printed:  # the same step once more, by another set
             printed = 0
-        if done - printed >= PLAIN_EVERY or (done and done == total and done != printed):
-            self._printed[source, step] = done
+        is_late = done > printed and now - self._last >= PLAIN_AFTER
+        if done - printed >= PLAIN_EVERY or is_late or (done and done == total and done != printed):
+            self._printed[source, step], self._last = done, now
             say(f"{source}: {step} {done}{f' of {total}' if total else ''}", err=True)

@@ -22,6 +22,7 @@ from capa_sync.model.attachment import Attachment
 from capa_sync.model.finding import Finding
 from capa_sync.model.record import Action, ActionOrigin, CapaRecord, distinct_names
 from capa_sync.model.selection import ExportSelection
+from capa_sync.model.ticket import Presence
 from capa_sync.model.view_columns import PUBLIC_VIEWS
 from capa_sync.model.write import Write
 from capa_sync.store import RegisterSnapshot, newest_parts
@@ -235,6 +236,10 @@ def _ticket(
         found.missing.append(f"{unknown}: the tracker did not deliver them to our account")
     if found.ticket.get("quarantine_reason"):
         found.missing.append(f"the newest version may be missing: {found.ticket['quarantine_reason']}")
+    presence, seen_at = found.ticket.get("presence"), found.ticket.get("seen_at")
+    if presence and presence != Presence.PRESENT:
+        since = f"after {seen_at}, when it was last seen" if seen_at else "on the tracker"
+        found.missing.append(f"changes {since}: its presence is {presence}")
     context = runtime.contexts.get(source)
     if context is None:
         found.missing.append("comments and attachments: the settings name this source no longer")

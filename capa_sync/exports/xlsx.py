@@ -281,4 +281,10 @@ def _flat(about: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any
             for member in value:
                 yield from _flat(member, f"{before}{member.get('source', name)}: ")
         else:
-            yield f"{before}{name}", ", ".join(map(str, value)) if isinstance(value, list | tuple) else value
+            yield f"{before}{name}", _in_words(value)
+
+
+def _in_words(value: Any) -> Any:
+    if value is None:
+        return "never"  # of the facts of a source only instants are absent
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else value

@@ -233,7 +233,7 @@ def test_a_pack_has_the_whole_life_of_a_ticket(harness: Harness) -> None:
 @pytest.mark.parametrize(
     ("source", "story", "roles", "missing"),
     [
-        ("jira", "gone", ["record"], ""),
+        ("jira", "gone", ["record"], "when it was last seen: its presence is deleted_or_hidden"),
         ("jira", "odd", ["record"], "the present verdicts: "),
         ("jira", "parent", ["record", "action"], ""),
         (

@@ -6,7 +6,7 @@ import inspect
 import re
 
 from capa_sync import errors
-from capa_sync.errors import CapaSyncError, SourceError
+from capa_sync.errors import CapaSyncError, Problem, SourceError, UserError
 
 
 def drawn() -> dict[str, tuple[str, str]]:
@@ -53,3 +53,11 @@ def test_a_long_message_is_cut() -> None:
     error = SourceError("jira", "GET issue/" + "x" * 600_000)
     assert len(str(error)) < 3_000
     assert error.message.endswith("…")
+
+
+def test_a_mistake_in_a_file_that_several_sources_read_is_told_once() -> None:
+    """Three mappings with one people file find its mistake three times; the order stays."""
+    first, second = Problem("people.yaml", 18, "a key stands here twice"), Problem("people.yaml", 9, "no such key")
+    error = UserError([first, second, first, Problem("people.yaml", 18, "a key stands here twice")])
+    assert error.problems == [first, second]
+    assert str(error) == f"{first}\n{second}"

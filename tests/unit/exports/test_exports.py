@@ -35,7 +35,8 @@ from capa_sync.model.selection import ExportSelection
 from capa_sync.model.waiver import Waiver, Way
 from capa_sync.output_files import whole_file
 from capa_sync.redaction import conceal
-from capa_sync.store import open_register
+from capa_sync.store import POLL, open_register
+from capa_sync.store.opening import copy_register
 from tests.patience import PATIENCE
 from tests.unit.store.fake_parser import SOURCE, T0
 from tests.unit.web.conftest import FORMULA, HOSTILE, SECRET, fill
@@ -196,6 +197,22 @@ def test_without_xlsxwriter_one_line_says_how_to_install_it(
         exported("register.xlsx")
     assert list(tmp_path.iterdir()) == []
     assert exported("register.csv").exists()
+
+
+def test_a_source_that_was_never_read_says_so(register_file: Path, tmp_path: Path) -> None:
+    """In words, in the workbook and on the page."""
+    copy = tmp_path / "register.db"
+    copy_register(register_file, copy)
+    with open_register(copy, clock_now=T0) as register:
+        run = register.runs.start("other", POLL, T0)
+        register.runs.finish(run, T0, ok=False, problem="the query is not accepted")
+        for name in ("a.xlsx", "a.html"):
+            wanted = Export(tmp_path / name, format_of(tmp_path / name, None), "register", ALL, "Europe/London")
+            with register.snapshot(ALL) as snapshot:
+                export_register(snapshot, wanted, lambda _table, _rows: None)
+    readme = dict(load_workbook(tmp_path / "a.xlsx")["Read-me"].iter_rows(max_col=2, values_only=True))
+    assert (readme["other: as_of"], readme["other: last_success_at"]) == ("never", "never")
+    assert '<th scope="row">as of</th><td>never</td>' in (tmp_path / "a.html").read_text("utf-8")
 
 
 # --- CSV, JSON lines, HTML -----------------------------------------------------------------------------------------
