@@ -131,8 +131,15 @@ def _about(register: Register, period: ReviewPeriod, judged_by: PastSet) -> list
     """Return what the report rests on; nothing of it changes when the same period is reported again."""
     head = register.chain.head_at(period.at)
     shown = f"{period.at.astimezone(ZoneInfo(period.zone)):%Y-%m-%d %H:%M %Z}"
+    after = datetime.combine(period.last + timedelta(days=1), time.min, tzinfo=ZoneInfo(period.zone))
+    is_whole = period.at >= after - timedelta(microseconds=1)
     return [
         f"As of {shown}, from register {register.id}; made by capa-sync {__version__}.",
+        *(
+            ()
+            if is_whole
+            else ("Later days of the period are not counted: not every source is read beyond that instant.",)
+        ),
         f"{judged_by.note[:1].upper()}{judged_by.note[1:]}.",
         f"Head of the register's hash chain then: {head}." if head else "The hash chain begins after this period.",
         "It shows which evidence the checks found and which they did not; it does not judge conformity.",

@@ -74,7 +74,8 @@ def export_register(extract: Extract, export: Export, progress: Progress) -> dic
     """
     if not extract.records():
         filters = ", ".join(f"{name} {_words(value)}" for name, value in export.selection.filters().items())
-        what = f"no record is chosen{f' by {filters}' if filters else ''}"
+        then = f" of those that were there at {export.past['as_of']}" if export.past else ""
+        what = f"no record{then} is chosen{f' by {filters}' if filters else ''}"
         raise UserError([Problem("", 0, what, "nothing was written; `capa-sync status` counts the records")])
     extract = _WithoutSecrets(extract)
     about = _about(extract, export)

@@ -82,11 +82,13 @@ def _count_open(records: Sequence[Record], edge: datetime) -> int:
 
 
 def _months(period: ReviewPeriod) -> Iterator[tuple[str, datetime, datetime]]:
-    """Yield name, start and end of each month of the period, cut to it."""
+    """Yield name, start and end of each month of the period, cut to it; none that begins after what is known."""
     month = period.first.replace(day=1)
     while month <= period.last:
         following = (month + timedelta(days=32)).replace(day=1)
         start = start_of(max(month, period.first), period.zone)
+        if start > period.at:
+            return
         end = min(start_of(min(following, period.last + timedelta(days=1)), period.zone), period.at)
         yield f"{month:%Y-%m}", start, max(start, end)
         month = following

@@ -42,6 +42,22 @@ def test_a_later_edit_and_a_new_ticket_change_nothing_in_the_report_of_an_earlie
     assert harness.run("verify").code == 0
 
 
+def test_a_period_that_is_not_over_says_so_and_shows_no_month_that_has_not_begun(make_harness: MakeHarness) -> None:
+    """Once the period is read whole, neither is said."""
+    harness = make_harness("jira")
+    harness.create_broken("jira", days=8)
+    harness.sync()
+    late = ("--from", "2026-06-01", "--to", "2026-07-31")
+    says = b"Later days of the period are not counted: not every source is read beyond that instant."
+    page = report(harness, "early.html", late)
+    assert (says in page, b"<td>2026-06</td>" in page, b"<td>2026-07</td>" in page) == (True, True, False)
+    assert says not in report(harness, "past.html")
+    harness.set_clock(harness.clock.now() + timedelta(days=60))
+    harness.sync()
+    page = report(harness, "whole.html", late)
+    assert (says in page, b"<td>2026-07</td>" in page) == (False, True)
+
+
 def test_a_month_that_ended_is_reported_from_what_was_kept_as_from_the_histories(make_harness: MakeHarness) -> None:
     """After the month, the daemon keeps what each record showed at its end; the report is equal without it."""
     harness = make_harness("jira", "servicenow")

@@ -390,6 +390,16 @@ def test_a_selection_narrows_every_table(
         assert [key for key in found if key] == keys
 
 
+def test_an_export_of_a_day_before_all_records_names_the_day(tmp_path: Path) -> None:
+    """Records that there are now, as `status` counts them, are not meant."""
+    with open_register(tmp_path / "register.db", clock_now=T0) as register, register.snapshot(ALL) as snapshot:
+        past = {"as_of": "2019-01-01T23:59:59Z"}
+        wanted = Export(tmp_path / "a.csv", "csv", "register", ALL, "Europe/London", past=past)
+        says = "no record of those that were there at 2019-01-01T23:59:59Z is chosen; nothing was written"
+        with pytest.raises(UserError, match=says):
+            export_register(snapshot, wanted, lambda _table, _rows: None)
+
+
 @pytest.mark.parametrize("ending", FORMATS)
 def test_an_export_of_nothing_writes_nothing(exported: Callable[..., Path], tmp_path: Path, ending: str) -> None:
     """One line names the filter; an earlier file of that name stays."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -174,3 +175,12 @@ def test_another_ending_and_an_absent_library_are_one_line(tmp_path: Path, monke
     with pytest.raises(UserError, match=r"capa-sync\[report\]"):
         write_report(tmp_path / "a.pdf", report())
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_month_that_has_not_begun_has_no_numbers() -> None:
+    """A period that is not over ends with the month of what is known; nobody reads a zero for December."""
+    period = replace(PERIOD, at=datetime(2025, 11, 28, 15, tzinfo=UTC))
+    months = flow([record(1, datetime(2025, 11, 3, tzinfo=UTC))], period)
+    assert months[-1] == ("2025-11", 0, 1, 0, 0, 1)
+    at_once = replace(PERIOD, at=datetime(2025, 12, 1, tzinfo=UTC))
+    assert [name for name, *_ in flow([], at_once)][-1] == "2025-12"
