@@ -63,11 +63,15 @@ def _of_actions(evidence: RecordEvidence) -> Iterator[Row]:
 def _of_writes(evidence: RecordEvidence) -> Iterator[Row]:
     for write in evidence.writes:
         if write["delivered_at"]:
-            what = write.get("text") or ", ".join(
-                [f"+{label}" for label in write.get("labels_add", ())]
-                + [f"-{label}" for label in write.get("labels_remove", ())]
+            yield _event(
+                write["delivered_at"], evidence.name, f"written: {write['kind']}", "capa-sync", _written(write)
             )
-            yield _event(write["delivered_at"], evidence.name, f"written: {write['kind']}", "capa-sync", what)
+
+
+def _written(write: Row) -> str:
+    labels = [f"+{label}" for label in write.get("labels_add", ())]
+    labels += [f"-{label}" for label in write.get("labels_remove", ())]
+    return write.get("text") or ", ".join(labels or write.get("fields", ())) or f"the {write['kind']} of capa-sync"
 
 
 def _event(at: Any, ticket: str, kind: str, who: Any, what: str) -> Row:

@@ -150,6 +150,15 @@ def test_the_timeline_names_who_made_the_ticket(tmp_path: Path) -> None:
     assert (timeline_of(found)[0]["kind"], timeline_of(found)[0]["who"]) == ("created", "Anna Lee")
 
 
+def test_every_write_in_the_timeline_says_what_was_written() -> None:
+    """Its text, its labels, its fields, or else its kind: the property has nothing to read in it."""
+    found, at = evidence(), "2026-06-09T10:00:00Z"
+    given = [{"text": "one"}, {"labels_add": ["a"], "labels_remove": ["b"]}, {"fields": {"u_state": "open"}}, {}]
+    found.writes = [{"kind": "property", "delivered_at": at, "text": ""} | content for content in given]
+    said = [event["what"] for event in timeline_of(found) if event["kind"] == "written: property"]
+    assert said == ["one", "+a, -b", "u_state", "the property of capa-sync"]
+
+
 def test_a_pdf_has_the_end_of_a_very_long_table_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Texts of tickets are data for it; the page has all rows."""
     monkeypatch.setattr("capa_sync.exports.pack._PRINTED", 2)
