@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from capa_sync.daemon.accounts import note_persons
 from capa_sync.daemon.rebuilding import judge_mirror, rebuild_derived
 from capa_sync.model.ticket import Presence, Role
 from capa_sync.store.columns import instant_text
@@ -63,6 +64,8 @@ def assert_rebuilt(world: World) -> None:
     if any(context.bound is None for context in runtime.contexts.values()):
         return  # nothing was ever read
     at = instant_text(runtime.clock.now())
+    for context in runtime.contexts.values():  # a process that was killed before it did so does it in its next cycle
+        note_persons(runtime.register, context)
     judge_mirror(runtime, runtime.clock.now())
     before = runtime.register.rows_by_table()
     rebuild_derived(runtime)
