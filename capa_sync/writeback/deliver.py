@@ -204,8 +204,12 @@ class _Delivery:
             self._withhold(write, reason)
 
     def _note(self, write: Write, fault: SourceError) -> None:
-        """Record the state of a write that was not delivered, and whether the whole source must wait."""
-        if isinstance(fault, (Skippable, WriteRefused)) and getattr(fault, "permanent", True):
+        """Record the state of a write that was not delivered, and whether the whole source must wait.
+
+        A write whose result is unknown stays so when its ticket cannot be looked at: it may have been applied.
+        """
+        is_final = isinstance(fault, (Skippable, WriteRefused)) and getattr(fault, "permanent", True)
+        if is_final and write.state is not WriteState.UNKNOWN:
             self._mark("failed", write, WriteState.FAILED, error=fault.message)
             self.report.failed.append(write.id)
             return

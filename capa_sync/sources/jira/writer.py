@@ -97,8 +97,8 @@ class JiraWriter:
 
     def _look_up(self, write: Write, remote_id: str) -> Delivered | None:
         ticket = self._find_ticket(write)
-        if ticket is None:
-            return None
+        if ticket is None:  # it may have been applied before the ticket went
+            raise DeliveryUnknown(self.name, f"{write.ticket_key}: the ticket {TICKET_GONE}")
         if write.kind is WriteKind.COMMENT and not write.is_removal:
             return self._look_up_comment(write, remote_id, ticket)
         return Delivered(stamp=_updated_of(ticket)) if self._is_done(write, remote_id, ticket) else None
