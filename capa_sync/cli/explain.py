@@ -57,9 +57,9 @@ def explain(
 ) -> int:
     """Print every verdict on a ticket, and what it rests on.
 
-    TICKET is a key, or SOURCE:KEY; capital and small letters are equal. Each verdict is printed with the history
-    entries behind it; for a ticket that is not in the register, the reason is printed. Exit 2 when no source knows
-    the ticket. It asks no tracker and needs no secret.
+    TICKET is a key, SOURCE:KEY, or a register number; capital and small letters are equal. Each verdict is printed
+    with the history entries behind it; for a ticket that is not in the register, the reason is printed. Exit 2 when
+    no source knows the ticket. It asks no tracker and needs no secret.
 
     With --as-of it shows the ticket as it was, judged by the set that was live then; what is not known of that time,
     rules cannot tell.

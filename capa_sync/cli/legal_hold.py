@@ -89,7 +89,7 @@ def _place(setup: Setup, register: Register, ticket: str | None, only: str | Non
     if ticket is None:
         (source,) = chosen_sources(setup, only)
         return source, "", f"every ticket of {source}"
-    found = register.tickets.find(ticket)
+    found = register.tickets.named(ticket)
     if not found:
         hint = "; ".join(map(str, register.erasures.named(ticket))) or "see capa-sync status"
         raise UserError([Problem("", 0, f"there is no ticket '{ticket}' in the register", hint)])

@@ -79,10 +79,10 @@ def pack(
 ) -> None:
     """Write the whole evidence of one ticket into one zip.
 
-    TICKET is a key, or SOURCE:KEY. The zip has a page and a PDF that read on their own, JSON, the raw payloads in
-    every version, the timeline, every finding and every verdict ever, actions with their proof, what capa-sync wrote,
-    names, sizes and dates of attachments, and SHA256SUMS; what is missing is named. For open, closed and vanished
-    tickets. The PDF needs the extra `capa-sync[report]`.
+    TICKET is a key, SOURCE:KEY, or a register number. The zip has a page and a PDF that read on their own, JSON, the
+    raw payloads in every version, the timeline, every finding and every verdict ever, actions with their proof, what
+    capa-sync wrote, names, sizes and dates of attachments, and SHA256SUMS; what is missing is named. For open, closed
+    and vanished tickets. The PDF needs the extra `capa-sync[report]`.
     The same register gives the same bytes. It asks no tracker and needs no secret, but with --fetch-attachments:
     then each attachment of at most 50 MB (500 MB and 200 files in a pack) is read from the tracker and hashed; one
     that is not says why.

@@ -33,7 +33,7 @@ def retry(ticket: str | None, config: Path, test_clock: str | None, as_json: boo
         register_path(config, read_settings(config)), clock_now=clock.now(), now=clock.now, create=False
     )
     try:
-        targets = register.tickets.find(ticket) if ticket else []
+        targets = register.tickets.named(ticket) if ticket else []
         if ticket and not targets:
             raise UserError(
                 [Problem("", 0, f"there is no ticket '{ticket}' in the register", "see capa-sync status")]

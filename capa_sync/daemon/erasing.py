@@ -99,7 +99,7 @@ def _naming(runtime: Runtime, tickets: Sequence[TicketRef]) -> list[TicketRef]:
 def record_named(runtime: Runtime, name: str) -> ErasureScope:
     """Return what an erasure of the ticket of this name takes. Raises UserError for none, several, and an action."""
     register = runtime.register
-    found = register.tickets.find(name) or _unread(runtime, name)
+    found = register.tickets.named(name) or _unread(runtime, name)
     if not found:
         stones = register.erasures.named(name)
         hint = "; ".join(map(str, stones)) or "`capa-sync status` says what was read"

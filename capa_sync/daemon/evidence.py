@@ -36,7 +36,7 @@ def find_record(runtime: Runtime, name: str) -> tuple[str, str]:
     Raises UserError: no source has a ticket of that name, several have, or it is no record.
     """
     register = runtime.register
-    found = [ticket for ticket in register.tickets.find(name) if ticket[0] in runtime.contexts]
+    found = [ticket for ticket in register.tickets.named(name) if ticket[0] in runtime.contexts]
     if not found:
         raise _refused(f"no source has a ticket '{name}' in the register", f"`capa-sync explain {name}` says more")
     if len(found) > 1:

@@ -37,7 +37,7 @@ class Explanation:
 
 def explain_ticket(runtime: Runtime, name: str, now: datetime) -> list[Explanation]:
     """Explain every mirrored ticket of that name (`KEY` or `SOURCE:KEY`), or return why there is none."""
-    found = [ticket for ticket in runtime.register.tickets.find(name) if ticket[0] in runtime.contexts]
+    found = [ticket for ticket in runtime.register.tickets.named(name) if ticket[0] in runtime.contexts]
     if not found:
         return unknown_ticket(runtime, name)
     return [_explain(runtime, runtime.contexts[source], ticket_id, now) for source, ticket_id in found]

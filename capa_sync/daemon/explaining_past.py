@@ -66,7 +66,7 @@ def explain_past(runtime: Runtime, name: str, at: datetime, notes: Sequence[str]
 
     `notes` say as of when, and of which set the rules are.
     """
-    found = [ticket for ticket in runtime.register.tickets.find(name) if ticket[0] in runtime.contexts]
+    found = [ticket for ticket in runtime.register.tickets.named(name) if ticket[0] in runtime.contexts]
     if not found:
         return unknown_ticket(runtime, name)
     sources = {context.name: context.inputs() for context in runtime.contexts.values()}

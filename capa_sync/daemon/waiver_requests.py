@@ -138,7 +138,7 @@ def _refused(what: str, hint: str = "") -> UserError:
 
 def _ticket(runtime: Runtime, name: str) -> tuple[str, str]:
     """Return source and id of the ticket whose finding is meant; of a joined record, of the primary."""
-    found = [ticket for ticket in runtime.register.tickets.find(name) if ticket[0] in runtime.contexts]
+    found = [ticket for ticket in runtime.register.tickets.named(name) if ticket[0] in runtime.contexts]
     if not found:
         raise _refused(f"there is no ticket '{name}' in the register", "see capa-sync status")
     primaries = sorted({runtime.joins.primary(*ticket) for ticket in found})

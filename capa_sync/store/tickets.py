@@ -104,6 +104,17 @@ class Tickets(Presences, Quarantine):
         """
         return self._find_as_typed(name) or self._find_as_typed(name.upper())
 
+    def named(self, name: str) -> list[tuple[str, str]]:
+        """Return what `find` returns, else the record with this register number (`NC-2026-0015`)."""
+        return self.find(name) or self._numbered(name)
+
+    def _numbered(self, name: str) -> list[tuple[str, str]]:
+        prefix, *numbers = name.upper().split("-")
+        if prefix != "NC" or len(numbers) != 2 or not all(part.isdecimal() and len(part) < 10 for part in numbers):
+            return []
+        sql = "SELECT source, ticket_id FROM register_number WHERE year = ? AND serial = ?"
+        return [(row[0], row[1]) for row in self._db.rows(sql, [int(part) for part in numbers])]
+
     def _find_as_typed(self, name: str) -> list[tuple[str, str]]:
         found = self._find(name, "")
         source, colon, key = name.partition(":")

@@ -263,6 +263,20 @@ def test_a_pack_of_any_ticket_names_what_is_missing(
         assert {span["outcome"] for span in spans if span["until"] is None} <= {"ok", "not_applicable"}
 
 
+def test_a_record_is_named_by_its_register_number(harness: Harness) -> None:
+    """Lists begin with it, so people type it; small letters do; a number that nobody has is one line."""
+    key = harness.key("jira", "broken")
+    [number] = [row["register_no"] for row in harness.rows("v_register") if row["ticket_key"] == key]
+    _pack(harness, key, "by-key.zip")
+    _pack(harness, number, "by-number.zip")
+    evidence = [_read_pack(harness.folder / name)[0] for name in ("by-key.zip", "by-number.zip")]
+    assert evidence[0]["record"] == evidence[1]["record"]
+    assert harness.run("explain", number.lower()).out == harness.run("explain", key).out
+    for name in ("NC-2026-9999", "NC-2026-", f"NC-2026-{'9' * 40}"):
+        done = harness.run("explain", name)
+        assert (done.code, len(done.err.splitlines())) == (2, 1)
+
+
 def test_a_pack_that_cannot_be_made_is_one_line(harness: Harness) -> None:
     """An unknown ticket and an action have no pack, and no file is left."""
     for name, why in (
