@@ -30,6 +30,7 @@ class TicketWriter(Protocol):
         """Look on the tracker for a write whose answer was lost; None when it is not there.
 
         `Delivered(is_other_text=True)` when another text stands in its place and `remote_id` does not explain it.
+        Raises SourceError, also where the ticket itself is not shown: it may have been applied before that.
         """
         ...
 
