@@ -55,8 +55,9 @@ class _Batch(Generic[W]):
     """Tickets that one process evaluates.
 
     Attributes:
-        cost: for the worker with the speculative results. is_known: that worker has most of them. worker: None until
-            a worker holds it, and for this process. is_done: it was evaluated, or the caller must do that.
+        cost: for the worker with the speculative results. is_known: that worker has most of them. is_last: it was
+            given the batch to evaluate speculatively. worker: None until a worker holds it, and for this process.
+            is_done: it was evaluated, or the caller must do that.
         answer: of the worker. own: outcomes in the order of `ids`; without both, the caller evaluates the batch.
     """
 
