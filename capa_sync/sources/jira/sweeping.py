@@ -57,7 +57,7 @@ class Sweeping:
             for swept in self._batches(begun):
                 if begun.since is not None:  # the ids of a whole backfill would be a tenth of a kilobyte each
                     seen.update(str(issue["id"]) for sweep_page in swept for issue in sweep_page.rows.issues)
-                yield from self._pages(swept, begun, rest, slot, total)
+                yield self._page(swept, begun, rest, slot, total)
         if begun.since is not None:
             yield from self._left_out(begun, seen, rest, slot)
         yield from self._tail(begun, rest, slot)
@@ -97,25 +97,17 @@ class Sweeping:
                 yield batch
                 batch, rows = [], 0
 
-    def _pages(
+    def _page(
         self, swept: Sequence[SweepPage], begun: SweepState, rest: dict[str, Any], slot: str, total: int | None
-    ) -> Iterator[Page]:
-        draft_pages = [_drafts(sweep_page) for sweep_page in swept]
-        ids = [[draft.id for draft in drafts] for drafts in draft_pages]
-        readings, skipped = self._read(draft_pages, is_whole=begun.since is None)
+    ) -> Page:
+        """Read what some pages of the search name, as one page: it is committed at once, which costs one fsync."""
+        last = swept[-1]
+        readings, skipped = self._read([_drafts(sweep_page) for sweep_page in swept], is_whole=begun.since is None)
         self._portion.learn(readings)
-        left = {reading.ticket.id: reading for reading in readings}
-        del draft_pages, readings  # frees the memory of committed tickets while the next page is made
-        own = {id_ for some in ids for id_ in some}
-        # related tickets go with the first page: no cursor may be ahead of an action that its page named
-        related: Sequence[Reading] = [left.pop(id_) for id_ in [*left] if id_ not in own]
-        for sweep_page, some in zip(swept, ids, strict=True):
-            found = [left.pop(id_) for id_ in some if id_ in left]
-            after = sweep_page.after or replace(begun, tail="")
-            cursor = self._cursor({**rest, slot: after.as_json()})
-            page_total = sweep_page.rows.total if total is None else total
-            yield Page((*related, *found), cursor, complete=False, total=page_total, skipped=tuple(skipped))
-            related, skipped = (), []
+        after = last.after or replace(begun, tail="")
+        cursor = self._cursor({**rest, slot: after.as_json()})
+        page_total = last.rows.total if total is None else total
+        return Page(tuple(readings), cursor, complete=False, total=page_total, skipped=tuple(skipped))
 
     def _read(self, draft_pages: list[list[Draft]], *, is_whole: bool) -> tuple[list[Reading], list[Skip]]:
         site, related_reader = self._site, self._related_reader
