@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 
 from capa_sync.model.site import FieldDef
 from capa_sync.model.ticket import RawChange
-from capa_sync.model.values import Raw
+from capa_sync.model.values import BLANK, Raw
 from capa_sync.sources.jira.times import read_instant
 from capa_sync.sources.jira.values import account_of, history_value
 
 Entry = Mapping[str, Any]
 _REMEMBERED = 10_000
+_PLACE = itemgetter(0, 1)
 
 _SYSTEM_IDS = {
     # names that history gives to system fields, where they differ from the field's id (seen in real changelogs)
@@ -55,7 +57,7 @@ def sorted_entries(entries: Iterable[Entry]) -> list[Dated]:
     unreadable instant.
     """
     found = [(read_instant(entry.get("created")), _number(entry.get("id")), entry) for entry in entries]
-    found.sort(key=lambda row: row[:2])
+    found.sort(key=_PLACE)
     return [(at, entry) for at, _number_, entry in found]
 
 
@@ -94,6 +96,8 @@ class HistoryReader:
         return tuple(changes)
 
     def _value(self, field_id: str, id_: Any, shown: Any, accounts: Mapping[str, str]) -> Raw:
+        if id_ is None and (shown is None or shown == ""):
+            return BLANK
         if id_ is None or accounts:  # text rarely recurs, and accounts belong to this ticket
             return history_value(field_id, id_, shown, accounts)
         key = (field_id, id_, shown)

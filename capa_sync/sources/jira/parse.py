@@ -235,7 +235,9 @@ def _name(value: Any, member: str) -> str:
 
 def _accounts(fields: Mapping[str, Any], histories: Sequence[Dated]) -> dict[str, str]:
     """Return key -> name of users, where they differ: Data Center's history has keys, its other places names."""
-    users = [fields.get(name) for name in ("assignee", "reporter", "creator")]
+    users = [fields.get(name) for name in ("creator", "reporter", "assignee")]
+    if isinstance(users[0], dict) and "accountId" in users[0]:
+        return {}  # Cloud
     users += [entry.get("author") for _at, entry in histories]
     found = {}
     for user in users:

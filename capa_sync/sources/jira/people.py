@@ -27,21 +27,19 @@ class JiraAccounts:
 
     def meet(self, user: Any) -> None:
         """Note a user object, or those in a list; anything else is ignored."""
-        if isinstance(user, list):
-            for item in user:
-                self.meet(item)
         if not isinstance(user, dict):
+            for item in user if isinstance(user, list) else ():
+                self.meet(item)
             return
         id_ = account_of(user)
-        known = self._known.get(id_)
-        active = user.get("active")
+        known, active = self._known.get(id_), user.get("active")
         if id_ and (known is None or (active is not None and known.active is not active)):
             self._known[id_] = self._new[id_] = read_account(user)
 
     def meet_in(self, fields: Mapping[str, Any]) -> None:
         """Note every user object among a ticket's values."""
-        for value in fields.values():
-            first = value[0] if value.__class__ is list and value else value
+        for value in filter(None, fields.values()):  # most of them are null
+            first = value[0] if value.__class__ is list else value
             if first.__class__ is dict and ("accountId" in first or "displayName" in first):
                 self.meet(value)
 
