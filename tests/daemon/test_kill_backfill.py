@@ -28,7 +28,9 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 RULE = "root-cause-before-action"
 TICKETS = {"jira": 110, "jira-dc": 24, "servicenow": 24}
 """Cloud's histories are requested for a hundred tickets at once: there must be a second request."""
-PAGE = {"jira": 24, "jira-dc": 5, "servicenow": 5}
+PAGE = {"jira": 25, "jira-dc": 5, "servicenow": 5}
+COMMIT = {**PAGE, "jira": 100}
+"""Tickets that are committed at once: of Cloud those of one request for histories."""
 RUN = {"mirror": 7, "part": 6}
 """Columns that name the run of the ledger: a restart is a run of its own."""
 NUMBERED = ("change", "child")
@@ -182,7 +184,7 @@ def test_killed_around_each_page_it_resumes_there(backfill: Backfill) -> None:
     backfill.assert_complete(tables)
     names = [name for name in steps.read_text().split() if "page-commit" in name]
     pages = names.count("before-page-commit")
-    assert pages == names.count("after-page-commit") >= TICKETS[backfill.source] // PAGE[backfill.source] + 2
+    assert pages == names.count("after-page-commit") >= TICKETS[backfill.source] // COMMIT[backfill.source] + 2
     places = [f"{when}-page-commit:{page}" for page in range(1, pages + 1) for when in ("before", "after")]
     for place in sampled(places, f"backfill {backfill.source}", least=3):
         _kill_at(backfill, place)
@@ -216,7 +218,7 @@ def test_killed_at_every_page_in_turn_it_is_still_completed(backfill: Backfill) 
         assert backfill.sync(CAPA_SYNC_TEST_KILL_AT="after-page-commit:1")[0].code == KILLED
         known.append(len(backfill.mirrored()))
         assert known[-1] > known[-2]
-    assert len(known) > TICKETS[backfill.source] // PAGE[backfill.source]
+    assert len(known) > TICKETS[backfill.source] // COMMIT[backfill.source]
     assert backfill.sync()[0].code == 0
     backfill.assert_complete(tables)
 
@@ -224,7 +226,8 @@ def test_killed_at_every_page_in_turn_it_is_still_completed(backfill: Backfill) 
 def test_ten_days_after_the_kill_it_resumes_all_the_same(backfill: Backfill) -> None:
     """A search position has expired and people made edits: only changes and the remaining tickets are read."""
     backfill.remove_register()
-    killed, _ = backfill.sync(CAPA_SYNC_TEST_KILL_AT="after-page-commit:3")
+    commit = TICKETS[backfill.source] // COMMIT[backfill.source] // 2 + 1
+    killed, _ = backfill.sync(CAPA_SYNC_TEST_KILL_AT=f"after-page-commit:{commit}")
     assert killed.code == KILLED
     stored = backfill.mirrored()
     backfill.world.later(days=10)
