@@ -22,15 +22,15 @@ SCOPE = {
 }
 MORE = "page_size = 3\npoll_every = '60s'"
 RECORDS = 7
-METADATA = {} if IS_FULL else {"sys_dictionary": 60, "sys_choice": 60}
+METADATA = {"sys_dictionary": 60, "sys_choice": 60}
 """Rows of their pages: hundreds of rows on pages of three would be most requests of a cycle."""
 DOUBT = {Presence.PRESENT, Presence.UNOBSERVED}
 
 
-def small_pages(site: Site) -> None:
-    """Let every list take several pages."""
+def small_pages(site: Site, *, metadata: bool = IS_FULL) -> None:
+    """Let every list take several pages; the long ones of ServiceNow's `metadata` pages of three, too."""
     if site.name == "servicenow":
-        site.settings(page_cap=3, page_caps=METADATA)
+        site.settings(page_cap=3, page_caps={} if metadata else METADATA)
     else:
         site.settings(short_pages=3, inline_changelog_cap=2, inline_comment_cap=1)
 

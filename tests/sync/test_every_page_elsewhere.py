@@ -11,10 +11,10 @@ import pytest
 from capa_sync.daemon.cycle import run_hinted
 from tests.sync.equal import assert_equal
 from tests.sync.ours import ours_on
-from tests.sync.pages import HOWS, InnerList, WrongPage
-from tests.sync.spoilt_reads import MORE, SCOPE, believed, lists_of, places, settle, small_pages
+from tests.sync.pages import InnerList, WrongPage
+from tests.sync.spoilt_reads import MORE, SCOPE, believed, lists_of, named, places, settle, small_pages
 from tests.sync.users import UserDriver, users_on
-from tests.sync.world import JIRAS, SOURCES, World, open_world
+from tests.sync.world import JIRAS, World, open_world
 
 FEW = 1
 """Places that the suite tries for each way to be wrong; `make pages` tries all."""
@@ -43,18 +43,20 @@ def hinted(world: World, users: UserDriver, word: str) -> Callable[[], Any]:
     return lambda: run_hinted(world.runtime, world.runtime.contexts[world.only.name], [ticket])
 
 
-@pytest.mark.parametrize("source", SOURCES)
-def test_a_wrong_page_at_a_look_up_or_a_hint_doubles_and_loses_nothing(source: str, tmp_path: Path) -> None:
+@named
+def test_a_wrong_page_at_a_look_up_or_a_hint_doubles_and_loses_nothing(
+    source: str, hows: list[str], tmp_path: Path
+) -> None:
     """A comment whose answer was lost is there once, and what a hint's reading did not show comes with a poll."""
     with open_world(tmp_path, source, query={source: SCOPE[source]}, more=MORE, mode="on") as world:
         users = users_on(world.only)
-        small_pages(world.only)
+        small_pages(world.only, metadata=False)  # `test_every_page` spoils these
         settle(world, users)
         world.cycle()
         warned = [break_one(world, users, "honest")]
         looked_up = lists_of(world, lambda: world.cycle(hours=1))
         by_hint = lists_of(world, hinted(world, users, "honest"))
-        for how in HOWS:
+        for how in hows:
             for at in places(how, looked_up, FEW):
                 warned.append(break_one(world, users, f"{how} at {at}"))
                 spoil(world, users, WrongPage(at, how), lambda: world.try_cycle(hours=1), warned)
