@@ -244,5 +244,8 @@ def distinct_names(names: Mapping[str, str]) -> dict[str, str]:
 
     So a change from one `Will Jones` to another can be seen.
     """
-    counts = Counter(name.casefold() for name in names.values())
+    folded = [name.casefold() for name in names.values()]
+    if len(set(folded)) == len(folded):
+        return dict(names)
+    counts = Counter(folded)
     return {person: f"{name} ({person})" if counts[name.casefold()] > 1 else name for person, name in names.items()}

@@ -32,6 +32,10 @@ class Origin(StrEnum):
     BIRTH = "birth"
 
 
+BIRTH = Origin.BIRTH
+"""The origin by a name of its own, as `values.FILLED`."""
+
+
 class Role(StrEnum):
     """What a ticket is in the register: a record, or only an action of a record (sub-task, linked ticket, child).
 

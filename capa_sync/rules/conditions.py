@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
@@ -34,6 +34,9 @@ class Join(StrEnum):
     NONE = "none"
 
 
+_ALL, _ANY, _NONE = Join
+
+
 @dataclass(frozen=True)
 class Line:
     """One `field: phrase` of a rule file; `line` is its line number there."""
@@ -43,18 +46,18 @@ class Line:
     phrase: Phrase
     test: Test
     line: int
+    text: str = field(init=False, repr=False, compare=False)
 
-    @cached_property
-    def text(self) -> str:
-        """Return the line as written."""
-        return f"{self.subject.name}: {self.sentence}"
+    def __post_init__(self) -> None:
+        """Set `text`, the line as written; not at its first use, since a `cached_property` is slow to read."""
+        object.__setattr__(self, "text", f"{self.subject.name}: {self.sentence}")
 
     def judge(self, context: Context) -> Judged:
         """Return the truth of the line, and when time alone changes it (not when it changes only what is missing)."""
         test = self.test
         found = context.judged.get(test)
         if found is None:
-            found = context.judged[test] = test.now(context) if test.now is not None else test.at(context)
+            found = context.judged[test] = (test.now or test.at)(context)
         return found
 
     def turn_of_facts(self, context: Context) -> datetime | None:
@@ -69,15 +72,20 @@ class Line:
 
     def evidence(self, context: Context) -> list[Evidence]:
         """Return its facts, each with the text and the truth of the line."""
-        found = context.evidence.get(self.test)
-        if found is None:
-            text, truth = self.text, TRUTH_WORDS[self.judge(context)[0]]
-            if self.test.facts is None:
-                found = [Evidence(*fact_of_value(name, context), text, truth) for name in self.test.reads]
-            else:
-                facts = self.test.facts(context)
-                found = [Evidence(fact.what, fact.text, fact.at, fact.by, fact.entry, text, truth) for fact in facts]
-            context.evidence[self.test] = found
+        test = self.test
+        found = context.evidence.get(test)
+        if found is not None:
+            return found
+        phrase, truth = self.text, TRUTH_WORDS[self.judge(context)[0]]
+        if test.facts is not None:
+            facts = test.facts(context)
+            found = [Evidence(fact.what, fact.text, fact.at, fact.by, fact.entry, phrase, truth) for fact in facts]
+        else:
+            found = []
+            for name in test.reads:
+                what, text, at, by, entry = fact_of_value(name, context)
+                found.append(Evidence(what, text, at, by, entry, phrase, truth))
+        context.evidence[test] = found
         return found
 
     def unknown(self, context: Context) -> str:
@@ -106,26 +114,26 @@ class Block:
     @cached_property
     def _only(self) -> Condition | None:
         """Return the member whose truth is that of the block, because there is no other."""
-        return self.members[0] if len(self.members) == 1 and self.join is not Join.NONE else None
+        return self.members[0] if len(self.members) == 1 and self.join is not _NONE else None
 
     def judge(self, context: Context) -> Judged:
         """Return its truth, and the earliest instant at which time alone may change a member that matters."""
         if self._only is not None:
             return self._only.judge(context)
-        deciding = self.join is not Join.ALL
+        deciding = self.join is not _ALL
         known, soonest, decided = True, None, False
         for member in self._cheapest_first:
             truth, turn = member.judge(context)
             if truth is deciding:
                 if turn is None:
-                    return self.join is Join.ANY, None
+                    return self.join is _ANY, None
                 decided = True
             known = known and truth is not None
             if turn is not None and (soonest is None or turn < soonest):
                 soonest = turn
         if decided:
-            return self.join is Join.ANY, soonest
-        return (self.join is not Join.ANY if known else None), soonest
+            return self.join is _ANY, soonest
+        return (self.join is not _ANY if known else None), soonest
 
     @cached_property
     def lines(self) -> tuple[Line, ...]:
@@ -209,14 +217,15 @@ def broken_lines(condition: Condition, context: Context) -> list[Broken]:
 
 
 def _collect(condition: Condition, context: Context, found: list[Broken], choice: int) -> None:
-    if isinstance(condition, Block) and condition.join is Join.ALL:  # it is false where one of its members is
+    if isinstance(condition, Line):
+        if condition.judge(context)[0] is False:
+            found.append(Broken(condition, False, choice))
+    elif condition.join is _ALL:  # it is false where one of its members is
         for member in condition.members:
             _collect(member, context, found, choice)
     elif condition.judge(context)[0] is not False:
         return
-    elif isinstance(condition, Line):
-        found.append(Broken(condition, negated=False, choice=choice))
-    elif condition.join is Join.NONE:
+    elif condition.join is _NONE:
         culprits = [member for member in condition.members if member.judge(context)[0] is True]
         found += [Broken(line, negated=True, choice=choice) for member in culprits for line in lines_of(member)]
     else:

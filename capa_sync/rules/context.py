@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
-from functools import cached_property
 from typing import NamedTuple
 
 from capa_sync.model.comment_texts import ENGLISH, CommentTexts
 from capa_sync.model.finding import Evidence
 from capa_sync.model.record import Action, ActionKind, ActionOrigin, CapaRecord, FieldChange, distinct_names
-from capa_sync.model.ticket import Origin
-from capa_sync.model.values import Value, ValueState
+from capa_sync.model.ticket import BIRTH
+from capa_sync.model.values import FILLED, Value, ValueState
 from capa_sync.rules import sentences as say
 from capa_sync.rules.moments import DAWN, FirstTime, Moment, Truth, first_of
 from capa_sync.rules.subjects import SUBJECTS
@@ -59,26 +58,27 @@ class Context:
         texts: the words of messages; English, but while a message is translated.
     """
 
+    all_actions: Sequence[Action] = ()
+    actions: Sequence[Action] = ()
+    texts: CommentTexts = ENGLISH
+    _latest: Mapping[str, FieldChange] | None = None
+    _names: Mapping[str, str] | None = None
+
     def __init__(self, record: CapaRecord, now: datetime, terms: Terms, derive: Derivations) -> None:
         self.record = record
         self.now = now
         self.terms = terms
         self._derive = derive
         self._derived: dict[str, Value] = {}
-        self.all_actions: Sequence[Action] = ()
-        self.actions: Sequence[Action] = ()
         if record.actions:
             self.all_actions = [action for action in record.actions if action.kind in _COUNTED]
             self.actions = [action for action in self.all_actions if _is_there(action)]
         self.actions_unknown = _why_incomplete(record)
         self._changes: dict[str, Sequence[FieldChange]] = {}
-        self._latest: Mapping[str, FieldChange] | None = None
-        self.texts: CommentTexts = ENGLISH
         self.facts: dict[str, Fact] = {}
         self.judged: dict[object, tuple[Truth, datetime | None]] = {}
         self.evidence: dict[object, list[Evidence]] = {}
-        self._firsts: dict[str, FirstTime] = {}
-        self._became: dict[tuple[str, frozenset[str]], FirstTime] = {}
+        self._firsts: dict[str | tuple[str, frozenset[str]], FirstTime] = {}
         self._entries: dict[str, tuple[Moment | None, bool]] = {}
         self._moves: dict[str, list[DueDateMove]] = {}
         self.history_whole = record.history_complete or _begins_with_it(record)
@@ -116,11 +116,11 @@ class Context:
 
     def person(self, person_id: str | None) -> str:
         """Return the display name of a person, with the id where two persons of this record have the same name."""
-        return self._names.get(person_id, person_id) if person_id else self.texts.sentences.unknown_person
-
-    @cached_property
-    def _names(self) -> Mapping[str, str]:
-        return distinct_names(self.record.people_names)
+        if not person_id:
+            return self.texts.sentences.unknown_person
+        if self._names is None:
+            self._names = distinct_names(self.record.people_names)
+        return self._names.get(person_id, person_id)
 
     def is_seen(self, moment: Moment | None) -> bool:
         """Return whether the history shows this moment.
@@ -130,7 +130,7 @@ class Context:
         if moment is None:
             return False
         change = moment.change
-        return self.history_whole or (change is not None and change.origin is not Origin.BIRTH)
+        return self.history_whole or (change is not None and change.origin is not BIRTH)
 
     def changes(self, field: str) -> Sequence[FieldChange]:
         """Return the changes of one field, oldest first; the value at creation is the first (`Origin.BIRTH`)."""
@@ -147,25 +147,21 @@ class Context:
 
     def last_change(self, field: str) -> FieldChange | None:
         """Return the last change of a field to another value, or its value at creation; None without either."""
-        found = (c for c in reversed(self.changes(field)) if c.origin is Origin.BIRTH or c.old != c.new)
+        found = (c for c in reversed(self.changes(field)) if c.origin is BIRTH or c.old != c.new)
         return next(found, None)
 
     def first_filled(self, field: str) -> FirstTime:
         """Return when a field was first filled; a later emptying or rewording does not change this."""
         found = self._firsts.get(field)
         if found is None:
-            found = self._first(field, lambda value: value.state is ValueState.FILLED)
-            self._firsts[field] = found
+            found = self._firsts[field] = self._first(field, None)
         return found
 
     def first_became(self, field: str, words: frozenset[str]) -> FirstTime:
         """Return when an enum, stage or status first held one of some words (compared without case)."""
-        found = self._became.get((field, words))
+        found = self._firsts.get((field, words))
         if found is None:
-            found = self._first(
-                field, lambda value: value.state is ValueState.FILLED and str(value.data).casefold() in words
-            )
-            self._became[field, words] = found
+            found = self._firsts[field, words] = self._first(field, words)
         return found
 
     def last_entry(self, stage: str) -> tuple[Moment | None, bool]:
@@ -176,22 +172,23 @@ class Context:
         return found
 
     def _last_entry(self, stage: str) -> tuple[Moment | None, bool]:
-        entry: FieldChange | None = None
-        for change in self.changes("stage"):
-            if change.new.data == stage and (change.old.data != stage or change.origin is Origin.BIRTH):
-                entry = change
-        if entry is None:
-            return None, self.is_whole("stage")
-        return Moment(entry.at, entry.group, entry), self._sure(entry)
+        later: list[FieldChange] = []
+        for change in reversed(self.record.timeline):
+            if change.field != "stage":
+                continue
+            if change.new.data == stage and (change.old.data != stage or change.origin is BIRTH):
+                return Moment(change.at, change.group, change), self._is_last_entry(change, later)
+            later.append(change)
+        return None, self.is_whole("stage")
 
-    def _sure(self, entry: FieldChange) -> bool:
-        later = [c for c in self.changes("stage") if c.group > entry.group]
-        if entry.old.state in _UNSURE or any(c.new.state in _UNSURE for c in later):
+    def _is_last_entry(self, entry: FieldChange, later: Sequence[FieldChange]) -> bool:
+        """Return whether it is certain that an entry into a stage was the last, by what followed it."""
+        if entry.old.state in _UNSURE or any(c.new.state in _UNSURE and c.group > entry.group for c in later):
             return False
         if self.gap("stage"):
             return False
         start = self.record.history_from
-        return self.history_whole or (entry.origin is not Origin.BIRTH and start is not None and entry.at >= start)
+        return self.history_whole or (entry.origin is not BIRTH and start is not None and entry.at >= start)
 
     def moves(self, field: str) -> Sequence[DueDateMove]:
         """Return the moves of a date to a later one by humans, also those with an emptying in between."""
@@ -268,15 +265,17 @@ class Context:
             return form.format(name=name, reason=value.reason)
         return value.reason or say.CANNOT_BE_READ.format(name=name)
 
-    def _first(self, field: str, test: Callable[[Value], bool]) -> FirstTime:
-        if not self.is_whole(field):
-            known = next((c for c in self.changes(field) if test(c.new)), None)
-            return FirstTime(Moment(known.at, known.group, known) if known else None, DAWN)
-        possible: Moment | None = None
-        for change in self.changes(field):
-            if test(change.new):
-                return FirstTime(Moment(change.at, change.group, change), possible)
-            if possible is None and change.new.state in _UNSURE:
+    def _first(self, field: str, words: frozenset[str] | None) -> FirstTime:
+        """Return when a field was first filled, with one of some words unless these are None."""
+        possible = None if self.is_whole(field) else DAWN
+        for change in self._changes.get(field, self.record.timeline):  # up to the first, most often
+            if change.field != field:
+                continue
+            new = change.new
+            if new.state is FILLED:
+                if words is None or str(new.data).casefold() in words:
+                    return FirstTime(Moment(change.at, change.group, change), possible)
+            elif possible is None and new.state in _UNSURE:
                 possible = Moment(change.at, change.group, change)
         return FirstTime(None, possible)
 

@@ -7,12 +7,13 @@ from datetime import date, datetime, timedelta
 from capa_sync.model.record import STAGE_ORDER, CapaRecord, Stage
 from capa_sync.model.similar import EarlierMatch
 from capa_sync.model.ticket import Origin
-from capa_sync.model.values import EMPTY, UNMAPPED, Value, ValueState
+from capa_sync.model.values import EMPTY, FILLED, UNMAPPED, Value, ValueState
 from capa_sync.rules import sentences as say
 from capa_sync.rules.context import Context, Derivations
 from capa_sync.rules.terms import Terms
 
 _IMPLEMENTED = frozenset({"implemented"})
+_CLOSED = Stage.CLOSED
 
 
 def _at(instant: datetime) -> Value:
@@ -46,7 +47,7 @@ def _created_at(context: Context) -> Value:
 
 def _identified_at(context: Context) -> Value:
     detected = context.record.fields["detected_at"]
-    if detected.is_filled:
+    if detected.state is FILLED:
         return detected
     return detected if detected.state in {ValueState.ERROR, ValueState.UNREADABLE} else _created_at(context)
 
@@ -89,7 +90,7 @@ def _implemented_at(context: Context) -> Value:
 
 
 def _closed_at(context: Context) -> Value:
-    if context.record.stage is not Stage.CLOSED:
+    if context.record.stage is not _CLOSED:
         return EMPTY
     entry, sure = context.last_entry("closed")
     if entry is None or not sure:
@@ -99,7 +100,7 @@ def _closed_at(context: Context) -> Value:
 
 def _closed_by(context: Context) -> Value:
     """Return who closed the record; an ignored account is unreadable, so that the rule cannot tell."""
-    if context.record.stage is not Stage.CLOSED:
+    if context.record.stage is not _CLOSED:
         return EMPTY
     entry, sure = context.last_entry("closed")
     if entry is None or entry.change is None or not sure or entry.change.by is None:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from capa_sync.model.near import FIELD_WORDS, near_or_all, nearest
 from capa_sync.model.settings import DEFAULT_DEADLINES
 from capa_sync.model.values import Value, ValueState
-from capa_sync.rules.conditions import Broken
+from capa_sync.rules.conditions import ALWAYS, Broken, Condition, broken_lines
 from capa_sync.rules.context import Context
 from capa_sync.rules.moments import Moment
 from capa_sync.rules.phrases.clock import deadline_end
@@ -20,11 +20,22 @@ from capa_sync.rules.subjects import SUBJECTS
 from capa_sync.rules.words import clip, join_words, show_date, show_value
 
 
-class RenderContext(NamedTuple):
+class RenderContext:
     """What a message may mention: the record, and the lines of `require` that are not met."""
 
-    context: Context
-    broken: Sequence[Broken] = ()
+    __slots__ = ("_broken", "_require", "context")
+
+    def __init__(self, context: Context, require: Condition = ALWAYS) -> None:
+        self.context = context
+        self._require = require
+        self._broken: list[Broken] | None = None
+
+    @property
+    def broken(self) -> Sequence[Broken]:
+        """Return the lines that are not met; few texts ask for them."""
+        if self._broken is None:
+            self._broken = broken_lines(self._require, self.context)
+        return self._broken
 
 
 class SlotText(NamedTuple):

@@ -104,14 +104,14 @@ class Rule:
         return tuple([line for part in parts for line in lines_of(part)])
 
     @cached_property
-    def clocked_basis(self) -> tuple[Line, ...]:
-        """Return those lines of the basis whose truth time alone may change."""
-        return tuple([line for line in self.basis if line.is_clocked])
+    def clocked_basis(self) -> tuple[Condition, ...]:
+        """Return those lines of the basis whose truth time alone may change, and what so chooses between texts."""
+        return (*[line for line in self.basis if line.is_clocked], *self.message.clocked, *self.fix.clocked)
 
     @cached_property
-    def clocked_lines(self) -> tuple[Line, ...]:
-        """Return the lines of the rule whose truth time alone may change."""
-        return tuple([line for line in self.lines if line.is_clocked])
+    def clocked_lines(self) -> tuple[Condition, ...]:
+        """Return the lines of the rule whose truth time alone may change, and what so chooses between texts."""
+        return (*[line for line in self.lines if line.is_clocked], *self.message.clocked, *self.fix.clocked)
 
     @cached_property
     def has_order(self) -> bool:

@@ -11,7 +11,8 @@ from typing import NamedTuple
 from capa_sync.model.finding import Mode, Verdict
 from capa_sync.model.record import CapaRecord
 from capa_sync.model.settings import JudgeOptions
-from capa_sync.rules.derived import open_record
+from capa_sync.rules.context import Context
+from capa_sync.rules.derived import DERIVED_VALUES, open_record
 from capa_sync.rules.evaluate import judge, next_due_at
 from capa_sync.rules.gates import Gates
 from capa_sync.rules.read_digests import read_digests
@@ -64,18 +65,19 @@ class RuleSet:
         `explain` adds evidence to verdicts that are ok, not applicable or cannot tell; this takes several times as
         long.
         """
-        ready = self._ready_for(options)
-        context = open_record(record, now, ready.terms)
+        ready = self._ready if options is self._ready.given else self._ready_for(options)
+        context = Context(record, now, ready.terms, DERIVED_VALUES)
         if explain or record.unread_join:
             return [judge(rule, context, explain=explain) for rule in self._active]
         gate = ready.gates.of(context)
         verdicts, fields = [*gate.verdicts], record.fields
-        for place, exclusions, question in gate.open:
+        for exclusions, questions in gate.open:
             for name, states in exclusions:
                 if fields[name].state in states:
                     break
             else:
-                verdicts[place] = question.answer(context)
+                for place, question in questions:
+                    verdicts[place] = question.answer(context)
         return verdicts
 
     @property

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
+from types import MappingProxyType
 
 from capa_sync.rules.conditions import Condition, Line
 from capa_sync.rules.context import Context
 from capa_sync.rules.phrases.phrase import PhraseError
 from capa_sync.rules.placeholders import RenderContext, SlotRenderer, renderer_of
 
+_NO_FACTS: Mapping[str, str] = MappingProxyType({})
 _SLOT = re.compile(r"\{([^{}]*)\}")
 
 
@@ -75,6 +76,12 @@ class MessageTemplate:
     """A message or fix: at least one text; the last has no condition."""
 
     variants: tuple[Variant, ...]
+    _constant: str | None = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Set the text where it is the same for every record."""
+        only = self.variants[0].sentence if len(self.variants) == 1 else None
+        object.__setattr__(self, "_constant", only.typed if only is not None and not only.slots else None)
 
     def render(self, rendering: RenderContext) -> tuple[str, Mapping[str, str]]:
         """Return the text for the present state of the record, and the facts behind it by name.
@@ -82,6 +89,8 @@ class MessageTemplate:
         The choice between several texts is a fact too. Its name is made from their conditions, so that two choices
         are compared only when they were made between the same texts.
         """
+        if self._constant is not None:
+            return self._constant, _NO_FACTS
         if len(self.variants) == 1:
             return self.variants[0].sentence.render(rendering)
         number = self.choice(rendering.context)
@@ -95,12 +104,9 @@ class MessageTemplate:
                 return number
         return len(self.variants) - 1
 
-    def turns(self, context: Context) -> Sequence[datetime | None]:
-        """Return when time alone may choose another text."""
-        return [condition.judge(context)[1] for condition in self._clocked] if self._clocked else ()
-
     @cached_property
-    def _clocked(self) -> tuple[Condition, ...]:
+    def clocked(self) -> tuple[Condition, ...]:
+        """Return the conditions by which time alone may choose another text."""
         conditions = (variant.when for variant in self.variants)
         return tuple([condition for condition in conditions if condition is not None and condition.is_clocked])
 

@@ -8,8 +8,8 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 from capa_sync.model.finding import Evidence
-from capa_sync.model.ticket import Origin
-from capa_sync.model.values import Value, ValueState
+from capa_sync.model.ticket import BIRTH, Origin
+from capa_sync.model.values import FILLED, Value, ValueState
 from capa_sync.rules import sentences as say
 from capa_sync.rules.subjects import SUBJECTS, Kind
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from capa_sync.rules.context import Context, Fact
 
 LONGEST = 80
+_EMPTY, _PERSON = ValueState.EMPTY, Kind.PERSON
 _CHOSEN = frozenset({Kind.ENUM, Kind.STAGE, Kind.PRESENCE})
 _OF_CLOSED_LISTS = frozenset(subject.name for subject in SUBJECTS.values() if subject.kind in _CHOSEN)
 
@@ -41,11 +42,9 @@ def show_date(value: date | datetime, context: Context) -> str:
 
 def show_value(name: str, value: Value, context: Context) -> str:
     """Return a canonical value for people; "" where nothing is filled."""
-    if value.state is ValueState.PLACEHOLDER:
-        return clip(value.text)
     data = value.data
-    if not value.is_filled or data is None:
-        return ""
+    if value.state is not FILLED or data is None:
+        return clip(value.text) if value.state is ValueState.PLACEHOLDER else ""
     if isinstance(data, date):
         return show_date(data, context)
     if isinstance(data, float):
@@ -58,32 +57,34 @@ def show_value(name: str, value: Value, context: Context) -> str:
         own = context.texts.values if subject.derived else {}
         shown = (context.person(item) if kind is Kind.PEOPLE else own.get(item, item) for item in data)
         return clip(", ".join(shown))
-    if kind is Kind.PERSON:
+    if kind is _PERSON:
         return clip(context.person(str(data)))
     return clip(str(data))
 
 
 def describe(name: str, value: Value, context: Context) -> str:
     """Return a value with its state in words, for evidence."""
-    if value.state is ValueState.EMPTY:
+    state, data = value.state, value.data
+    if state is _EMPTY:
         return say.IS_EMPTY
-    if value.is_filled:
-        return say.IS_MEDIA if value.media_only else _described(name, value, context)
+    if state is not FILLED:
+        return _not_filled(name, value, context)
+    if value.media_only:
+        return say.IS_MEDIA
+    if type(data) is not date and name not in _OF_CLOSED_LISTS:
+        return say.IS.format(value=show_value(name, value, context))
+    key, known = (name, data), context.terms.described  # of a few words and days, which most records share
+    text = known.get(key)
+    if text is None:
+        text = known[key] = say.IS.format(value=show_value(name, value, context))
+    return text
+
+
+def _not_filled(name: str, value: Value, context: Context) -> str:
     if value.state is ValueState.PLACEHOLDER:
         return say.IS_PLACEHOLDER.format(value=show_value(name, value, context))
     reason = clip(value.reason)
     return (say.IS_UNKNOWN_BECAUSE if reason else say.IS_UNKNOWN).format(state=value.state.value, reason=reason)
-
-
-def _described(name: str, value: Value, context: Context) -> str:
-    data = value.data
-    if type(data) is not date and name not in _OF_CLOSED_LISTS:
-        return say.IS.format(value=show_value(name, value, context))
-    known = context.terms.described  # of a few words and days, which most records share
-    text = known.get((name, data))
-    if text is None:
-        text = known[name, data] = say.IS.format(value=show_value(name, value, context))
-    return text
 
 
 def change_fact(change: FieldChange, context: Context) -> Evidence:
@@ -91,7 +92,7 @@ def change_fact(change: FieldChange, context: Context) -> Evidence:
     name = change.field
     new = show_value(name, change.new, context) if name in SUBJECTS else clip(str(change.new.data))
     value = _form(change.new, new).format(value=new, state=change.new.state.value)
-    if change.origin is not Origin.BIRTH:
+    if change.origin is not BIRTH:
         return Evidence(name, say.BECAME.format(value=value, who=_who(change)), change.at, change.by, change.entry)
     if not context.history_whole:
         return Evidence(name, say.WHERE_IT_BEGINS.format(value=value))
@@ -125,16 +126,14 @@ def fact_of_value(name: str, context: Context) -> Fact:
     """Return the parts of the evidence of a present value; computed once per record."""
     made = context.facts.get(name)
     if made is None:
-        made = context.facts[name] = _fact_of_value(name, context)
+        text = describe(name, context.value(name), context)
+        last = context.latest(name)
+        if last is None or (last.origin is BIRTH and not context.history_whole):
+            made = (name, text, None, None, "")
+        else:
+            made = (name, text, last.at, last.by, last.entry)
+        context.facts[name] = made
     return made
-
-
-def _fact_of_value(name: str, context: Context) -> Fact:
-    text = describe(name, context.value(name), context)
-    last = context.latest(name)
-    if last is None or (last.origin is Origin.BIRTH and not context.history_whole):
-        return name, text, None, None, ""
-    return name, text, last.at, last.by, last.entry
 
 
 def join_words(words: Sequence[str], form: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from capa_sync.rules.context import Context
-from capa_sync.rules.moments import Truth
+from capa_sync.rules.moments import Moment, Truth
 from capa_sync.rules.phrases.order import HISTORIED, before_first_stage, before_last_stage, first_filled
 from capa_sync.rules.phrases.people import persons_of
 from capa_sync.rules.phrases.phrase import Arguments, Family, Phrase, Test, check_kind, field
@@ -20,11 +20,10 @@ def _by_other(subject: Subject, order: Test, args: Arguments) -> Test:
     check_kind(other, Kind.PERSON, Kind.PEOPLE)
     first = first_filled(subject)
 
-    def is_other(context: Context) -> Truth:
-        known, possible = first(context)
+    def is_other(context: Context, known: Moment, possible: Moment | None) -> Truth:
         if possible is not None:
             return None  # another person may have filled it before
-        by = known.change.by if known is not None and known.change is not None and known.change.human else None
+        by = known.change.by if known.change is not None and known.change.human else None
         people, unsure = persons_of(other.name, context)
         if by is not None and by in people:
             return False
@@ -32,7 +31,11 @@ def _by_other(subject: Subject, order: Test, args: Arguments) -> Test:
 
     def holds(context: Context) -> Truth:
         in_time = order.holds(context)
-        return in_time if in_time is False or first(context).known is None else _both(in_time, is_other(context))
+        known, possible = first(context)
+        if in_time is False or known is None:
+            return in_time
+        is_by_other = is_other(context, known, possible)
+        return None if in_time is None and is_by_other is True else is_by_other
 
     return Test(
         (*order.reads, other.name),
@@ -40,12 +43,6 @@ def _by_other(subject: Subject, order: Test, args: Arguments) -> Test:
         facts=lambda context: [*order.evidence(context), present_fact(other.name, context)],
         broken_at=order.broken_at,
     )
-
-
-def _both(left: Truth, right: Truth) -> Truth:
-    if left is False or right is False:
-        return False
-    return None if left is None or right is None else True
 
 
 PHRASES: tuple[Phrase, ...] = (

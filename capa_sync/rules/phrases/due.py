@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from capa_sync.model.finding import Evidence
-from capa_sync.model.values import ValueState
+from capa_sync.model.values import KNOWN, ValueState
 from capa_sync.rules import sentences as say
 from capa_sync.rules.context import Context, DueDateMove
 from capa_sync.rules.moments import Truth
@@ -44,7 +44,7 @@ def _seen(subject: Subject, context: Context, broken: bool) -> Truth:
     """Return the truth of 'there was no such move'; unread history may hide one."""
     if broken:
         return False
-    if not context.value(subject.name).is_known or not context.is_whole(subject.name):
+    if context.value(subject.name).state not in KNOWN or not context.is_whole(subject.name):
         return None
     return True
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from capa_sync.model.finding import Evidence
-from capa_sync.model.values import ValueState
+from capa_sync.model.values import KNOWN, ValueState
 from capa_sync.rules import sentences as say
 from capa_sync.rules.context import Context
 from capa_sync.rules.moments import FirstTime, Moment, Truth, in_order
@@ -49,7 +49,7 @@ def ordered(subject: Subject, second: First, event: str, reads: tuple[str, ...])
 
     def holds(context: Context) -> Truth:
         for name in names:
-            if not context.value(name).is_known:
+            if context.value(name).state not in KNOWN:
                 return None
         return in_order(first(context), second(context))
 
@@ -111,7 +111,7 @@ def before_last_stage(subject: Subject, args: Arguments) -> Test:
 
     def holds(context: Context) -> Truth:
         entry, sure = context.last_entry(stage)
-        if not context.value(subject.name).is_known:
+        if context.value(subject.name).state not in KNOWN:
             return None
         known = first(context).known
         if sure and entry is not None and known is not None and known.not_after(entry):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from capa_sync.model.values import FILLED, KNOWN
 from capa_sync.rules import sentences as say
 from capa_sync.rules.context import Context
 from capa_sync.rules.moments import Truth
@@ -24,10 +25,10 @@ def _active(subject: Subject, _: Arguments) -> Test:
 def persons_of(name: str, context: Context) -> tuple[frozenset[str], bool]:
     """Return the people that a subject names, and whether there may be others that cannot be read."""
     value = context.value(name)
-    unsure = not value.is_known
+    unsure = value.state not in KNOWN
     if name == "action_owners":
         unsure = unsure or bool(context.actions_unknown) or any(not a.owner.is_known for a in context.actions)
-    if not value.is_filled:
+    if value.state is not FILLED:
         return frozenset(), unsure
     return frozenset(value.data if isinstance(value.data, tuple) else (str(value.data),)), unsure
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from capa_sync.model.near import STAGE_WORDS, near_or_all
 from capa_sync.model.record import STAGE_ORDER, Stage
-from capa_sync.model.values import KNOWN, Value, ValueState
+from capa_sync.model.values import FILLED, KNOWN, Value, ValueState
 from capa_sync.rules.context import HISTORY_OF, Context
 from capa_sync.rules.moments import Truth
 from capa_sync.rules.phrases.phrase import (
@@ -83,25 +83,29 @@ def one_of(subject: Subject, names: tuple[str, ...]) -> frozenset[str]:
 
 def _is(subject: Subject, args: Arguments) -> Test:
     wanted = one_of(subject, (word(args[0]),))
-    return of_value(subject.name, lambda value: value.is_filled and str(value.data).casefold() in wanted, quick=True)
+    return of_value(
+        subject.name, lambda value: value.state is FILLED and str(value.data).casefold() in wanted, quick=True
+    )
 
 
 def _is_not(subject: Subject, args: Arguments) -> Test:
     unwanted = one_of(subject, (word(args[0]),))
     return of_value(
-        subject.name, lambda value: value.is_filled and str(value.data).casefold() not in unwanted, quick=True
+        subject.name, lambda value: value.state is FILLED and str(value.data).casefold() not in unwanted, quick=True
     )
 
 
 def _is_one_of(subject: Subject, args: Arguments) -> Test:
     wanted = one_of(subject, words(args[0]))
-    return of_value(subject.name, lambda value: value.is_filled and str(value.data).casefold() in wanted, quick=True)
+    return of_value(
+        subject.name, lambda value: value.state is FILLED and str(value.data).casefold() in wanted, quick=True
+    )
 
 
 def _is_not_one_of(subject: Subject, args: Arguments) -> Test:
     unwanted = one_of(subject, words(args[0]))
     return of_value(
-        subject.name, lambda value: value.is_filled and str(value.data).casefold() not in unwanted, quick=True
+        subject.name, lambda value: value.state is FILLED and str(value.data).casefold() not in unwanted, quick=True
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from capa_sync.model.patterns import WORDS
-from capa_sync.model.values import Value, ValueState
+from capa_sync.model.values import FILLED, Value, ValueState
 from capa_sync.rules.phrases.phrase import Argument, Arguments, Family, Phrase, Test, number, word
 from capa_sync.rules.phrases.state import of_value
 from capa_sync.rules.subjects import Kind, Subject
@@ -25,7 +25,7 @@ def without_links(text: str) -> str:
 
 def _substance(characters: int, different: int = 0) -> Callable[[Value], bool]:
     def test(value: Value) -> bool:
-        if value.state is not ValueState.FILLED or value.media_only:
+        if value.state is not FILLED or value.media_only:
             return False
         text = without_links(str(value.data))
         return len(text) >= characters and (not different or distinct_words(text) >= different)

@@ -58,7 +58,8 @@ def context_of(stage: Stage, grade: str | None) -> Context:
 
 def left(gate: Gate) -> Iterator[tuple[Block, Block]]:
     """Yield what is left to ask of each rule that is not decided: of its scope, and of what it requires."""
-    yield from ((question.scope.block, question.require.block) for *_, question in gate.open)
+    questions = [question for _, asked in gate.open for _, question in asked]
+    yield from ((question.scope.block, question.require.block) for question in questions)
 
 
 def test_a_gate_is_the_shared_verdict_or_what_is_left_to_ask() -> None:
@@ -67,7 +68,8 @@ def test_a_gate_is_the_shared_verdict_or_what_is_left_to_ask() -> None:
     allowed = context_of(Stage.PLANNED, "major")
     assert [*left(made.of(allowed))] == [(LEFT, RULE.require)]
     assert made.of(allowed).verdicts == (bare(RULE, allowed, Outcome.NOT_APPLICABLE),)
-    assert made.of(allowed).open[0][:2] == (0, (("title", NOT_FILLED), ("due_at", NOT_FILLED)))
+    ((exclusions, ((place, _),)),) = made.of(allowed).open
+    assert (place, exclusions) == (0, (("title", NOT_FILLED), ("due_at", NOT_FILLED)))
     for excluded in (context_of(Stage.PLANNED, "minor"), context_of(Stage.IDENTIFIED, "major")):
         gate = made.of(excluded)
         assert gate.verdicts[0] is bare(RULE, excluded, Outcome.NOT_APPLICABLE)
@@ -75,6 +77,17 @@ def test_a_gate_is_the_shared_verdict_or_what_is_left_to_ask() -> None:
     unknown = made.of(context_of(Stage.PLANNED, None))
     assert [*left(unknown)] == [(Block(Join.ALL, (GRADED, TEXT, TIMED, EITHER, MIXED, PAST)), RULE.require)]
     assert [*left(made.of(context_of(Stage.CLOSED, "major")))] == [(LEFT, RULE.require)]
+
+
+def test_records_share_a_gate_where_their_stage_leaves_no_question_of_their_grade() -> None:
+    """The grade counts only for rules that the stage does not exclude; it counts where it stands beside the stage."""
+    made = Gates([RULE], TERMS)
+    early = {id(made.of(context_of(Stage.IDENTIFIED, grade))) for grade in ("major", "minor", None)}
+    later = {id(made.of(context_of(Stage.PLANNED, grade))) for grade in ("major", "minor", None)}
+    assert (len(early), len(later)) == (1, 3)
+    mixed = replace(RULE, when=Block(Join.ALL, (Block(Join.ANY, (STAGED, GRADED)),)), applies_to=ALWAYS)
+    either = Gates([mixed], TERMS)
+    assert either.of(context_of(Stage.IDENTIFIED, "minor")) != either.of(context_of(Stage.IDENTIFIED, "major"))
 
 
 def test_a_rule_that_requires_closed_lists_alone_is_decided_by_them() -> None:
@@ -96,7 +109,7 @@ def test_each_rule_has_its_own_gate_in_the_order_of_the_rules() -> None:
     excluded = context_of(Stage.IDENTIFIED, "minor")
     gate = Gates([RULE, open_, off], light).of(excluded)
     assert gate.verdicts[0] is bare(RULE, excluded, Outcome.NOT_APPLICABLE)
-    assert [(place, exclusions) for place, exclusions, _ in gate.open] == [(1, ()), (2, ())]
+    assert [(exclusions, [place for place, _ in asked]) for exclusions, asked in gate.open] == [((), [1, 2])]
     assert [*left(gate)] == [(ALWAYS, RULE.require), (Block(Join.ALL, RULE.scope.members), RULE.require)]
 
 
