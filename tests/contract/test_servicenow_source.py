@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 
@@ -444,6 +445,16 @@ def test_census_proves_deletions_and_names_what_is_open(sn: SourceHarness) -> No
     assert sn.source.prove_gone(tables) == {gone, silently}
     located = sn.source.locate(tables, frozenset(), census)
     assert (located.in_scope, located.elsewhere) == ({sn.issues[2]}, set())
+
+
+def test_a_child_is_in_scope_with_the_record_that_a_page_of_the_census_left_out(sn: SourceHarness) -> None:
+    """Record and child are found by their own requests: the child is no ticket out of scope."""
+    sn.sync()
+    census, parent = sn.source.take_census(), sn.issues[0]
+    assert {parent, sn.task} <= census.ids
+    cut = replace(census, ids=census.ids - {parent, sn.task})
+    located = sn.source.locate({parent: "sn_grc_issue", sn.task: "sn_grc_task"}, frozenset(), cut)
+    assert (located.in_scope, located.elsewhere) == ({parent, sn.task}, set())
 
 
 def test_census_finds_deletions_under_the_real_class() -> None:

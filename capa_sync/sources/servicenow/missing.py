@@ -30,7 +30,8 @@ class Missing:
         """Return which of these are in scope, and which exist; see `ports.Source`."""
         records = [id_ for id_, table in ids.items() if table == self._options.table]
         existing = {value_of(row, "sys_id") for row in self._listed(self._options.table, records, ("sys_id",))}
-        in_scope = self._in_query(sorted(existing), census.witness) if existing else set()
+        found = self._in_query(sorted(existing), census.witness) if existing else set()
+        in_scope, records_in_scope = set(found), census.ids | found  # a page of the census may have left a record out
         for table, reference in self._options.child_tables:
             children = [id_ for id_, of in ids.items() if of == table]
             rows = self._listed(table, children, ("sys_id", reference))
@@ -39,7 +40,7 @@ class Missing:
                 value_of(row, "sys_id")
                 for row in rows
                 if reference not in row
-                or value_of(row, reference) in census.ids  # a hidden reference is not an empty one
+                or value_of(row, reference) in records_in_scope  # a hidden reference is not an empty one
             }
         for table in {*ids.values()}.difference(self._options.tables):  # the settings name it no longer
             others = [id_ for id_, of in ids.items() if of == table]
