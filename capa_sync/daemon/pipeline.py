@@ -37,6 +37,7 @@ UNSEEN = frozenset({Presence.UNOBSERVED, Presence.ACCESS_LOST})
 """The present content of these tickets is unknown: no finding opens and none clears."""
 GONE = frozenset({Presence.DELETED, Presence.DELETED_OR_HIDDEN, Presence.OUT_OF_SCOPE})
 """These tickets are not in the query any more."""
+_WARN = Mode.WARN
 
 
 class Pipeline:
@@ -194,7 +195,7 @@ class Pipeline:
         key = record.ticket_id
         if self._source.write.mode == "off" or not (findings or self._writes.get(key) or self._answers.get(key)):
             return None
-        outcomes = {verdict.rule: verdict.outcome for verdict in verdicts if verdict.mode is Mode.WARN}
+        outcomes = {verdict.rule: verdict.outcome for verdict in verdicts if verdict.mode is _WARN}
         return PickledPlan.of(self._plan(record, findings, outcomes))
 
     def _plan_stored(self, ticket_id: str, outcomes: Mapping[str, RuleOutcome]) -> TicketPlan:

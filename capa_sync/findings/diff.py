@@ -15,6 +15,7 @@ from capa_sync.model.waiver import Granted
 
 RULE_GONE = "cleared because the rule is no longer in the active rule set"
 _LIVE = frozenset({FindingState.OPEN, FindingState.WAIVED})
+_FINE, _CANNOT_TELL = frozenset({Outcome.OK, Outcome.NOT_APPLICABLE}), Outcome.CANNOT_TELL
 
 
 class What(StrEnum):
@@ -87,7 +88,7 @@ def diff_findings(
     known = {finding.rule: finding for finding in previous}
     evaluation = _Evaluation(source, ticket_id, now, rule_set, why_gone, granted)
     # most rules never find anything: no step
-    found = [verdict for verdict in verdicts if not _is_fine(verdict) or verdict.rule in known]
+    found = [verdict for verdict in verdicts if verdict.outcome not in _FINE or verdict.rule in known]
     if not found and not known:
         return _NOTHING
     steps = [evaluation.step(known.get(verdict.rule), verdict) for verdict in found]
@@ -97,10 +98,6 @@ def diff_findings(
         steps += [evaluation.leave(old, gone=old.rule not in staying) for old in previous if old.rule not in judged]
     rows = _with_hiding([row for _, row in steps if row], verdicts)
     return _result(known, {row.rule: what for what, row in steps if row}, rows)
-
-
-def _is_fine(verdict: Verdict) -> bool:
-    return verdict.outcome is Outcome.OK or verdict.outcome is Outcome.NOT_APPLICABLE
 
 
 @light
@@ -238,7 +235,7 @@ def _with_hiding(rows: Sequence[Finding], verdicts: Sequence[Verdict]) -> list[F
         return list(rows)
     hides = {verdict.rule: verdict.hides for verdict in verdicts if verdict.hides}
     for verdict in verdicts:
-        if verdict.outcome is Outcome.CANNOT_TELL and not verdict.hides:
+        if verdict.outcome is _CANNOT_TELL and not verdict.hides:
             hides[verdict.rule] = tuple(row.rule for row in rows if row.hidden_by == verdict.rule)
     behind = hidden_by(rows, hides)
     return [_behind(row, behind.get(row.rule, "")) if row.state is FindingState.OPEN else row for row in rows]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from capa_sync.mapping.texts import has_word, normalise
 from capa_sync.model.patterns import BRACKETED, EMOJI_NAME, LATER, LIST_SIGN, RULER
-from capa_sync.model.values import ValueState
+from capa_sync.model.values import FILLED, ValueState
 
 _WORDS = frozenset(
     """
@@ -58,14 +58,14 @@ def state_of(text: str, shown: str) -> ValueState:
         shown: the same with its lines, and tabs between cells.
     """
     if len(text) > _LONGEST_OF_PIECES:
-        return ValueState.FILLED
+        return FILLED
     pieces = shown.replace("\t", "\n").splitlines()
     if len(pieces) > _MOST_PIECES:
-        return ValueState.FILLED
+        return FILLED
     left = list(filter(None, map(bare, pieces)))
     if not left:
         return ValueState.EMPTY
-    return ValueState.PLACEHOLDER if all(map(is_placeholder, left)) else ValueState.FILLED
+    return ValueState.PLACEHOLDER if all(map(is_placeholder, left)) else FILLED
 
 
 def bare(piece: str) -> str:

@@ -12,7 +12,7 @@ from capa_sync.mapping.schema import NOTHING
 from capa_sync.mapping.texts import Template, fold, normalise
 from capa_sync.model.catalogue import FieldSpec, FieldType
 from capa_sync.model.patterns import ARROW, COMMA, LINE_ENDS, WHY, ZERO_TIME
-from capa_sync.model.values import EMPTY, Raw, Value, ValueState
+from capa_sync.model.values import EMPTY, FILLED, Raw, Value, ValueState
 
 Converter = Callable[[Raw, PeopleDirectory], Value]
 """Converts a tracker's value (present or historical) to a canonical value; BLANK is EMPTY in every field.
@@ -31,11 +31,11 @@ def read_text(shown: str, template: Template, media_only: bool) -> Value:
     if text and template:
         text = template.strip(text)
     state = state_of(text, shown if text is whole else text) if text else ValueState.EMPTY
+    if state is FILLED:
+        return Value(FILLED, text, shown)
     if state is ValueState.EMPTY:
         return MEDIA if media_only else EMPTY
-    if state is ValueState.PLACEHOLDER:
-        return Value(ValueState.PLACEHOLDER, None, shown)
-    return Value(ValueState.FILLED, text, shown)
+    return Value(state, None, shown)
 
 
 _SEPARATORS = {"lines": ARROW, "commas": COMMA}

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from capa_sync.model.record import CapaRecord, Stage
-from capa_sync.model.values import ValueState
+from capa_sync.model.values import FILLED, ValueState
 from capa_sync.register.life import counted_actions, is_there
 
 Test = Callable[[CapaRecord], bool]
@@ -42,7 +42,7 @@ def _filled(*names: str) -> Need:
     """Return the need for any of these fields; it names the first one when all are missing."""
     if len(names) == 1:
         name = names[0]
-        return Need(name, lambda record: record.fields[name].state is ValueState.FILLED)
+        return Need(name, lambda record: record.fields[name].state is FILLED)
     return Need(names[0], lambda record: any(record.fields[name].is_filled for name in names))
 
 

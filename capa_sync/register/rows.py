@@ -9,8 +9,8 @@ from capa_sync.model.finding import SEVERITY_ORDER, Finding, FindingState, Outco
 from capa_sync.model.light import altered
 from capa_sync.model.record import Action, CapaRecord, FieldChange
 from capa_sync.model.settings import JudgeOptions
-from capa_sync.model.ticket import Origin
-from capa_sync.model.values import Value, ValueState
+from capa_sync.model.ticket import BIRTH
+from capa_sync.model.values import FILLED, Value, ValueState
 from capa_sync.model.waiver import last_day
 from capa_sync.register.evidenced import evidenced_stage
 from capa_sync.register.life import (
@@ -26,6 +26,7 @@ from capa_sync.register.life import (
 
 Cell = str | int | date | datetime | None
 
+_CANNOT_TELL = Outcome.CANNOT_TELL
 _EPISODES = frozenset({FindingState.OPEN, FindingState.WAIVED, FindingState.HISTORICAL})
 
 
@@ -67,7 +68,7 @@ def birth_rows(record: CapaRecord) -> list[FieldChange]:
     return [
         altered(row, new=_named(record, row.new)) if row.field in _PERSONS else row
         for row in record.timeline
-        if row.group == 0 and row.origin is Origin.BIRTH and row.tracker_field and row.field != "stage"
+        if row.group == 0 and row.origin is BIRTH and row.tracker_field and row.field != "stage"
     ]
 
 
@@ -86,7 +87,7 @@ def _named(record: CapaRecord, value: Value) -> Value:
 
 def _words(value: Value) -> str:
     """Return a value as the register shows it; a value that no rule can read is shown as in the tracker."""
-    if value.state is not ValueState.FILLED:
+    if value.state is not FILLED:
         return value.text if value.state in _SHOWN else ""
     data = value.data
     if isinstance(data, str):
@@ -124,14 +125,14 @@ def _when(record: CapaRecord, name: str) -> date | datetime | None:
 
 def _person(record: CapaRecord, name: str) -> str:
     value = record.fields[name]
-    if value.state is ValueState.FILLED and isinstance(value.data, str):
+    if value.state is FILLED and isinstance(value.data, str):
         return record.people_names.get(value.data, value.text or value.data) or value.text
     return _words(value) or (value.text if value.state is ValueState.UNREADABLE else "")
 
 
 def _person_id(record: CapaRecord, name: str) -> str:
     value = record.fields[name]
-    return value.data if value.state is ValueState.FILLED and isinstance(value.data, str) else ""
+    return value.data if value.state is FILLED and isinstance(value.data, str) else ""
 
 
 def _what(record: CapaRecord, texts: Mapping[str, str]) -> dict[str, Cell]:
@@ -227,7 +228,7 @@ def _outcome(record: CapaRecord, texts: Mapping[str, str], options: JudgeOptions
 
 def _findings(findings: Sequence[Finding], verdicts: Iterable[Verdict], timezone: str) -> Mapping[str, Cell]:
     """Return the numbers of visible open findings by severity, and the lists of rules."""
-    unsure = [verdict.rule for verdict in verdicts if verdict.outcome is Outcome.CANNOT_TELL]
+    unsure = [verdict.rule for verdict in verdicts if verdict.outcome is _CANNOT_TELL]
     if not findings and not unsure:
         return _NO_FINDINGS
     shown = [row for row in findings if row.state is FindingState.OPEN and not row.hidden_by]

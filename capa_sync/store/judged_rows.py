@@ -11,7 +11,7 @@ from capa_sync.model.finding import Finding, Verdict
 from capa_sync.model.record import Action, Disagreement, FieldChange
 from capa_sync.model.register_columns import STORED
 from capa_sync.model.similar import SimilarKey
-from capa_sync.model.ticket import Origin
+from capa_sync.model.ticket import BIRTH
 from capa_sync.model.values import Value
 from capa_sync.model.waiver import RequestAnswer, Waiver, WaiverState
 from capa_sync.store.columns import day_or_instant_text, instant_text, json_text, optional_text
@@ -166,9 +166,7 @@ def _cell(cell: Cell) -> str | int | None:
 def birth_rows_of(source: str, ticket_id: str, timeline: Iterable[FieldChange]) -> list[Params]:
     """Return the values of mapped fields at the ticket's creation: the timeline's changes of origin `birth`."""
     births = {
-        (change.tracker_field or change.field, change.field): change
-        for change in timeline
-        if change.origin is Origin.BIRTH
+        (change.tracker_field or change.field, change.field): change for change in timeline if change.origin is BIRTH
     }
     texts = {at: instant_text(at) for at in {change.at for change in births.values()}}  # usually one instant
     return [

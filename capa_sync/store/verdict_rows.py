@@ -55,8 +55,7 @@ def stored_verdicts(source: str, ticket_id: str, verdicts: Iterable[Verdict]) ->
 
 def _is_plain(verdict: Verdict) -> bool:
     outcome = verdict.outcome
-    is_fine = outcome is Outcome.OK or outcome is Outcome.NOT_APPLICABLE
-    return is_fine and not verdict.reason and verdict.next_due is None
+    return outcome in _FINE and not verdict.reason and verdict.next_due is None
 
 
 def _says(verdict: Verdict) -> Row:
@@ -71,6 +70,7 @@ def _says(verdict: Verdict) -> Row:
     )
 
 
+_FINE = frozenset({Outcome.OK, Outcome.NOT_APPLICABLE})
 _PLAIN: dict[int, tuple[Verdict, Row]] = {}
 """By identity: rules share one object for a verdict that says nothing of its own, thirty times for each ticket."""
 _MOST_PLAIN = 4096
