@@ -1,4 +1,4 @@
-"""Stores one page of readings in the mirror: new content is stored, known content is skipped."""
+"""Stores readings of one page in the mirror: new content is stored, known content is skipped."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class _Known:
 
 
 class Intake:
-    """Stores the readings of one page; used once, inside one transaction."""
+    """Stores some readings of one page; used once, inside the transaction of the page."""
 
     def __init__(self, db: Database, chain: Chain, source: str, at: datetime, run: int, parser: Parser) -> None:
         self._db = db
@@ -51,8 +51,11 @@ class Intake:
         self._rows = ticket_rows.DerivedRows()
 
     def take(self, readings: Sequence[Reading]) -> tuple[list[str], int]:
-        """Store new content; return ids of new or changed tickets and the number of stored part versions."""
-        wanted = _last_of_each(readings)
+        """Store new content of some tickets, one reading of each.
+
+        Returns ids of new or changed tickets, and the number of stored part versions.
+        """
+        wanted = {reading.ticket.id: reading for reading in readings}
         known = self._known(list(wanted))
         fresh = [reading for ticket_id, reading in wanted.items() if ticket_id not in known]
         changed = {reading.ticket.id for reading in fresh}
@@ -236,12 +239,12 @@ def _stored_or(read: Part, stored: Part | None) -> Part:
     return stored if stored is not None and stored.digest == read.digest else read
 
 
-def _last_of_each(readings: Sequence[Reading]) -> dict[str, Reading]:
-    """Return id -> the last reading of each ticket of a page; a ticket returned by the query once counts as in it."""
+def last_of_each(readings: Sequence[Reading]) -> list[Reading]:
+    """Return the last reading of each ticket of a page; a ticket returned by the query once counts as in it."""
     last: dict[str, Reading] = {}
     for reading in readings:
         before = last.get(reading.ticket.id)
         if before is not None and before.in_query and not reading.in_query:
             reading = replace(reading, in_query=True, role=before.role)
         last[reading.ticket.id] = reading
-    return last
+    return list(last.values())

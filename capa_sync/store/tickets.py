@@ -12,7 +12,7 @@ from capa_sync.store import assembly, ticket_rows
 from capa_sync.store.chain import Chain
 from capa_sync.store.columns import instant, json_text, json_value, optional_instant, optional_text
 from capa_sync.store.database import Database
-from capa_sync.store.intake import Intake
+from capa_sync.store.intake import Intake, last_of_each
 from capa_sync.store.presences import Presences
 from capa_sync.store.quarantine import Quarantine
 
@@ -45,8 +45,13 @@ class Tickets(Presences, Quarantine):
         Raises RegisterUnavailable; then neither the page nor its cursor is stored.
         """
         with self._db.transaction():
-            readings = self._not_erased(source, page.readings)
-            changed, stored = Intake(self._db, self._chain, source, at, run, parser).take(readings)
+            readings = last_of_each(self._not_erased(source, page.readings))
+            changed: list[str] = []
+            stored = 0
+            for start in range(0, len(readings), _BATCH):  # a large page takes no more memory than a small one
+                intake = Intake(self._db, self._chain, source, at, run, parser)
+                ids, versions = intake.take(readings[start : start + _BATCH])
+                changed, stored = changed + ids, stored + versions
             if stored:
                 self._db.execute("UPDATE run SET stored = stored + ? WHERE id = ?", (stored, run))
             self.save_cursor(source, page.cursor)

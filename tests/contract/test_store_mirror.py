@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -12,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from capa_sync.model.ticket import Cursor, Origin, Presence, Reading, Role, Skip
+from capa_sync.model.ticket import Cursor, Origin, Presence, Reading, Role, Scope, Skip
 from capa_sync.store import Register, open_register
 from tests.unit.store.fake_parser import DAY, MINUTE, PARSER, SOURCE, T0, FakeTicket, page
 
@@ -83,6 +84,40 @@ def test_only_changed_tickets_are_reported(store: Register) -> None:
     fakes[2].edit(T0 + MINUTE, status="Closed")
     fakes[1].comment(T0 + MINUTE, "looked at it")
     assert commit(store, *(fake.reading() for fake in reversed(fakes))) == ["2", "1"]
+
+
+def test_a_page_of_a_thousand_tickets_takes_little_more_memory_than_one_of_two_hundred(store: Register) -> None:
+    """New or changed, they are stored some at a time, in one transaction, and returned in the order of the page."""
+
+    def held(count: int, first: int) -> list[int]:
+        fakes = [FakeTicket(str(n), f"CAPA-{n}", {"text": "x" * 500}) for n in range(first + count, first, -1)]
+        peaks = []
+        for turn in range(2):
+            for fake in fakes:
+                fake.edit(T0 + (turn + 1) * MINUTE, status=f"Step {turn}", owner=f"Person {turn}")
+            readings = [fake.reading() for fake in fakes]
+            tracemalloc.start()
+            try:
+                assert commit(store, *readings, minute=turn) == [fake.id for fake in fakes]
+                peaks.append(tracemalloc.get_traced_memory()[1])
+            finally:
+                tracemalloc.stop()
+        return peaks
+
+    few, many = held(200, 0), held(1000, 1000)
+    assert all(large < 2 * small for small, large in zip(few, many, strict=True)), (few, many)
+
+
+def test_a_ticket_at_both_ends_of_a_large_page_counts_once(store: Register) -> None:
+    """What the query returned stays in it, however many tickets lie between the two readings."""
+    fake = FakeTicket("1", "CAPA-1", {"status": "Open"})
+    others = [FakeTicket(str(n), f"CAPA-{n}", {"status": "Open"}).reading() for n in range(2, 502)]
+    first = fake.reading(Role.RECORD)
+    fake.edit(T0 + MINUTE, status="Closed")
+    assert commit(store, first, *others, fake.reading(Role.ACTION))[0] == "1"
+    assert store.tickets.ticket(SOURCE, "1", PARSER) == fake.reading().ticket
+    place = store.roles.places(SOURCE, ["1"])["1"]
+    assert (place.role, place.scope) == (Role.RECORD, Scope.IN)
 
 
 def test_volatile_addresses_change_nothing(store: Register) -> None:
