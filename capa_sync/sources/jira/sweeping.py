@@ -102,16 +102,17 @@ class Sweeping:
     ) -> Page:
         """Read what some pages of the search name, as one page: it is committed at once, which costs one fsync."""
         last = swept[-1]
-        readings, skipped = self._read([_drafts(sweep_page) for sweep_page in swept], is_whole=begun.since is None)
+        drafts = [draft for sweep_page in swept for draft in _drafts(sweep_page)]
+        readings, skipped = self._read(drafts, is_whole=begun.since is None)
         self._portion.learn(readings)
         after = last.after or replace(begun, tail="")
         cursor = self._cursor({**rest, slot: after.as_json()})
         page_total = last.rows.total if total is None else total
         return Page(tuple(readings), cursor, complete=False, total=page_total, skipped=tuple(skipped))
 
-    def _read(self, draft_pages: list[list[Draft]], *, is_whole: bool) -> tuple[list[Reading], list[Skip]]:
+    def _read(self, drafts: list[Draft], *, is_whole: bool) -> tuple[list[Reading], list[Skip]]:
         site, related_reader = self._site, self._related_reader
-        drafts = list({draft.id: draft for page in draft_pages for draft in page}.values())
+        drafts = list({draft.id: draft for draft in drafts}.values())  # the rows of two pages may overlap
         for draft in drafts:
             if site.kinship.may_be_action(draft.fields):
                 self._out_of_scope.note_inside(draft.id)
