@@ -17,6 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from capa_sync.model.ticket import Presence, Role
 from capa_sync.sandbox.messages import Request
 from tests.sync.equal import assert_rebuilt, assert_roles, assert_same
+from tests.sync.portions import small_portions
 from tests.sync.users import JiraUserDriver, UserDriver, users_on
 from tests.sync.world import World, open_world
 
@@ -55,6 +56,8 @@ class Story(RuleBasedStateMachine):
         self._stack = ExitStack()
         folder = Path(tempfile.mkdtemp(prefix="capa-sync-story-"))
         self._stack.callback(shutil.rmtree, folder)
+        # so that a cycle may die between two commits of a sweep
+        self._stack.enter_context(small_portions(3))
         more = "page_size = 3" if self.name == "servicenow" else ""
         self.world: World = self._stack.enter_context(
             open_world(folder, self.name, query=SCOPE, more=more, mode=self.mode, rules=self.judged_by)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
@@ -11,8 +12,7 @@ import pytest
 
 from capa_sync.sandbox.messages import Request
 from capa_sync.sandbox.stories.script import Create, Fill
-from capa_sync.sources.jira import sweeping
-from capa_sync.sources.jira.portion import Portion
+from tests.sync.portions import small_portions
 from tests.sync.users import JiraUserDriver, users_on
 from tests.sync.world import JIRAS, SOURCES, Site, World, open_world
 
@@ -50,9 +50,9 @@ def small_pages(site: Site) -> str:
 
 
 @pytest.fixture
-def small_portions(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a sweep of Jira read and commit three tickets at a time; it takes as many as fit 16 MiB otherwise."""
-    monkeypatch.setattr(sweeping, "Portion", lambda _least, _most: Portion(3, 3))
+def _small_portions() -> Iterator[None]:
+    with small_portions(3):
+        yield
 
 
 def alter(site: Site, story: str, title: str, **how: bool) -> None:
@@ -115,7 +115,7 @@ def test_a_change_without_an_audit_row_is_observed_at_the_next_poll(tmp_path: Pa
         assert row["changed_at"] == f"{edited:%Y-%m-%dT%H:%M:%SZ}"
 
 
-@pytest.mark.usefixtures("small_portions")
+@pytest.mark.usefixtures("_small_portions")
 @pytest.mark.parametrize("source", SOURCES)
 def test_a_killed_sweep_goes_on_where_it_was_and_polls_go_on_between(source: str, tmp_path: Path) -> None:
     """The process dies after two pages of a sweep: the next cycle polls first, then continues the sweep."""
@@ -149,7 +149,7 @@ def test_a_killed_sweep_goes_on_where_it_was_and_polls_go_on_between(source: str
         assert 0 < rest.read <= whole.read - 3
 
 
-@pytest.mark.usefixtures("small_portions")
+@pytest.mark.usefixtures("_small_portions")
 @pytest.mark.parametrize("source", SOURCES)
 def test_polls_go_on_while_a_long_sweep_lasts(source: str, tmp_path: Path) -> None:
     """A sweep that takes an hour is read in slices of one poll interval: edits are mirrored while it goes on."""
