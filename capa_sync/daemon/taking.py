@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from capa_sync.daemon.accounts import take_shown_accounts
@@ -53,20 +54,29 @@ def _commit(runtime: Runtime, context: SourceContext, run: int, page: Page) -> t
 
 
 def _without_failing(runtime: Runtime, context: SourceContext, run: int, page: Page) -> Page:
-    """Return the page without the readings that cannot be stored one by one; they are added to `skipped`."""
-    stored: list[Reading] = []
+    """Return the page without the readings that cannot be stored; they are added to `skipped`.
+
+    The others are stored in halves and halves of these: a page may have a thousand, and each commit takes an fsync.
+    """
     skipped = list(page.skipped)
     cursor = runtime.register.tickets.cursor(context.name)
-    for reading in page.readings:
+
+    def stored(readings: Sequence[Reading]) -> Sequence[Reading]:
         try:
-            _commit(runtime, context, run, Page((reading,), cursor, complete=False))
+            _commit(runtime, context, run, Page(tuple(readings), cursor, complete=False))
         except CapaSyncError:
             raise
-        except Exception as error:  # noqa: BLE001 - this is the failing reading
-            skipped.append(Skip(reading.ticket.id, reading.ticket.key, own_error(error), _version_of(reading)))
-        else:
-            stored.append(reading)
-    return replace(page, readings=tuple(stored), skipped=tuple(skipped))
+        except Exception as error:  # noqa: BLE001 - one of these is a failing reading
+            if len(readings) > 1:
+                half = len(readings) // 2
+                return [*stored(readings[:half]), *stored(readings[half:])]
+            [failing] = readings
+            skipped.append(Skip(failing.ticket.id, failing.ticket.key, own_error(error), _version_of(failing)))
+            return ()
+        return readings
+
+    found = stored(page.readings) if page.readings else ()
+    return replace(page, readings=tuple(found), skipped=tuple(skipped))
 
 
 def _version_of(reading: Reading) -> str:

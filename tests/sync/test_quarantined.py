@@ -10,7 +10,7 @@ import pytest
 
 from capa_sync.daemon.rebuilding import judge_mirror, rebuild_derived
 from capa_sync.errors import Skippable
-from capa_sync.model.ticket import Presence
+from capa_sync.model.ticket import Page, Presence
 from capa_sync.sources.jira import whole
 from capa_sync.sources.jira.parse import JiraParser
 from capa_sync.sources.servicenow import assembly
@@ -18,6 +18,7 @@ from capa_sync.sources.servicenow.answers import value_of
 from capa_sync.sources.servicenow.parse import ServiceNowParser
 from capa_sync.sources.servicenow.parts import RECORD
 from capa_sync.store.ticket_rows import DerivedRows
+from capa_sync.store.tickets import Tickets
 from tests.fuzz.spoiler import Spoiler, hostile, with_four_records
 from tests.sync.equal import assert_same
 from tests.sync.users import UserDriver, users_on
@@ -283,6 +284,37 @@ def test_one_that_raises_while_it_is_stored_keeps_the_version_that_raised(
         world.cycle()
         assert world.runtime.register.tickets.refused(source) == {}
         assert_same(world, users, victim, users.truth()[victim])
+
+
+def test_one_of_sixty_that_raises_while_it_is_stored_costs_few_commits(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """It is found by halves: the page may have a thousand tickets."""
+    add, commit_page = DerivedRows.add, Tickets.commit_page
+    sizes: list[int] = []
+    victim = ""
+
+    def fragile(self: DerivedRows, nr: int, ticket: Any, *more: Any) -> None:
+        if ticket.id == victim:
+            raise ZeroDivisionError
+        add(self, nr, ticket, *more)
+
+    def counted(self: Tickets, source: str, page: Page, *more: Any) -> list[str]:
+        sizes.append(len(page.readings))
+        return commit_page(self, source, page, *more)
+
+    monkeypatch.setattr(DerivedRows, "add", fragile)
+    monkeypatch.setattr(Tickets, "commit_page", counted)
+    with open_world(tmp_path, "jira") as world:
+        users = users_on(world.only)
+        for number in range(60):
+            users.create(f"record {number}")
+        victim = users.records()[41]
+        world.cycle()
+        assert set(world.runtime.register.tickets.refused("jira")) == {victim}
+        assert set(world.presences()) == set(users.records()) - {victim}
+        assert sizes[0] == 60
+        assert len(sizes) < 20, sizes
 
 
 @pytest.mark.parametrize("odd", [5, True, [], ["a text"], {"x": 1}], ids=repr)
