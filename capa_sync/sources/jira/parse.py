@@ -147,7 +147,9 @@ class JiraParser:
         key = _shown(issue)
         changes = self._history.read(histories, _accounts(fields, histories))
         marks = issue.get(UNKNOWN) or {}
-        unread = {_COMMENT} if comments is None else set(marks).intersection({_COMMENT})
+        unread = [name for name in _PLACES if name in marks or name not in fields]
+        if comments is None or _COMMENT in marks:
+            unread.append(_COMMENT)
         return SourceTicket(
             source=self._source,
             id=str(issue["id"]),
@@ -167,9 +169,12 @@ class JiraParser:
             old_keys=_old_keys(changes, key),
             history_complete=history_complete,
             attachments=len(fields.get("attachment") or ()),
-            unknown=_kinds(unread.union([name for name in _PLACES if name in marks or name not in fields])),
-            unasked=_kinds([name for name, state in marks.items() if state == UNASKED]),
+            unknown=_kinds(unread) if unread else _NONE,
+            unasked=_kinds([name for name, state in marks.items() if state == UNASKED]) if marks else _NONE,
         )
+
+
+_NONE: frozenset[str] = frozenset()
 
 
 def _kinds(names: Iterable[str]) -> frozenset[str]:
@@ -299,4 +304,6 @@ def _linked(link: Mapping[str, Any]) -> Iterable[ChildRef]:
 def _old_keys(changes: Iterable[RawChange], key: str) -> tuple[str, ...]:
     """Return its former keys: moves leave items named `Key` (docs/jira.md 3)."""
     keys = [change.old.text for change in changes if change.field_name == "Key" and change.old.text]
+    if not keys:
+        return ()
     return tuple(dict.fromkeys(old for old in keys if old != key))
