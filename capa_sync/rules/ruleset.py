@@ -11,8 +11,7 @@ from typing import NamedTuple
 from capa_sync.model.finding import Mode, Verdict
 from capa_sync.model.record import CapaRecord
 from capa_sync.model.settings import JudgeOptions
-from capa_sync.rules.context import Context
-from capa_sync.rules.derived import DERIVED_VALUES, open_record
+from capa_sync.rules.derived import open_record
 from capa_sync.rules.evaluate import judge, next_due_at
 from capa_sync.rules.gates import Gates
 from capa_sync.rules.read_digests import read_digests
@@ -65,8 +64,8 @@ class RuleSet:
         `explain` adds evidence to verdicts that are ok, not applicable or cannot tell; this takes several times as
         long.
         """
-        ready = self._ready if options is self._ready.given else self._ready_for(options)
-        context = Context(record, now, ready.terms, DERIVED_VALUES)
+        ready = self._ready_for(options)
+        context = open_record(record, now, ready.terms)
         if explain or record.unread_join:
             return [judge(rule, context, explain=explain) for rule in self._active]
         gate = ready.gates.of(context)
