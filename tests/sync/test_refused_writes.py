@@ -54,13 +54,17 @@ def test_a_404_while_the_ticket_is_there_costs_an_hour_and_no_warning(
             assert "failed" in _states(world, ticket), "until a census nothing tells whether the ticket is there"
         for _ in range(4):
             world.cycle(minutes=10)
-        assert _states(world, ticket) == {"delivered"}
-        ours = ours_on(users, ticket)
-        assert len(ours.texts) == 1
-        assert len(ours.notes) == len(set(ours.notes))
+        _assert_delivered_once(world, users, ticket)
         sent = world.writes()
         world.cycle(minutes=10)
         assert world.writes() == sent
+
+
+def _assert_delivered_once(world: World, users: UserDriver, ticket: str) -> None:
+    assert _states(world, ticket) == {"delivered"}
+    ours = ours_on(users, ticket)
+    assert len(ours.texts) == 1
+    assert len(ours.notes) == len(set(ours.notes))
 
 
 def _hidden_after_a_lost_answer(world: World, users: UserDriver) -> str:
@@ -86,10 +90,7 @@ def test_a_lost_answer_is_looked_up_when_a_hidden_ticket_is_there_again(source: 
         ticket = _hidden_after_a_lost_answer(world, users)
         for _ in range(4):
             world.cycle(hours=9)
-        assert _states(world, ticket) == {"delivered"}
-        ours = ours_on(users, ticket)
-        assert len(ours.texts) == 1
-        assert len(ours.notes) == len(set(ours.notes))
+        _assert_delivered_once(world, users, ticket)
 
 
 @pytest.mark.parametrize("source", SOURCES)
