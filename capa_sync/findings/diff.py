@@ -9,13 +9,13 @@ from enum import StrEnum
 from typing import Any
 
 from capa_sync.findings.hiding import hidden_by
-from capa_sync.model.finding import SEVERITY_ORDER, Evidence, Finding, FindingState, Outcome, Verdict
+from capa_sync.model.finding import FINE, SEVERITY_ORDER, Evidence, Finding, FindingState, Outcome, Verdict
 from capa_sync.model.light import altered, light
 from capa_sync.model.waiver import Granted
 
 RULE_GONE = "cleared because the rule is no longer in the active rule set"
 _LIVE = frozenset({FindingState.OPEN, FindingState.WAIVED})
-_FINE, _CANNOT_TELL = frozenset({Outcome.OK, Outcome.NOT_APPLICABLE}), Outcome.CANNOT_TELL
+_CANNOT_TELL = Outcome.CANNOT_TELL
 
 
 class What(StrEnum):
@@ -88,7 +88,7 @@ def diff_findings(
     known = {finding.rule: finding for finding in previous}
     evaluation = _Evaluation(source, ticket_id, now, rule_set, why_gone, granted)
     # most rules never find anything: no step
-    found = [verdict for verdict in verdicts if verdict.outcome not in _FINE or verdict.rule in known]
+    found = [verdict for verdict in verdicts if verdict.outcome not in FINE or verdict.rule in known]
     if not found and not known:
         return _NOTHING
     steps = [evaluation.step(known.get(verdict.rule), verdict) for verdict in found]

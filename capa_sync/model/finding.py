@@ -33,6 +33,10 @@ class Outcome(StrEnum):
     CANNOT_TELL = "cannot_tell"
 
 
+FINE = frozenset({Outcome.OK, Outcome.NOT_APPLICABLE})
+"""The outcomes that say nothing against a record."""
+
+
 class FindingState(StrEnum):
     """States of a finding (docs/contract.md 2)."""
 

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from capa_sync.model.finding import Outcome, Verdict
+from capa_sync.model.finding import FINE, Verdict
 from capa_sync.store.columns import json_text, optional_text
 from capa_sync.store.database import Database, Params, Row
 from capa_sync.store.replacing import replace_rows
@@ -54,8 +54,7 @@ def stored_verdicts(source: str, ticket_id: str, verdicts: Iterable[Verdict]) ->
 
 
 def _is_plain(verdict: Verdict) -> bool:
-    outcome = verdict.outcome
-    return outcome in _FINE and not verdict.reason and verdict.next_due is None
+    return verdict.outcome in FINE and not verdict.reason and verdict.next_due is None
 
 
 def _says(verdict: Verdict) -> Row:
@@ -70,7 +69,6 @@ def _says(verdict: Verdict) -> Row:
     )
 
 
-_FINE = frozenset({Outcome.OK, Outcome.NOT_APPLICABLE})
 _PLAIN: dict[int, tuple[Verdict, Row]] = {}
 """By identity: rules share one object for a verdict that says nothing of its own, thirty times for each ticket."""
 _MOST_PLAIN = 4096
