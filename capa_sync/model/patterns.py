@@ -177,6 +177,11 @@ CASCADE = Pattern(
 COMMENT_ID = Pattern("COMMENT_ID", r"[0-9]{1,19}", reach=40, whole=True)
 QUOTED = Pattern("QUOTED", r"'([^']{1,300})'", reach=20_000)
 
+PROSE = Pattern(
+    "PROSE", r"""[A-Za-z](?:[A-Za-z0-9 ,;:'"()/?=%$<>]++|(?<![q0-9])\.)*+(?<! )""", reach=5_000, whole=True
+)
+"""One line of words and no sign with which markup, a date, an address or a header (`h1.`, `bq.`) could begin."""
+
 # -- Jira: wiki markup
 MACRO = Pattern(
     "MACRO",

@@ -7,7 +7,7 @@ page, and the next poll begins below that mark.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
@@ -96,28 +96,32 @@ class Sweep:
         restarts = 0
         while here is not None:
             try:
-                rows = self._page(here)
+                rows, minutes = self._page(here)
             except (Shifted, BadRequest):
                 restarts += 1
                 if here.place == START or restarts > _RESTARTS:
                     raise
                 here = here.begun_again()
                 continue
-            here = self._after(here, rows)
+            here = _after(here, rows, minutes)
             yield SweepPage(rows, here)
 
-    def _page(self, state: SweepState) -> Rows:
+    def _page(self, state: SweepState) -> tuple[Rows, list[int]]:
+        """Return a page and the creation minutes of its tickets."""
         jql = self._query.where(self._query.since("updated", state.since), self._query.since("created", state.bound))
         rows = self._search.page(jql, ALL_FIELDS, self._size, state.place, changelog=True)
-        if _in_order(state, rows) is None:
+        minutes = _in_order(state, rows)
+        if minutes is None:
             raise BadAnswer(self._source, "a page of the search contradicts its order; it is refused")
-        return rows
+        return rows, minutes
 
-    def _after(self, state: SweepState, rows: Rows) -> SweepState | None:
-        if rows.place is None:
-            return None
-        minutes = [minute for minute in _in_order(state, rows) or () if minute <= state.mark]
-        return replace(state, reached=minutes[-1] if minutes else state.reached, place=rows.place)
+
+def _after(state: SweepState, rows: Rows, minutes: Sequence[int]) -> SweepState | None:
+    """Return the state after a page, None after the last one."""
+    if rows.place is None:
+        return None
+    reached = next((minute for minute in reversed(minutes) if minute <= state.mark), state.reached)
+    return replace(state, reached=reached, place=rows.place)
 
 
 def _in_order(state: SweepState, rows: Rows) -> list[int] | None:

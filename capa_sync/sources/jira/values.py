@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
-from capa_sync.model.patterns import CASCADE, CONTROL, ID_LIST, ISO, SPRINT_DUMP, without_addresses
+from capa_sync.model.patterns import CASCADE, CONTROL, ID_LIST, ISO, PROSE, SPRINT_DUMP, without_addresses
 from capa_sync.model.values import BLANK, Raw
 from capa_sync.sources.jira.adf import adf_text, is_document
 from capa_sync.sources.jira.times import in_utc
@@ -60,6 +60,8 @@ def number_text(value: float) -> str:
 
 def text_value(value: str, *, is_plain: bool = False) -> Raw:
     """Read a string: text, date, number; wiki markup becomes plain text unless the field never has any."""
+    if PROSE.fullmatch(value):  # most texts: nothing below would change them
+        return Raw((value,), (), value)
     text = clean(value)
     if not text:
         return BLANK

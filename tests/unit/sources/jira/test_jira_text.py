@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
+from capa_sync.model.patterns import ISO, PROSE
 from capa_sync.model.write import Paragraph, Span, WarningText
 from capa_sync.sources.jira.adf import adf_text
 from capa_sync.sources.jira.markup import escape_wiki, same_text, to_adf, to_wiki
+from capa_sync.sources.jira.values import clean, text_value
 from capa_sync.sources.jira.wiki import wiki_text
 
 
@@ -108,6 +110,39 @@ def test_a_hostile_depth_exhausts_no_stack() -> None:
 def test_wiki_markup_loses_only_markup(markup: str, text: str) -> None:
     """Headings, lists, links, mentions and macros are removed; a person's own characters stay."""
     assert wiki_text(markup) == (text, False)
+
+
+@given(st.text(alphabet="aZqh01. ,;:'\"()/?=%$<>\n\t{[!*@&|\\-_+^~#", max_size=12))
+@example("The owner (see h.1) said: why? ")
+@example("h1. A head")
+@example("bq. A quote")
+@example("Two words. And more, 5 % of (them).")
+def test_words_alone_are_what_every_step_would_leave(text: str) -> None:
+    """A text that matches is not looked at further, so nothing further may change it."""
+    if PROSE.fullmatch(text):
+        assert clean(text) == text
+        assert wiki_text(text) == (text, False)
+        assert not ISO.fullmatch(text)
+    assert text_value(text) == text_value(f" {text}"), "the blank keeps it from being read as words alone"
+
+
+@pytest.mark.parametrize(
+    ("text", "is_prose"),
+    [
+        ("Two words. And more, 5 % of (them).", True),
+        ("Root cause", True),
+        ("h1. A head", False),
+        ("bq. A quote", False),
+        ("a *bold* word", False),
+        ("ends with a blank ", False),
+        ("2026-01-01", False),
+        ("two\nlines", False),
+        ("", False),
+    ],
+)
+def test_words_alone_have_no_sign_of_markup(text: str, is_prose: bool) -> None:
+    """Most texts match, and none that another step reads."""
+    assert bool(PROSE.fullmatch(text)) is is_prose
 
 
 @pytest.mark.parametrize("markup", ["!shot.png|thumbnail!", "[^log.txt]", "!https://x.example/a!"])
