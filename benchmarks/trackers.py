@@ -75,11 +75,15 @@ def write_settings(
     budget: str = "100000/s",
     poll: str = "60s",
     write_back: str = "off",
+    rules: Sequence[str] = (),
 ) -> Path:
-    """Write a settings file for sources (name, kind, url) and return its path."""
+    """Write a settings file for sources (name, kind, url) and return its path; `rules` are files of the pack."""
     settle = "0s" if write_back == "on" else "30m"
     text = f'register = "register.db"\n[write_back]\nmode = "{write_back}"\nsettle = "{settle}"\n'
     text += "max_new_comments_per_day = 100000\n"
+    if rules:
+        files = ", ".join(f'"{ROOT}/rules/{name}.yaml"' for name in rules)
+        text = f"rules = [{files}]\n{text}"
     for name, kind, url in sources:
         text += _SOURCE[kind].format(name=name, url=url, root=ROOT, poll=poll, budget=budget)
     path = folder / "capa-sync.toml"
