@@ -28,6 +28,7 @@ from capa_sync.cli.verbs import VerbCommand
 from capa_sync.errors import Problem, UserError
 from capa_sync.exports import FORMATS, SHEETS, Export, export_register, format_of
 from capa_sync.model.amounts import count_of
+from capa_sync.model.catalogue import GRADES, TRACKS
 from capa_sync.model.clock import Clock
 from capa_sync.model.record import Stage
 from capa_sync.model.selection import ExportSelection
@@ -57,8 +58,8 @@ ROLES = ("auditor", "reader")
     help="The table of csv, jsonl and parquet; the others have all.",
 )
 @click.option("--source", "sources", multiple=True, metavar="NAME", help="Only this source; may be repeated.")
-@click.option("--grade", "grades", multiple=True, metavar="GRADE", help="Only this grade; may be repeated.")
-@click.option("--track", "tracks", multiple=True, metavar="TRACK", help="Only this track; may be repeated.")
+@click.option("--grade", "grades", multiple=True, type=click.Choice(GRADES), help="Only this grade; may be repeated.")
+@click.option("--track", "tracks", multiple=True, type=click.Choice(TRACKS), help="Only this track; may be repeated.")
 @click.option(
     "--stage",
     "stages",

@@ -99,6 +99,18 @@ def test_a_missing_settings_file_is_one_line(harness: Harness) -> None:
     _refused(harness.run("sync", "--config", "none.toml"), 2, "none.toml: there is no such settings file")
 
 
+def test_a_filter_of_an_export_that_names_nothing_is_refused_with_the_names_there_are(harness: Harness) -> None:
+    """A misspelt grade, track, stage or source gives no file that looks like an empty register."""
+    for option, given, names in (
+        ("--grade", "huge", "'major', 'minor', 'observation', 'ofi'"),
+        ("--track", "fix", "'nonconformity', 'improvement', 'preventive', 'observation'"),
+        ("--stage", "done", "'closed'"),
+        ("--source", "jirra", "jirra"),
+    ):
+        _refused(harness.run("register", "export", "open.csv", option, given), 2, given, names)
+    assert not (harness.folder / "open.csv").exists()
+
+
 def test_broken_mapping_and_rules_are_reported_together_each_with_its_line(harness: Harness) -> None:
     """One run reports every mistake of every file, one line each."""
     mapping = (ROOT / "mappings" / "servicenow-grc-issue.yaml").read_text()
