@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib.resources import files
+from importlib.util import find_spec
 from typing import Any
 
 import orjson
@@ -14,16 +15,21 @@ INSTALL = "`python -m pip install 'capa-sync[report]'`"
 """What brings the library."""
 
 
+def can_print() -> bool:
+    """Return whether Typst is installed; a long job asks before it begins."""
+    return find_spec("typst") is not None
+
+
 def pdf_of(template: str, name: str, content: Any) -> bytes | None:
     """Return the PDF of a template that reads its content as JSON from the input `name`; None without Typst.
 
     Equal content gives equal bytes. No ticket can write markup. Raises UserError: the template was edited, and has a
     mistake.
     """
-    try:
-        import typst
-    except ImportError:
+    if not can_print():
         return None
+    import typst
+
     try:
         source = files("capa_sync.exports").joinpath("templates", template).read_bytes()
     except FileNotFoundError:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from capa_sync.errors import Problem, UserError
 from capa_sync.exports.html import template
-from capa_sync.exports.pdf import INSTALL, pdf_of
+from capa_sync.exports.pdf import INSTALL, can_print, pdf_of
 from capa_sync.model.review import Review
 from capa_sync.output_files import whole_file
 from capa_sync.redaction import redacted
@@ -17,11 +17,13 @@ REPORT_FORMATS = {".html": "html", ".pdf": "pdf"}
 
 
 def report_format(file: Path) -> str:
-    """Return the format by the end of the file's name. Raises UserError."""
+    """Return the format by the end of the file's name. Raises UserError, also where what writes it is absent."""
     found = REPORT_FORMATS.get(file.suffix.lower())
     if found is None:
         hint = f"end the name with {' or '.join(REPORT_FORMATS)}"
         raise UserError([Problem(str(file), 0, "this name does not say which format is meant", hint)])
+    if found == "pdf" and not can_print():
+        raise _without_typst()
     return found
 
 
@@ -43,5 +45,9 @@ def _page(review: Review) -> bytes:
 def _pdf(review: Review) -> bytes:
     body = pdf_of("review.typ", "review", asdict(review))
     if body is None:
-        raise UserError([Problem("", 0, "a PDF needs the library typst", f"{INSTALL}, or end the name with .html")])
+        raise _without_typst()
     return body
+
+
+def _without_typst() -> UserError:
+    return UserError([Problem("", 0, "a PDF needs the library typst", f"{INSTALL}, or end the name with .html")])

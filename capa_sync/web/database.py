@@ -88,6 +88,10 @@ class PageDatabase(Database):  # type: ignore[misc]  # datasette is untyped
         """Return no table: there is none."""
         return []
 
+    async def attached_databases(self) -> list[object]:
+        """Return none: the file is attached for our views alone, and no visitor can query across databases."""
+        return []
+
     async def get_view_definition(self, view: str) -> str | None:
         """Return the description of a public view, None for anything else."""
         return (

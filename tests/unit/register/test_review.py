@@ -12,7 +12,7 @@ import pytest
 import typst
 
 from capa_sync.errors import UserError
-from capa_sync.exports.report import write_report
+from capa_sync.exports.report import report_format, write_report
 from capa_sync.model.register_check import CheckName, CheckResult, RegisterCheckState
 from capa_sync.model.review import Review, ReviewPeriod, ReviewRecord
 from capa_sync.register.review import ReviewInput, WaivedRule, review_of
@@ -174,6 +174,8 @@ def test_another_ending_and_an_absent_library_are_one_line(tmp_path: Path, monke
     monkeypatch.setitem(__import__("sys").modules, "typst", None)
     with pytest.raises(UserError, match=r"capa-sync\[report\]"):
         write_report(tmp_path / "a.pdf", report())
+    with pytest.raises(UserError, match=r"capa-sync\[report\]"):
+        report_format(tmp_path / "a.pdf")  # asked before the records are read, which takes long
     assert list(tmp_path.iterdir()) == []
 
 
