@@ -92,15 +92,19 @@ class ViewGuard:
         try:
             await self._answer(scope, receive, outgoing)
         except Exception as error:  # noqa: BLE001 - the outermost handler: the log gets the error, made safe
-            _log_error(scope["path"], _safe_message(error))
+            is_of_the_request = bool(scope["query_string"]) and _is_of_the_request(error)
+            if not is_of_the_request:
+                _log_error(scope["path"], _safe_message(error))
             if 0 < outgoing.status < 500:
                 raise ConnectionAbortedError from None  # the answer has begun: a cut connection shows the error
             outgoing.status = 500
+            if is_of_the_request:
+                outgoing.refusal = 400, "this page cannot be shown with these parameters; open it without them"
         else:
             if outgoing.status >= 500:
                 _log_error(scope["path"], f"status {outgoing.status}")
         if outgoing.status >= 500:
-            await _refuse(send, scope["path"], 500, "the register cannot be shown now; capa-sync's log says why")
+            await _refuse(send, scope["path"], *outgoing.refusal)
 
     async def _answer(self, scope: Scope, receive: Receive, outgoing: _Outgoing) -> None:
         """Answer a request from an accepted host by who sends it."""
@@ -175,11 +179,12 @@ class _Outgoing:
         is_secure: a browser sends the answer's cookies over TLS alone.
 
     Attributes:
-        status: status of the answer, 0 before it begins.
+        status: status of the answer, 0 before it begins. refusal: status and text in place of one of 500.
     """
 
     def __init__(self, send: Send, path: str, *, is_secure: bool) -> None:
         self.status = 0
+        self.refusal = 500, "the register cannot be shown now; capa-sync's log says why"
         self._send, self._is_secure = send, is_secure
         self._ours = _headers_of(path)
         self._is_csv = path.endswith(".csv")
@@ -219,6 +224,13 @@ class _Outgoing:
             return body
         text, self._rest = inert_csv(self._rest + body, is_end=not more)
         return text
+
+
+def _is_of_the_request(error: Exception) -> bool:
+    """Tell whether a page failed for its parameters: Datasette checks few of them before it uses them."""
+    if isinstance(error, sqlite3.Error):  # a filter or facet by array items over a column of none; a list of objects
+        return any(words in str(error) for words in ("malformed JSON", "binding parameter"))
+    return not isinstance(error, CapaSyncError | OSError)
 
 
 def _safe_message(error: Exception) -> str:

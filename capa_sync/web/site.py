@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ from capa_sync.web.sign_ins import SignIns
 
 # With rich installed, Datasette prints every error with all local variables: the log would contain ticket texts.
 datasette.handle_exception.rich = None
+# Where a parameter makes one part of a page fail, Datasette leaves the others unawaited, and Python says so.
+warnings.filterwarnings("ignore", r"coroutine '(\w*Facet|TableView)\.", RuntimeWarning)
 
 
 for plugin in (faults, pages, sign_in, waive, workshop):

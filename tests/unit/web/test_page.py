@@ -287,6 +287,27 @@ def test_an_error_of_the_page_is_one_log_line_and_a_short_page(
     assert "Traceback" not in logged
 
 
+@pytest.mark.parametrize(
+    "query",
+    [
+        "_facet=nope", "_facet_array=title", "_facet_date=nope", "_facet_size=x", "_sort=nope", "_sort_desc=nope",
+        "_sort=title&_sort_desc=title", "_size=99999999", "_size=-1", "_size=abc", "_next='", "_col=event",
+        "_nocol=title", "title__arraycontains=a", "title__in=[1", "title__notin=[{}]", "title__nope=1", "nope=1",
+        "_filter_column=nope&_filter_op=exact&_filter_value=1", "_filter_column=title&_filter_op=nope", "_shape=nope",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("form", ["", ".json", ".csv"])
+def test_a_parameter_that_cannot_be_used_is_the_visitors_mistake(
+    site: RegisterPage, query: str, form: str, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is answered as such or ignored, and never as a failure of the register; nothing of it is printed."""
+    answer = get(site, f"register/v_register{form}?{query}")
+    assert answer.status_code in (200, 302, 400), answer.text[:300]
+    assert get(site, "register/v_register").status_code == 200
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
+    assert "".join(capfd.readouterr()) == ""
+
+
 def test_the_page_shows_no_control_or_invisible_character(register_file: Path, tmp_path: Path) -> None:
     """Turned directions, escapes and invisible characters of a title are absent in HTML and CSV, escaped in JSON."""
     odd = "a\x1b[31m\u202eb\u2066c\u200bd\x9be\ufefff"
