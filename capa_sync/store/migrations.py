@@ -259,3 +259,9 @@ def time_until_cause(db: Any) -> None:
             JUDGE_AGAIN,
         ),
     )
+
+
+@STEPS(name="0046_waivers_of_a_ticket")
+def waivers_of_a_ticket(db: Any) -> None:
+    """Find the waivers of a ticket that have ended, too, without reading those of all tickets."""
+    run_all(db, ("CREATE INDEX waiver_of_ticket ON waiver (source, ticket_id)",))

@@ -7,9 +7,19 @@ from collections.abc import Mapping
 from typing import Any
 
 from capa_sync.model.columns import RESTRICTED
-from capa_sync.web.asked import PageQuery, Row, link, record_link, web_address
+from capa_sync.model.record import ActionOrigin
+from capa_sync.web.asked import PageQuery, Row, record_link, web_address
 from capa_sync.web.filters import GAP
-from capa_sync.web.timeline import MOST, TimelineEvent, change_events, finding_events, write_events
+from capa_sync.web.timeline import (
+    MOST,
+    TicketChanges,
+    TimelineEvent,
+    action_events,
+    change_events,
+    finding_events,
+    waiver_events,
+    write_events,
+)
 from capa_sync.web.words import PRESENCES, SEVERITIES, STAGES
 
 _OF_TICKET = "WHERE source = ? AND ticket_id = ?"
@@ -19,6 +29,7 @@ _EPISODES = f"SELECT * FROM v_episodes {_OF_TICKET} ORDER BY number, rule, episo
 _UNKNOWN = f"SELECT rule, title, reason FROM v_findings {_OF_TICKET} AND state = 'cannot_tell' ORDER BY number, rule"  # noqa: S608
 _QUARANTINED = f"SELECT reason FROM v_today {_OF_TICKET} AND matter = 'quarantined'"  # noqa: S608
 _ACTIONS = f"SELECT * FROM v_actions {_OF_TICKET} ORDER BY due_at IS NULL, due_at, action_id"  # noqa: S608
+_WAIVERS = f"SELECT * FROM v_waivers {_OF_TICKET} ORDER BY id"  # noqa: S608
 _WRITES = f"SELECT * FROM v_writes {_OF_TICKET} ORDER BY seq"  # noqa: S608
 _JOINED = f"SELECT DISTINCT other_source AS source, other_ticket_id AS ticket_id FROM v_joined {_OF_TICKET}"  # noqa: S608
 _DISAGREEMENTS = f"SELECT * FROM v_disagreements {_OF_TICKET} ORDER BY field <> 'stage', field"  # noqa: S608
@@ -94,8 +105,13 @@ def record(asked: PageQuery) -> dict[str, Any] | None:
     others = [other for found in asked.rows(_JOINED, own) for other in asked.rows(_TICKET, found.values())]
     episodes = asked.rows(_EPISODES, own)
     key = row.get("ticket_key") or ticket.get("ticket_key") or ticket_id
-    events, anchors = _events(asked, own, key, others)
-    events += finding_events(episodes) + write_events(asked.rows(_WRITES, own))
+    actions = [_action(action) for action in asked.rows(_ACTIONS, own)]
+    changes = _changes(asked, own, others, actions)
+    anchors = {**changes[-1].anchors, **changes[0].anchors}  # an entry's id is unique within a source alone
+    waivers = asked.rows(_WAIVERS, own)
+    events: list[TimelineEvent] = [event for found in changes for event in found.events]
+    events += finding_events(episodes) + waiver_events(waivers, {row["rule"]: row["title"] for row in episodes})
+    events += action_events(actions) + write_events(asked.rows(_WRITES, own))
     return {
         "row": row,
         "ticket": ticket,
@@ -111,25 +127,39 @@ def record(asked: PageQuery) -> dict[str, Any] | None:
         "parts": [(title, shown) for title, names in _PARTS if (shown := _filled(row, names))],
         "open": [_with_evidence(episode, anchors) for episode in sorted(_latest(episodes, "open"), key=_gravity)],
         "waived": _latest(episodes, "waived"),
+        "waiver_places": {row["rule"]: f"waiver-{row['id']}" for row in waivers if row["state"] == "active"},
         "unknown": _by_reason(asked.rows(_UNKNOWN, own)),
-        "actions": asked.rows(_ACTIONS, own),
+        "actions": actions,
         "events": sorted(events, key=lambda event: event.at, reverse=True),
-        "is_cut": sum(event.kind == "change" for event in events) >= MOST,
-        "all_changes": link("/register/v_changes", source__exact=source, ticket_id__exact=ticket_id),
+        "other_changes": [found.others for found in changes if found.others],
         "stages": STAGES,
         "restricted": RESTRICTED,
     }
 
 
-def _events(
-    asked: PageQuery, own: tuple[str, str], key: str, others: list[Row]
-) -> tuple[list[TimelineEvent], Mapping[str, str]]:
-    """Return the changes of the record's tickets, each with its key where there are several."""
-    events, anchors = change_events(asked, *own, key if others else "")
-    for other in others:
-        more, _ = change_events(asked, other["source"], other["ticket_id"], other["ticket_key"])
-        events += more
-    return events, anchors
+def _changes(asked: PageQuery, own: tuple[str, str], others: list[Row], actions: list[Row]) -> list[TicketChanges]:
+    """Return the changes of the record's tickets, its own first, and of those of its actions.
+
+    All are read from `v_changes`: what is hidden there of a ticket, such as a confidential one, is hidden here.
+    """
+    source, ticket_id = own
+    found = [change_events(asked, source, [ticket_id], named=bool(others))]
+    found += [
+        change_events(asked, other["source"], [other["ticket_id"]], f"{place}-", named=True)
+        for place, other in enumerate(others)
+    ]
+    shown = {ticket_id, *(other["ticket_id"] for other in others if other["source"] == source)}
+    ids = dict.fromkeys(action["action_id"] for action in actions if action["page"])
+    return [
+        *found,
+        change_events(asked, source, [one for one in ids if one not in shown][:MOST], "action-", named=True),
+    ]
+
+
+def _action(action: Row) -> Row:
+    """Add the page of an action that is a ticket, "" for one in a field."""
+    is_ticket = action["origin"] != ActionOrigin.FIELD
+    return {**action, "page": record_link({**action, "ticket_id": action["action_id"]}) if is_ticket else ""}
 
 
 def _clear(row: Row) -> Row:

@@ -299,7 +299,7 @@ def test_today_and_record_read_no_table_as_a_whole(world_file: Path) -> None:
     asked: list[str] = []
     connection.set_trace_callback(asked.append)
     times = PageTimes(T0, ZONE)
-    for content, arguments in ((today, {}), (record, {"source": SOURCE, "ticket": "7"})):
+    for content, arguments in ((today, {}), *((record, {"source": SOURCE, "ticket": number}) for number in "17")):
         assert content(PageQuery(connection, arguments, times, PageOptions())) is not None
     connection.set_trace_callback(None)
     plans = [
