@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from capa_sync.web.times import PageTimes, month_of
@@ -40,22 +40,34 @@ GAP = f"{rank('claimed_stage')} > {rank('evidenced_stage')}"
 
 @dataclass(frozen=True, slots=True)
 class RowFilter:
-    """A condition in SQL with its values; `says` describes it for the heading of the list."""
+    """A condition in SQL with its values.
+
+    Attributes:
+        says: describes it for the heading of the list. problem: what to write instead of an unknown value, "" for a
+            known one.
+    """
 
     sql: str
     values: tuple[object, ...] = ()
     says: str = ""
+    problem: str = ""
 
 
-Maker = Callable[[str, Mapping[str, str], PageTimes], RowFilter | None]
+Maker = Callable[[str, Mapping[str, str], PageTimes], RowFilter | str]
+"""Returns the condition of a value, or which values there are when it is none of them."""
+_A_MONTH = "a month is written like 2026-03"
+
+
+def _one_of(values: Iterable[str]) -> str:
+    return f"there are {', '.join(values)}"
 
 
 def _equal(column: str, says: str, words: Mapping[str, str] | None = None) -> Maker:
     """Return a filter on a column; `none` finds records that have nothing there."""
 
-    def made(value: str, _all: Mapping[str, str], _times: PageTimes) -> RowFilter | None:
+    def made(value: str, _all: Mapping[str, str], _times: PageTimes) -> RowFilter | str:
         if words is not None and value not in words and value != "none":
-            return None
+            return _one_of((*words, "none"))
         shown = "none" if value == "none" else value
         return RowFilter(f"COALESCE({column}, '') = ?", ("" if value == "none" else value,), f"{says} {shown}")
 
@@ -63,7 +75,7 @@ def _equal(column: str, says: str, words: Mapping[str, str] | None = None) -> Ma
 
 
 def _choice(choices: Mapping[str, RowFilter]) -> Maker:
-    return lambda value, _all, _times: choices.get(value)
+    return lambda value, _all, _times: choices.get(value) or _one_of(choices)
 
 
 def _finding(column: str) -> Maker:
@@ -81,10 +93,10 @@ def _finding(column: str) -> Maker:
 def _month(sql: str, says: str) -> Maker:
     """Return a filter on a month; its SQL takes the first instant and the first one after the month."""
 
-    def made(value: str, _all: Mapping[str, str], times: PageTimes) -> RowFilter | None:
+    def made(value: str, _all: Mapping[str, str], times: PageTimes) -> RowFilter | str:
         month = month_of(value)
         if month is None:
-            return None
+            return _A_MONTH
         start, end = map(times.start, month)
         return RowFilter(f"{IS_DATED} AND {sql}", (start, end), f"{says} {month[0]:%B %Y}")
 
@@ -94,10 +106,10 @@ def _month(sql: str, says: str) -> Maker:
 def _reached(column: str, says: str, also: str = "1") -> Maker:
     """Return a filter on the month in which records reached a step; the step may be known by its day alone."""
 
-    def made(value: str, _all: Mapping[str, str], times: PageTimes) -> RowFilter | None:
+    def made(value: str, _all: Mapping[str, str], times: PageTimes) -> RowFilter | str:
         month = month_of(value)
         if month is None:
-            return None
+            return _A_MONTH
         days, instants = [f"{day}" for day in month], [times.start(day) for day in month]
         is_in = f"{column} >= ? AND {column} < ?"
         sql = f"{IS_DATED} AND {also} AND CASE WHEN length({column}) = 10 THEN {is_in} ELSE {is_in} END"
@@ -106,11 +118,11 @@ def _reached(column: str, says: str, also: str = "1") -> Maker:
     return made
 
 
-def _open_at(value: str, _all: Mapping[str, str], times: PageTimes) -> RowFilter | None:
+def _open_at(value: str, _all: Mapping[str, str], times: PageTimes) -> RowFilter | str:
     """Return a filter on records that were open at the end of a month."""
     month = month_of(value)
     if month is None:
-        return None
+        return _A_MONTH
     end = times.start(month[1])
     sql = f"{IS_DATED} AND {BEGUN} < ? AND COALESCE({ENDED_AT}, 'none') >= ?"
     return RowFilter(sql, (end, end), f"open at the end of {month[0]:%B %Y}")
@@ -131,6 +143,7 @@ FILTERS: Mapping[str, Maker] = {
     "grade": _equal("grade", "grade"),
     "rule": _finding("rule"),
     "clause": _finding("clause"),
+    "finding": _choice(dict.fromkeys(STATES, RowFilter("1"))),  # `rule` and `clause` read it
     "warning": _choice(
         {
             "any": RowFilter(f"{_WARNED} > 0", says="with open warnings"),
@@ -167,13 +180,20 @@ FILTERS: Mapping[str, Maker] = {
     "on_time": _reached("implemented_at", "with all actions done by the due date, in", "implemented_at < late_from"),
     "late": _reached("implemented_at", "with all actions done after the due date, in", "implemented_at >= late_from"),
 }
-"""Parameter -> its condition; a parameter or value that is not known filters nothing."""
+"""Parameter -> its condition; a parameter that is not known filters nothing, and an unknown value finds no record."""
 
 
 def conditions(given: Mapping[str, str], times: PageTimes) -> list[RowFilter]:
     """Return the conditions of a link's parameters."""
-    found = [FILTERS[name](value, given, times) for name, value in given.items() if name in FILTERS and value]
-    return [condition for condition in found if condition is not None]
+    return [_condition(name, value, given, times) for name, value in given.items() if name in FILTERS and value]
+
+
+def _condition(name: str, value: str, given: Mapping[str, str], times: PageTimes) -> RowFilter:
+    """Return the condition of one parameter; of an unknown value one that no record fulfils."""
+    found = FILTERS[name](value, given, times)
+    if isinstance(found, RowFilter):
+        return found
+    return RowFilter("0", says=f"{name} “{value}”", problem=f"{name} “{value}” finds no record: {found}.")
 
 
 def where(wanted: Sequence[RowFilter]) -> tuple[str, list[object]]:

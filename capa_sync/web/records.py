@@ -37,7 +37,7 @@ _WARNINGS = {"any": "any", "high": "high", "medium": "medium", "low": "low", "ne
 
 def records(asked: PageQuery) -> dict[str, Any]:
     """Return the content of the page."""
-    given = {name: value for name, value in asked.arguments.items() if name in FILTERS or name == "finding"}
+    given = {name: value for name, value in asked.arguments.items() if name in FILTERS}
     wanted = conditions(given, asked.times)
     clause, values = where(wanted)
     order = asked.arguments.get("sort", "")
@@ -52,7 +52,8 @@ def records(asked: PageQuery) -> dict[str, Any]:
     return {
         "sums": sums,
         "rows": [_shown(asked, row) for row in asked.rows(sql, (*values, PAGE_ROWS, (page - 1) * PAGE_ROWS))],
-        "says": [condition.says for condition in wanted],
+        "says": [condition.says for condition in wanted if condition.says],
+        "problems": [condition.problem for condition in wanted if condition.problem],
         "given": given,
         "sort": order,
         "orders": {name: says for name, (says, _) in ORDERS.items()},

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 import requests
@@ -21,6 +22,7 @@ from capa_sync.starter import starter_path
 from capa_sync.web import RegisterPage, serve_register
 from capa_sync.web.asked import PageQuery
 from capa_sync.web.chart import Point, bar_chart, line_chart
+from capa_sync.web.filters import FILTERS
 from capa_sync.web.record import record
 from capa_sync.web.site import RegisterSite
 from capa_sync.web.times import PageTimes
@@ -45,6 +47,8 @@ PATHS = (
 RULES = (
     RuleWords("owner-active", 6, HOSTILE, "10.1", "warn", "low", ((0, "Track: x"),), ((0, "any:"), (1, "b")), 3),
 )
+FREE = {"q", "owner", "source", "grade", "rule", "clause"}
+"""Filters that take any value: what no record has finds none."""
 
 
 @pytest.fixture(scope="module")
@@ -128,15 +132,31 @@ def test_a_calm_register_says_so(tmp_path: Path) -> None:
         ("q=%25review%25", []),
         ("q=NC-2026-0004", ["CAPA-4"]),
         ("owner=none", []),
-        ("stage=no-such-stage&source=paper&q=firewall", ["CAPA-5"]),
+        ("stage=&source=paper&q=firewall&no-such-filter=x", ["CAPA-5"]),
         (f"q={SECRET}", []),
-        ("opened=2026-13&q=twice", ["CAPA-7"]),
+        ("owner=nobody", []),
+        ("rule=no-such-rule", []),
     ],
 )
 def test_a_link_lists_the_records_that_it_names(world: RegisterPage, query: str, keys: list[str]) -> None:
-    """The filter is the link; what is no value of a filter filters nothing; hidden texts are not searched."""
+    """The filter is the link; an empty value filters nothing; hidden texts are not searched."""
     page = requests.get(f"{world.url}records?{query}", timeout=PATIENCE).text
     assert re.findall(r'scope="row"[^>]*><a [^>]*>(.*?)</a>', page) == keys
+    assert "finds no record" not in page
+
+
+@pytest.mark.parametrize("name", [name for name in FILTERS if name not in FREE])
+@pytest.mark.parametrize("value", ["bogus", "2026-13", HOSTILE], ids=["word", "month", "hostile"])
+def test_an_unknown_value_of_a_filter_says_so_and_shows_no_record(world: RegisterPage, name: str, value: str) -> None:
+    """A mistyped link shows no other rows than it names; the page says which values there are."""
+    query = urlencode({name: value, "rule": "root-cause-before-action"} if name == "finding" else {name: value})
+    text = text_of(world, f"records?{query}")
+    assert f"{name} “{' '.join(value.split())}” finds no record: " in text
+    assert re.search(r"finds no record: (there are \w|a month is written like 2026-03)", text)
+    assert "0 records found" in text
+    page = requests.get(f"{world.url}records?{query}", timeout=PATIENCE).text
+    assert 'scope="row"' not in page
+    assert "<script" not in page
 
 
 def test_the_register_explains_claimed_and_evidenced(world: RegisterPage) -> None:
