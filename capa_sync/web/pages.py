@@ -15,13 +15,14 @@ from datasette.utils.asgi import Request, Response
 from capa_sync.model.page import PageOptions
 from capa_sync.model.visitor import AccessRole
 from capa_sync.web.asked import PageQuery, Row
-from capa_sync.web.record import erased, record
+from capa_sync.web.record import record
 from capa_sync.web.records import records
 from capa_sync.web.rules import rules
 from capa_sync.web.sync import sync
 from capa_sync.web.times import PageTimes
 from capa_sync.web.today import today
 from capa_sync.web.trends import trends
+from capa_sync.web.unknown import UnknownTicket, unknown_ticket
 from capa_sync.web.visitors import visitor_of, waiving_of
 from capa_sync.web.words import coded
 
@@ -54,13 +55,15 @@ def _view(path: str) -> Callable[..., Awaitable[Response]]:
         arguments = {name: request.args.get(name) for name in request.args}
         times = PageTimes(datasette.options.clock.now(), datasette.options.timezone)
 
-        def read(connection: sqlite3.Connection) -> dict[str, Any] | str:
+        def read(connection: sqlite3.Connection) -> dict[str, Any] | UnknownTicket:
             asked = PageQuery(connection, arguments, times, datasette.options)
-            return content(asked) or erased(asked)
+            return content(asked) or unknown_ticket(asked)
 
         found = await datasette.page.execute_fn(read)
-        if isinstance(found, str):
-            return Response.text(f"{found or 'the register knows no such ticket'}\n", status=410 if found else 404)
+        if isinstance(found, UnknownTicket):
+            if found.page:
+                return Response.redirect(found.page)
+            return await rendered(datasette, request, "unknown.html", found.shown, status=found.status)
         if path == "/record":
             waiving = await asyncio.to_thread(waiving_of, datasette.options, visitor_of(request.scope))
             found["may_waive"] = waiving is not None

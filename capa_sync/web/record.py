@@ -33,7 +33,6 @@ _WAIVERS = f"SELECT * FROM v_waivers {_OF_TICKET} ORDER BY id"  # noqa: S608
 _WRITES = f"SELECT * FROM v_writes {_OF_TICKET} ORDER BY seq"  # noqa: S608
 _JOINED = f"SELECT DISTINCT other_source AS source, other_ticket_id AS ticket_id FROM v_joined {_OF_TICKET}"  # noqa: S608
 _DISAGREEMENTS = f"SELECT * FROM v_disagreements {_OF_TICKET} ORDER BY field <> 'stage', field"  # noqa: S608
-_ERASED = f"SELECT * FROM v_erasures {_OF_TICKET} ORDER BY number"  # noqa: S608
 _PARTS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     (
         "What happened",
@@ -81,16 +80,6 @@ _DATES = (
     ("reviewed_at", "Reviewed"),
     ("closed_at", "Closed"),
 )
-
-
-def erased(asked: PageQuery) -> str:
-    """Return when the ticket of the link was erased, as a line; "" when it was not."""
-    own = (asked.arguments.get("source", ""), asked.arguments.get("ticket", ""))
-    return "; ".join(
-        f"{row['source']}:{row['ticket_key']} ({row['register_no'] or 'without a register number'}) was erased from "
-        f"the register at {row['erased_at']}"
-        for row in asked.rows(_ERASED, own)
-    )
 
 
 def record(asked: PageQuery) -> dict[str, Any] | None:

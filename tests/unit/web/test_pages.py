@@ -27,6 +27,7 @@ from capa_sync.web.record import record
 from capa_sync.web.site import RegisterSite
 from capa_sync.web.times import PageTimes
 from capa_sync.web.today import today
+from capa_sync.web.unknown import unknown_ticket
 from tests.patience import PATIENCE
 from tests.unit.store.fake_parser import SOURCE, T0
 from tests.unit.web.conftest import HOSTILE, SECRET
@@ -200,10 +201,42 @@ def test_a_joined_record_shows_both_tickets(world: RegisterPage) -> None:
 
 
 def test_an_unknown_ticket_is_404_and_a_quarantined_one_says_why(world: RegisterPage) -> None:
-    """No parameter of a record's page makes an error."""
-    for query in ("", "?source=paper", "?source=paper&ticket=404", "?ticket=1%00"):
-        assert requests.get(f"{world.url}record{query}", timeout=PATIENCE).status_code == 404
+    """No parameter of a record's page makes an error; the page keeps its layout and says what to do."""
+    hostile = urlencode({"source": HOSTILE, "ticket": HOSTILE})
+    for query in (
+        "",
+        "?source=paper",
+        "?source=paper&ticket=404",
+        "?ticket=1%00",
+        "?ticket=CAPA-9%25",
+        f"?{hostile}",
+    ):
+        answer = requests.get(f"{world.url}record{query}", timeout=PATIENCE)
+        assert answer.status_code == 404
+        assert "There is no such ticket" in answer.text
+        assert '<nav aria-label="Pages">' in answer.text
+        assert '<a href="/records">Show all records</a>' in answer.text
+        assert not {"<script", "<img"} & set(re.findall(r"<\w+", answer.text))
+    assert (
+        f"Its sources are {SOURCE}, {OTHER}." in requests.get(f"{world.url}record?{hostile}", timeout=PATIENCE).text
+    )
     assert "Quarantined. status <script>" in text_of(world, f"record?source={SOURCE}&ticket=6")
+
+
+@pytest.mark.parametrize(
+    ("query", "wanted"),
+    [
+        (f"source={SOURCE}&ticket=CAPA-2", f"source={SOURCE}&ticket=2"),
+        (f"source={SOURCE}&ticket=capa-2", f"source={SOURCE}&ticket=2"),
+        ("ticket=+Capa-2+", f"source={SOURCE}&ticket=2"),
+        ("ticket=prb001", f"source={OTHER}&ticket=aa"),
+    ],
+)
+def test_a_key_leads_to_the_page_of_its_ticket(world: RegisterPage, query: str, wanted: str) -> None:
+    """In any case, with or without its source; an id is looked for first."""
+    answer = requests.get(f"{world.url}record?{query}", timeout=PATIENCE)
+    assert (answer.status_code, answer.url) == (200, f"{world.url}record?{wanted}")
+    assert requests.get(f"{world.url}record?source={OTHER}&ticket=CAPA-2", timeout=PATIENCE).status_code == 404
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -319,7 +352,9 @@ def test_today_and_record_read_no_table_as_a_whole(world_file: Path) -> None:
     asked: list[str] = []
     connection.set_trace_callback(asked.append)
     times = PageTimes(T0, ZONE)
-    for content, arguments in ((today, {}), *((record, {"source": SOURCE, "ticket": number}) for number in "17")):
+    own = [{"source": SOURCE, "ticket": name} for name in ("1", "7", "CAPA-1", "capa-404")]
+    shown = [(record, own[0]), (record, own[1]), *((unknown_ticket, arguments) for arguments in own[2:])]
+    for content, arguments in ((today, dict[str, str]()), *shown):
         assert content(PageQuery(connection, arguments, times, PageOptions())) is not None
     connection.set_trace_callback(None)
     plans = [
@@ -338,10 +373,10 @@ ALLOWED = (
     r"SCAN (CONSTANT ROW|s|d|x|f( LEFT-JOIN)?)"  # sources, and what a view before it has found already
     r"|SCAN \d+ CONSTANT ROWS"
     r"|SCAN (run|cursor|source)( USING (COVERING )?INDEX \w+)?"
-    r"|SCAN (v USING (COVERING )?INDEX verdict_unknown|mirror USING (COVERING )?INDEX mirror_absent|quarantine.*)"
+    r"|SCAN (v USING (COVERING )?INDEX verdict_unknown|mirror USING (COVERING )?INDEX mirror_absent|quarantine.*|q)"
     r"|SCAN r USING (COVERING )?INDEX register_restricted"
 )
-"""Tables of a row a source or run, and the partial indexes of what is unknown, absent or confidential."""
+"""Tables of a row a source or run, the partial indexes of what is unknown, absent or confidential, and what is quarantined."""
 
 
 @pytest.mark.parametrize(
