@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import getpass
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from capa_sync.cli.context import open_for_reading, register_path
 from capa_sync.errors import UserError
 from capa_sync.model.clock import Clock
+from capa_sync.model.comment_texts import ENGLISH
 from capa_sync.settings import Settings
 
 if TYPE_CHECKING:
@@ -40,6 +41,19 @@ class PageWaiving:
             return bool(self._member(name))
         except UserError:
             return False
+
+    def obstacles(self, name: str, source: str, ticket_id: str, rules: Iterable[str]) -> Mapping[str, str]:
+        """Return rule -> why a member may not waive it on a ticket; nothing while the live set cannot be loaded."""
+        try:
+            member = self._member(name)
+            with open_for_reading(self._path, self._clock) as register:
+                unwaivable = self._configuration(register).options.unwaivable
+                owner = register.records.owner_id(source, ticket_id)
+        except UserError:
+            return {}
+        if owner and member == owner:
+            return dict.fromkeys(rules, ENGLISH.sentences.refused_owner.format(person=member))
+        return {rule: ENGLISH.sentences.refused_unwaivable.format(rule=rule) for rule in rules if rule in unwaivable}
 
     def waive(self, ticket: str, rule: str, until: str, reason: str, by: str) -> bool:
         """Leave a request for a waiver. Raises UserError when it would not count."""

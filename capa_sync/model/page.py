@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Protocol
@@ -37,6 +37,10 @@ class Waiving(Protocol):
 
     def may(self, name: str) -> bool:
         """Return whether somebody is an active member of the waiver group of the live set."""
+        ...
+
+    def obstacles(self, name: str, source: str, ticket_id: str, rules: Iterable[str]) -> Mapping[str, str]:
+        """Return rule -> why a member may not waive it on a ticket, of these rules; only those that cannot be."""
         ...
 
     def waive(self, ticket: str, rule: str, until: str, reason: str, by: str) -> bool:

@@ -81,6 +81,13 @@ class Records:
         sql = "SELECT 1 FROM register_row WHERE source = ? AND ticket_id = ?"
         return self._db.row(sql, (source, ticket_id)) is not None
 
+    def owner_id(self, source: str, ticket_id: str) -> str:
+        """Return the person id of a record's owner; "" for none."""
+        row = self._db.row(
+            "SELECT owner_id FROM register_row WHERE source = ? AND ticket_id = ?", (source, ticket_id)
+        )
+        return str(row[0] or "") if row is not None else ""
+
     def remove_row(self, source: str, ticket_id: str) -> None:
         """Remove a ticket's row and actions from the register, for example when it is a duplicate or quarantined."""
         for table in ("register_row", "action", "disagreement", "similar_key", "earlier_match"):

@@ -23,7 +23,7 @@ from capa_sync.web.times import PageTimes
 from capa_sync.web.today import today
 from capa_sync.web.trends import trends
 from capa_sync.web.unknown import UnknownTicket, unknown_ticket
-from capa_sync.web.visitors import visitor_of, waiving_of
+from capa_sync.web.visitors import unwaivable_of, visitor_of
 from capa_sync.web.words import coded
 
 Content = Callable[[PageQuery], dict[str, Any] | None]
@@ -65,8 +65,8 @@ def _view(path: str) -> Callable[..., Awaitable[Response]]:
                 return Response.redirect(found.page)
             return await rendered(datasette, request, "unknown.html", found.shown, status=found.status)
         if path == "/record":
-            waiving = await asyncio.to_thread(waiving_of, datasette.options, visitor_of(request.scope))
-            found["may_waive"] = waiving is not None
+            asking = datasette.options, visitor_of(request.scope), *found["own"], found["waivable"]
+            found["unwaivable"] = await asyncio.to_thread(unwaivable_of, *asking)
         return await rendered(datasette, request, template, found)
 
     return view

@@ -101,20 +101,25 @@ def record(asked: PageQuery) -> dict[str, Any] | None:
     events: list[TimelineEvent] = [event for found in changes for event in found.events]
     events += finding_events(episodes) + waiver_events(waivers, {row["rule"]: row["title"] for row in episodes})
     events += action_events(actions) + write_events(asked.rows(_WRITES, own))
+    opened = [_with_evidence(episode, anchors) for episode in sorted(_latest(episodes, "open"), key=_gravity)]
+    quarantined = next((found["reason"] for found in asked.rows(_QUARANTINED, own)), None)
+    is_judged = bool(row) and ticket.get("presence") == "present" and quarantined is None
     return {
         "row": row,
+        "own": own,
+        "waivable": [episode["rule"] for episode in opened if is_judged and episode["message"] != RESTRICTED],
         "ticket": ticket,
         "key": key,
         "source": source,
         "tracker": web_address(row.get("ticket_url") or ticket.get("url")),
-        "quarantined": next((found["reason"] for found in asked.rows(_QUARANTINED, own)), None),
+        "quarantined": quarantined,
         "presence": PRESENCES.get(ticket.get("presence", ""), ""),
         "others": [_other(other) for other in others],
         "disagreements": asked.rows(_DISAGREEMENTS, own),
         "late": asked.times.late(row.get("due_at")) if row and not row["implemented_at"] else "",
         "dates": [(label, row[name]) for name, label in _DATES if row.get(name)],
         "parts": [(title, shown) for title, names in _PARTS if (shown := _filled(row, names))],
-        "open": [_with_evidence(episode, anchors) for episode in sorted(_latest(episodes, "open"), key=_gravity)],
+        "open": opened,
         "waived": _latest(episodes, "waived"),
         "waiver_places": {row["rule"]: f"waiver-{row['id']}" for row in waivers if row["state"] == "active"},
         "unknown": _by_reason(asked.rows(_UNKNOWN, own)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -35,6 +35,14 @@ def waiving_of(options: PageOptions, visitor: Visitor) -> Waiving | None:
     """Return what a visitor asks for waivers with, None for who may not: only a signed-in member of the group may."""
     waiving = options.waiving
     return waiving if waiving is not None and visitor.name and waiving.may(visitor.name) else None
+
+
+def unwaivable_of(
+    options: PageOptions, visitor: Visitor, source: str, ticket_id: str, rules: Iterable[str]
+) -> Mapping[str, str] | None:
+    """Return rule -> why a visitor may not waive it on a ticket, of these rules; None for who may waive nothing."""
+    waiving = waiving_of(options, visitor)
+    return waiving.obstacles(visitor.name, source, ticket_id, rules) if waiving is not None else None
 
 
 def refusal_of_form(scope: Mapping[str, Any], headers: Mapping[bytes, bytes]) -> tuple[int, str] | None:

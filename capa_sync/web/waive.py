@@ -21,6 +21,7 @@ from capa_sync.web.visitors import visitor_of, waiving_of
 _OF_FINDING = "WHERE source = ? AND ticket_id = ? AND rule = ?"
 _FINDING = f"SELECT * FROM v_findings {_OF_FINDING} AND state IN ('open', 'waived')"  # noqa: S608 - conditions of ours
 _WAITING = f"SELECT * FROM v_waivers {_OF_FINDING} AND state = 'inactive' AND approved_by = '' ORDER BY id DESC"  # noqa: S608
+_PLACE = ("source", "ticket_id", "rule")
 _NOT_YOU = "only a signed-in member of the waiver group waives\n"
 _TAKEN = "The next cycle shows it."
 
@@ -52,6 +53,9 @@ async def waive(datasette: Any, request: Request) -> Response:
         return Response.text("there is no such finding to waive\n", status=404)
     if found["finding"]["message"] == RESTRICTED:
         return Response.text("this ticket is confidential: an auditor or admin may waive on it\n", status=403)
+    source, ticket_id, rule = (found["finding"][name] for name in _PLACE)
+    if obstacles := await asyncio.to_thread(waiving.obstacles, visitor.name, source, ticket_id, [rule]):
+        return Response.text(f"{obstacles[rule]}\n", status=403)
     problem = ""
     if is_sent:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 import shutil
 from collections.abc import Iterator
@@ -114,3 +115,29 @@ def test_two_members_waive_a_high_finding_and_nobody_else_can(
     assert harness.run("verify").code == 0
     hidden = f"{site.url}waive?{urlencode({**place, 'ticket': harness.sys_id('secret')})}"
     assert [who.get(hidden, timeout=PATIENCE).status_code for who in (mara, priya)] == [403, 200]
+
+
+@pytest.mark.parametrize("obstacle", ["rule", "owner"])
+def test_the_link_is_offered_only_where_a_waiver_may_be_asked_for(
+    obstacle: str, harness: Harness, request: pytest.FixtureRequest
+) -> None:
+    """Where nobody, or not this person, may waive, the page says so to members, and no form opens."""
+    why = f"the rule {RULE} cannot be waived: `[waivers] unwaivable` of the settings names it"
+    if obstacle == "owner":
+        why = "mara.roy owns the ticket: an owner cannot waive a finding on it"
+        harness.play_event("servicenow", "broken", Fill({"owner": "mara.roy"}))
+    else:
+        text = harness.file.read_text(encoding="utf-8")
+        harness.file.write_text(f'waivers.unwaivable = ["{RULE}"]\n{text}', encoding="utf-8")
+    harness.sync()
+    sessions: Sessions = request.getfixturevalue("sessions")
+    site: RegisterPage = request.getfixturevalue("site")
+    place = {"source": "servicenow", "ticket": harness.sys_id("broken"), "rule": RULE}
+    for name, is_told in (("mara.roy", True), (EMAIL, obstacle == "rule"), ("bob", False), ("", False)):
+        session = sessions[name]
+        page = session.get(f"{site.url}record?{urlencode(place)}", timeout=PATIENCE).text
+        assert (f"No waiver: {why}" in html.unescape(re.sub("</?code>", "`", page))) is is_told, name
+        assert ("Waive this finding" in page) is (name == EMAIL and not is_told)
+        if is_told:
+            form = session.get(f"{site.url}waive?{urlencode(place)}", timeout=PATIENCE)
+            assert (form.status_code, form.text) == (403, f"{why}\n")
