@@ -18,7 +18,7 @@ class RuleWords:
     Attributes:
         id, number, title, clause: as in verdicts. mode: draft, quiet or warn. severity: word or ladder, in words.
         applies, requires: the lines of its conditions with their depth; a line that ends with a colon introduces the
-            deeper lines after it. tests: how many tests its file has.
+            deeper lines after it. tests: how many tests its file has. tests_text: they as they stand in the file.
     """
 
     id: str
@@ -30,6 +30,7 @@ class RuleWords:
     applies: Sequence[tuple[int, str]]
     requires: Sequence[tuple[int, str]]
     tests: int
+    tests_text: str = ""
 
 
 class Waiving(Protocol):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 
 from capa_sync.model.page import RuleWords
@@ -16,14 +17,31 @@ _JOINED: Mapping[Join, str] = {
     Join.NONE: "none of these:",
 }
 
+_TESTS = re.compile(r"""(["']?)tests\1\s*:""")
+_KEY = re.compile(r"[^\s#\-\]}]")
+"""The begin of a line that is neither indented, nor a comment, nor a member of a list or its end."""
+
 
 def rules_in_words(rules: RuleSet) -> tuple[RuleWords, ...]:
     """Return every rule in words, drafts included, in the order of the pack; clauses are those of the profile."""
     standard = PROFILES[rules.options.profile].standard
-    return tuple([_rule_in_words(rule, standard) for rule in rules.rules])
+    return tuple([_rule_in_words(rule, standard, rules.texts.get(rule.id, "")) for rule in rules.rules])
 
 
-def _rule_in_words(rule: Rule, standard: str) -> RuleWords:
+def cases_text(text: str) -> str:
+    """Return the tests of a rule file as they stand there, with their comments; the whole text where it is a flow.
+
+    They end where a line begins with the next key of the file.
+    """
+    lines = text.splitlines(keepends=True)
+    begin = next((number for number, line in enumerate(lines) if _TESTS.match(line)), None)
+    if begin is None:
+        return text.rstrip()
+    end = next((number for number in range(begin + 1, len(lines)) if _KEY.match(lines[number])), len(lines))
+    return "".join(lines[begin:end]).rstrip()
+
+
+def _rule_in_words(rule: Rule, standard: str, text: str) -> RuleWords:
     cited = standard if standard in rule.clause else next(iter(rule.clause), "")
     return RuleWords(
         id=rule.id,
@@ -35,6 +53,7 @@ def _rule_in_words(rule: Rule, standard: str) -> RuleWords:
         applies=tuple(_members(rule.scope, 0)),
         requires=tuple(_members(rule.require, 0)),
         tests=len(rule.cases),
+        tests_text=cases_text(text) if rule.cases else "",
     )
 
 

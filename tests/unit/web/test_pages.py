@@ -17,7 +17,9 @@ import requests
 from capa_sync.errors import Problem, RuleFileError
 from capa_sync.model.page import PageOptions, RuleWords
 from capa_sync.model.settings import JudgeOptions
+from capa_sync.model.userfile import yaml_files
 from capa_sync.rules import load_rules, rules_in_words
+from capa_sync.rules.in_words import cases_text
 from capa_sync.starter import starter_path
 from capa_sync.web import RegisterPage, serve_register
 from capa_sync.web.asked import PageQuery
@@ -46,7 +48,18 @@ PATHS = (
     "sync",
 )
 RULES = (
-    RuleWords("owner-active", 6, HOSTILE, "10.1", "warn", "low", ((0, "Track: x"),), ((0, "any:"), (1, "b")), 3),
+    RuleWords(
+        "owner-active",
+        6,
+        HOSTILE,
+        "10.1",
+        "warn",
+        "low",
+        ((0, "Track: x"),),
+        ((0, "any:"), (1, "b")),
+        3,
+        f"tests:\n  - case: {HOSTILE}\n    expect:\n      - {{day: 2026-03-02, result: ok}}",
+    ),
 )
 FREE = {"q", "owner", "source", "grade", "rule", "clause"}
 """Filters that take any value: what no record has finds none."""
@@ -336,6 +349,43 @@ def test_the_shipped_rules_are_told_in_words() -> None:
     assert told.clause == "ISO 27001 10.2 b"
 
 
+def test_each_rule_shows_its_tests_as_they_stand_in_its_file(world_file: Path) -> None:
+    """Word by word with its lines, for somebody who is not signed in; what is hostile in them is text."""
+    shipped = rules_in_words(load_rules([starter_path("rules")], JudgeOptions()))
+    running = serve_register(world_file, "127.0.0.1:0", PageOptions(rules=lambda: (*RULES, *shipped)))
+    try:
+        page = requests.get(running.url + "rules", timeout=PATIENCE).text
+    finally:
+        running.stop()
+    shown = {
+        html.unescape(rule): html.unescape(tests)
+        for rule, tests in re.findall(r'<tr id="([^"]*)">.*?<pre[^>]*>(.*?)</pre>', page, re.DOTALL)
+    }
+    assert len(shown) == len({rule.id for rule in (*RULES, *shipped)})
+    assert "<script" not in page
+    for file in yaml_files([starter_path("rules")]):
+        if file.stem in shown and file.stem != RULES[0].id:
+            _, begin, tests = file.read_text(encoding="utf-8").partition("\ntests:\n")
+            assert begin
+            assert shown[file.stem] == f"tests:\n{tests.rstrip()}"
+
+
+@pytest.mark.parametrize(
+    ("text", "tests"),
+    [
+        ("id: a\ntests:\n  - case: x\n", "tests:\n  - case: x"),
+        ("'tests' :\n- case: x\n# why\n\n- case: y\n\nmessage: z\n", "'tests' :\n- case: x\n# why\n\n- case: y"),
+        ('testsuite: 1\n"tests": [\n  {case: x},\n]\nid: a\n', '"tests": [\n  {case: x},\n]'),
+        ("{id: a,\ntests: [{case: x}]}\n", "tests: [{case: x}]}"),
+        ("{id: a, tests: [{case: x}]}\n", "{id: a, tests: [{case: x}]}"),
+        ("id: a\r\ntests:\r\n  - case: x\r\nid: b\r\n", "tests:\r\n  - case: x"),
+    ],
+)
+def test_the_tests_of_a_file_are_found_where_they_stand(text: str, tests: str) -> None:
+    """Whatever follows them, in every way to write a key; of a file in one line, the whole."""
+    assert cases_text(text) == tests
+
+
 def test_sync_shows_how_fresh_and_complete_each_source_is(world: RegisterPage) -> None:
     """Age, problem, writes and quarantine stand under their source."""
     text = text_of(world, "sync")
@@ -376,7 +426,7 @@ ALLOWED = (
     r"|SCAN (v USING (COVERING )?INDEX verdict_unknown|mirror USING (COVERING )?INDEX mirror_absent|quarantine.*|q)"
     r"|SCAN r USING (COVERING )?INDEX register_restricted"
 )
-"""Tables of a row a source or run, the partial indexes of what is unknown, absent or confidential, and what is quarantined."""
+"""Tables of a row a source or run, partial indexes of what is unknown, absent or confidential, and the quarantine."""
 
 
 @pytest.mark.parametrize(
