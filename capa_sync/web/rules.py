@@ -103,6 +103,7 @@ def _rule(name: str, words: RuleWords | None, row: Row, share: int | None) -> Ro
         **row,
         "rule": name,
         "words": words,
+        "tests_text": words.tests_text if words is not None else "",
         "share": share,
         "open_link": link("/records", rule=name),
         "waived_link": link("/records", rule=name, finding="waived"),
