@@ -30,6 +30,8 @@ class Column:
         null_when: when the value is NULL, as the end of a sentence that begins with "NULL"; "" where it never is.
         masked: True where the column may hold text of a ticket or a person: the page shows `restricted` there for a
             confidential ticket. The default is True, so that a new column stays hidden until somebody decides.
+        quotes_actions: True where the text may quote the record's actions, such as a rule's facts: it is masked also
+            where an action's own ticket is confidential.
     """
 
     name: str
@@ -37,6 +39,7 @@ class Column:
     meaning: str
     null_when: str = ""
     masked: bool = True
+    quotes_actions: bool = False
 
     @property
     def sentence(self) -> str:

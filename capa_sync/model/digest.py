@@ -101,6 +101,7 @@ class DigestItem:
         owner_id: person id of the owner. asked_by: person id of who asked for the waiver that ends.
         url: where a person opens the ticket. grade: of the record. cb_deadline: of the certification body.
         is_confidential: texts of the ticket are for those alone whose role may see them.
+        has_secret_action: so are texts that may quote its actions, of which one is a confidential ticket.
     """
 
     matter: str
@@ -122,6 +123,7 @@ class DigestItem:
     grade: str = ""
     cb_deadline: date | datetime | None = None
     is_confidential: bool = False
+    has_secret_action: bool = False
 
     @property
     def key(self) -> str:

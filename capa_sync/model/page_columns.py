@@ -34,8 +34,13 @@ TODAY = (
     Column("due_at", _TIME, "When the record, its review or its waiver is due.", "for other matters", masked=False),
     Column("rule", _TEXT, "The rule of the finding; empty for other matters.", masked=False),
     Column("severity", _TEXT, "The severity of the finding; empty for other matters.", masked=False),
-    Column("reason", _TEXT, "The finding's message, the write's error or why it is quarantined; else empty."),
-    Column("fix", _TEXT, "What to do about the finding, as the rule says it; else empty."),
+    Column(
+        "reason",
+        _TEXT,
+        "The finding's message, the write's error or why it is quarantined; else empty.",
+        quotes_actions=True,
+    ),
+    Column("fix", _TEXT, "What to do about the finding, as the rule says it; else empty.", quotes_actions=True),
     CONFIDENTIAL,
 )
 
@@ -51,8 +56,8 @@ EPISODES = (
     Column("state", _TEXT, "The state: open, historical, waived or cleared.", masked=False),
     Column("mode", _TEXT, "The rule's mode: `quiet` or `warn`.", masked=False),
     Column("title", _TEXT, "The title of the rule.", masked=False),
-    Column("message", _TEXT, "The rule's message for this ticket."),
-    Column("fix", _TEXT, "What to do about it, as the rule says it."),
+    Column("message", _TEXT, "The rule's message for this ticket.", quotes_actions=True),
+    Column("fix", _TEXT, "What to do about it, as the rule says it.", quotes_actions=True),
     Column("opened_at", _INSTANT, "When the episode opened.", masked=False),
     Column("cleared_at", _INSTANT, "When it was cleared.", "while it is not cleared", masked=False),
     Column("hidden_by", _TEXT, "The rule whose open finding hides this one; empty for none.", masked=False),
@@ -60,7 +65,12 @@ EPISODES = (
     Column("waived_by", _TEXT, "Who waived it; empty for none."),
     Column("waived_reason", _TEXT, "Why it was waived; empty for none."),
     Column("rule_set", _TEXT, "The digest of the rule set by which it was last judged.", masked=False),
-    Column("evidence", _TEXT, "The facts behind it, as a JSON list: what, text, at, by, entry, phrase, truth."),
+    Column(
+        "evidence",
+        _TEXT,
+        "The facts behind it, as a JSON list: what, text, at, by, entry, phrase, truth.",
+        quotes_actions=True,
+    ),
     CONFIDENTIAL,
 )
 

@@ -64,7 +64,7 @@ REGISTER: tuple[RegisterColumn, ...] = (
         "How many corrective and preventive actions exist, without cancelled ones.",
         masked=False,
     ),
-    RegisterColumn("action_text", _TEXT, "The texts of these actions, separated by semicolons."),
+    RegisterColumn("action_text", _TEXT, "The texts of these actions, separated by semicolons.", quotes_actions=True),
     RegisterColumn(
         "due_at",
         _TIME,

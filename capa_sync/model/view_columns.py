@@ -47,18 +47,28 @@ _FINDINGS = (
     Column("clause", _TEXT, "The clause of the active profile's standard.", masked=False),
     Column("severity", _TEXT, "How much it matters: info, low, medium or high.", masked=False),
     Column("state", _TEXT, "The state: open, historical, waived, cleared or cannot_tell.", masked=False),
-    Column("message", _TEXT, "The rule's message for this ticket; for a rule that cannot tell, the reason."),
+    Column(
+        "message",
+        _TEXT,
+        "The rule's message for this ticket; for a rule that cannot tell, the reason.",
+        quotes_actions=True,
+    ),
     Column("opened_at", _INSTANT, "When the latest episode opened.", "for a rule that never had one", masked=False),
     Column("cleared_at", _INSTANT, "When that episode was cleared.", "while it is not cleared", masked=False),
     Column("waived_until", _INSTANT, "Until when the finding is waived.", "without a waiver", masked=False),
     Column("rule_set", _TEXT, "The digest of the rule set by which the episode was last judged.", masked=False),
     Column("title", _TEXT, "The title of the rule.", masked=False),
-    Column("fix", _TEXT, "What to do about it, as the rule says it."),
+    Column("fix", _TEXT, "What to do about it, as the rule says it.", quotes_actions=True),
     Column("mode", _TEXT, "The rule's mode: `quiet` (register only) or `warn` (on the ticket too).", masked=False),
     Column("episode", _NUMBER, "1, 2, … for each time that the rule opened on the ticket; 0 for none.", masked=False),
     Column("number", _NUMBER, "The number of the shipped rule (docs/contract.md 7); 0 for others.", masked=False),
     Column("hidden_by", _TEXT, "The rule whose open finding hides this one; empty for none.", masked=False),
-    Column("reason", _TEXT, "Why the rule cannot tell, or does not apply, at present; empty otherwise."),
+    Column(
+        "reason",
+        _TEXT,
+        "Why the rule cannot tell, or does not apply, at present; empty otherwise.",
+        quotes_actions=True,
+    ),
     CONFIDENTIAL,
 )
 
@@ -150,7 +160,13 @@ _ACTIONS = (
     Column("done_at", _INSTANT, "When it was done.", "while it is open", masked=False),
     Column("ticket_id", _TEXT, "The immutable id of the record's ticket.", masked=False),
     Column("action_id", _TEXT, "The action's own id, stable within the record.", masked=False),
-    CONFIDENTIAL,
+    Column(
+        "confidential",
+        _TEXT,
+        "`yes` where the record or the action's own ticket is confidential, else `no`; empty for a record without a "
+        "row in `v_register`.",
+        masked=False,
+    ),
 )
 
 _WRITES = (
@@ -170,7 +186,12 @@ _WRITES = (
     Column("created_at", _INSTANT, "When it was planned.", masked=False),
     Column("not_before", _INSTANT, "Before when it is not sent again.", "without a wait", masked=False),
     Column("marked_at", _INSTANT, "When its state last changed.", "before the first attempt", masked=False),
-    Column("text", _TEXT, "The text that it puts on the ticket, as JSON of paragraphs and spans; empty for none."),
+    Column(
+        "text",
+        _TEXT,
+        "The text that it puts on the ticket, as JSON of paragraphs and spans; empty for none.",
+        quotes_actions=True,
+    ),
     CONFIDENTIAL,
 )
 

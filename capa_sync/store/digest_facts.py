@@ -7,7 +7,8 @@ from capa_sync.store.columns import day_or_instant, optional_instant
 from capa_sync.store.database import Database, Row
 
 _OF_ROW = """COALESCE(r.owner_id, ''), COALESCE(r.ticket_url, ''), COALESCE(r.grade, ''), r.cb_deadline,
-    COALESCE(r.confidential, '') NOT IN ('', 'no')"""
+    COALESCE(r.confidential, '') NOT IN ('', 'no'), EXISTS (SELECT 1 FROM v_actions a
+        WHERE a.source = r.source AND a.ticket_id = r.ticket_id AND a.confidential = 'yes')"""
 _ASKED_BY = """COALESCE((SELECT w.asked_by FROM waiver w WHERE w.source = {0}.source AND w.ticket_id = {0}.ticket_id
     AND w.rule = {0}.rule AND w.ended_at IS NULL ORDER BY w.id DESC LIMIT 1), '')"""
 _MOST = 300
@@ -45,7 +46,7 @@ def _item(row: Row) -> DigestItem:
     matter, source, ticket_id, key, number, title, owner, since, due, rule, severity, reason, fix, asked, *of_row = (
         row
     )
-    owner_id, url, grade, cb_deadline, is_confidential = of_row
+    owner_id, url, grade, cb_deadline, is_confidential, has_secret_action = of_row
     return DigestItem(
         matter=matter,
         source=source,
@@ -66,4 +67,5 @@ def _item(row: Row) -> DigestItem:
         grade=grade,
         cb_deadline=day_or_instant(cb_deadline),
         is_confidential=bool(is_confidential),
+        has_secret_action=bool(has_secret_action),
     )

@@ -27,6 +27,9 @@ _ORDER = {
     "v_tickets": "",
 }
 _MASKED = {view.name: {column.name for column in view.columns if column.masked} for view in PUBLIC_VIEWS}
+_QUOTING = {view.name: {column.name for column in view.columns if column.quotes_actions} for view in PUBLIC_VIEWS}
+_ACTIONS_ARE_CLEAR = """NOT EXISTS (SELECT 1 FROM v_actions a
+    WHERE a.source = v.source AND a.ticket_id = v.ticket_id AND a.confidential = 'yes')"""
 _HEAD = "SELECT number, hash FROM event WHERE kind NOT IN (?, ?, ?) ORDER BY number DESC LIMIT 1"
 _ENDED = "('closed', 'rejected', 'cancelled', 'duplicate')"
 
@@ -115,7 +118,10 @@ class RegisterSnapshot:
         if not self._selection.is_masked or column not in _MASKED[view]:
             return f"v.{column}"
         clear = "('', 'no')" if view == "v_register" else "('no')"  # a ticket without a row may be confidential
-        return f"CASE WHEN v.confidential IN {clear} THEN v.{column} ELSE '{RESTRICTED}' END"
+        is_clear = f"v.confidential IN {clear}"
+        if column in _QUOTING[view]:
+            is_clear = f"{is_clear} AND (v.{column} = '' OR {_ACTIONS_ARE_CLEAR})"
+        return f"CASE WHEN {is_clear} THEN v.{column} ELSE '{RESTRICTED}' END"
 
     def _where(self, view: str) -> tuple[str, list[str]]:
         """Return the condition of a view's rows, with its values."""

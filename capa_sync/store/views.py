@@ -135,9 +135,15 @@ _TICKETS = f"""SELECT m.source, m.ticket_id, t.ticket_key, m.presence, {_at("t.u
     NULL, '', NULL, 0, 0, '', '' FROM quarantine q
     WHERE NOT EXISTS (SELECT 1 FROM mirror m WHERE m.source = q.source AND m.ticket_id = q.ticket_id)"""
 
+# An action that is a ticket of its own may be confidential by itself. Of a joined record it may be of another source,
+# which the row does not say: ids of two Jira sites may be equal, so that there its key counts too.
+_OWN_TICKET_HIDDEN = """EXISTS (SELECT 1 FROM register_row o
+        WHERE o.source = a.source AND o.ticket_id = a.action_id AND o.confidential <> 'no')
+    OR EXISTS (SELECT 1 FROM source CROSS JOIN register_row o ON o.source = source.source
+        AND o.ticket_id = a.action_id AND o.ticket_key = a.action_key AND o.confidential <> 'no')"""
 _ACTIONS = f"""SELECT a.source, COALESCE(t.ticket_key, '') AS ticket_key, a.action_key, a.origin, a.kind, a.text,
     a.owner, {_at("a.due_at")}, {_at("a.done_at")}, a.ticket_id, a.action_id,
-    COALESCE(r.confidential, '') AS confidential
+    CASE WHEN {_OWN_TICKET_HIDDEN} THEN 'yes' ELSE COALESCE(r.confidential, '') END AS confidential
     FROM action a LEFT JOIN ticket t ON t.source = a.source AND t.ticket_id = a.ticket_id
     LEFT JOIN register_row r ON r.source = a.source AND r.ticket_id = a.ticket_id"""
 

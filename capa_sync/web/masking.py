@@ -1,6 +1,7 @@
 """Which columns of the public views show text of a ticket, and the SQL that masks them by role in confidential ones.
 
-Every column that is not declared harmless is masked: a column of a later version stays hidden until it is.
+What may quote a record's actions is masked also where one of these is a confidential ticket of its own. Every column
+that is not declared harmless is masked: a column of a later version stays hidden until it is.
 """
 
 from __future__ import annotations
@@ -19,9 +20,15 @@ HARMLESS: Mapping[str, frozenset[str]] = {
 }
 """Public view -> columns that contain no text of a ticket and no person."""
 
+_QUOTING: Mapping[str, frozenset[str]] = {
+    view.name: frozenset(column.name for column in view.columns if column.quotes_actions) for view in PUBLIC_VIEWS
+}
+
 _SCHEMA = "<file>"
 _OPEN = "COALESCE({0}.confidential, '') IN ('', 'no')"
 _ROW = f"SELECT 1 FROM {_SCHEMA}.v_register r WHERE r.source = x.source AND r.ticket_id = x.ticket_id AND "  # noqa: S608
+_ACTIONS_ARE_CLEAR = f"""NOT EXISTS (SELECT 1 FROM {_SCHEMA}.v_actions a
+    WHERE a.source = x.source AND a.ticket_id = x.ticket_id AND a.confidential = 'yes')"""  # noqa: S608
 _IS_CLEAR: Mapping[str, str] = {
     "v_register": _OPEN.format("x"),
     # A ticket in the mirror that is not in the register may be confidential: nothing says that it is not.
@@ -56,4 +63,7 @@ def _shown(view: str, column: str, role: AccessRole) -> str:
     name = '"' + column.replace('"', '""') + '"'
     if column in HARMLESS[view] or not role.is_masked:
         return f"x.{name}"
-    return f"CASE WHEN {_IS_CLEAR[view]} THEN x.{name} ELSE '{RESTRICTED}' END AS {name}"
+    clear = _IS_CLEAR[view]
+    if column in _QUOTING[view]:
+        clear = f"({clear}) AND (x.{name} = '' OR {_ACTIONS_ARE_CLEAR})"
+    return f"CASE WHEN {clear} THEN x.{name} ELSE '{RESTRICTED}' END AS {name}"

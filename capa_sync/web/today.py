@@ -47,9 +47,8 @@ def _section(asked: PageQuery, matter: Matter, counts: Row) -> dict[str, Any]:
 
 
 def _worded(matter: Matter, row: Row) -> Row:
-    """Return a row with its link and its next step in words; of a confidential ticket, both without its texts."""
-    shown = {**row, "link": record_link(row), "is_hidden": row["title"] == RESTRICTED}
-    if shown["is_hidden"]:
-        shown |= {"title": "", "owner": "", "reason": "", "fix": ""}
+    """Return a row with its link and its next step in words, without the texts that are hidden."""
+    clear = {name: "" if value == RESTRICTED else value for name, value in row.items()}
+    shown = {**clear, "link": record_link(row), "is_hidden": row["title"] == RESTRICTED}
     owner, ticket = shown["owner"] or "its owner", f"{row['source']}:{row['ticket_key']}"
     return {**shown, "step": shown["fix"] or matter.step.format(owner=owner, ticket=ticket)}

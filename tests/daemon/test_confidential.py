@@ -1,30 +1,65 @@
-"""What a confidential ticket says is in nothing that people take away for a reader."""
+"""What a confidential ticket says is in nothing that people take away, or are shown, as a reader."""
 
 from __future__ import annotations
 
+import json
 import zipfile
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import requests
 
+from capa_sync.assistants.answers import Answers
+from capa_sync.model.digest import DigestItem
 from capa_sync.sandbox.stories.script import Create, Day, Fill
+from capa_sync.web import RegisterPage, serve_register
+from capa_sync.web.reader_views import ReaderViews
 from tests.daemon.conftest import MakeHarness
-from tests.daemon.harness import FACTS, Harness
+from tests.daemon.harness import FACTS, NOW, Harness
+from tests.patience import PATIENCE
 
-WORD = "Zebrafish"
+RECORD, ACTION, OTHER = "Zebrafish", "Zebrafinch", "Zebrawood"
+"""Words in the texts of a confidential record, of one that is an open record's action, and of a related one."""
+WORDS = (RECORD, ACTION, OTHER)
+OWNER = "Adeyemi"
+"""He is named by the confidential tickets alone."""
 PERIOD = ("--from", "2026-06-01", "--to", "2026-06-15")
+EXITS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "all.html": ("export", ()),
+    "all.xlsx": ("export", ()),
+    "all.oscal.json": ("export", ()),
+    "register.csv": ("export", ()),
+    "changes.csv": ("export", ("--table", "changes")),
+    "actions.jsonl": ("export", ("--table", "actions")),
+    "past.csv": ("export", ("--as-of", "2026-06-15")),
+    "report.html": ("report", PERIOD),
+}
+"""Name of a file or folder -> the verb that makes it, with its options."""
+
+
+def _plant(harness: Harness, source: str, story: str, word: str) -> None:
+    """Create a late confidential ticket with a word in its texts."""
+    planted = {"title": f"{word} title", "description": f"{word} description", "confidential": "yes"}
+    harness.play_event(source, story, Create({**FACTS, **planted, "owner": "samuel.adeyemi", "due_at": Day(3)}))
+    harness.play_event(source, story, Fill({"action_text": f"{word} action", "root_cause": f"{word} cause"}))
 
 
 @pytest.fixture(scope="module")
 def harness(shared_harness: MakeHarness) -> Harness:
-    """A late confidential ticket with a planted word in its texts, beside one that all may see."""
-    made = shared_harness("servicenow")
+    """Confidential tickets: one alone, one that is an action of an open record, one that another is related to."""
+    made = shared_harness("jira-dc", "servicenow", rules=("root-cause-before-action", "action-overdue"))
     made.create_broken("servicenow", "open")
-    planted = {"title": f"{WORD} title", "description": f"{WORD} description", "confidential": "yes"}
-    made.play_event("servicenow", "secret", Create({**FACTS, **planted, "due_at": Day(3)}))
-    made.play_event("servicenow", "secret", Fill({"action_text": f"{WORD} action", "root_cause": f"{WORD} cause"}))
+    _plant(made, "servicenow", "secret", RECORD)
+    tracker = made.players["jira-dc"].tracker.as_user("alee")
+    for word, story, link in ((ACTION, "resolved", "Resolves"), (OTHER, "related", "Relates")):
+        made.create_broken("jira-dc", story)
+        _plant(made, "jira-dc", word, word)
+        tracker.link(made.key("jira-dc", word), link, made.key("jira-dc", story))
     made.sync()
+    made.set_clock(NOW + timedelta(days=1))
+    made.sync()  # so that the day of the first one is past
     return made
 
 
@@ -34,31 +69,28 @@ def _texts(path: Path) -> Iterator[bytes]:
         if zipfile.is_zipfile(file):
             with zipfile.ZipFile(file) as archive:
                 yield from (archive.read(name) for name in archive.namelist())
-        else:
+        elif file.is_file():
             yield file.read_bytes()
 
 
-@pytest.mark.parametrize(
-    ("verb", "file", "options"),
-    [
-        ("export", "all.html", ()),
-        ("export", "changes.csv", ("--table", "changes")),
-        ("export", "actions.jsonl", ("--table", "actions")),
-        ("report", "report.html", PERIOD),
-        ("sample", "sample", ("--seed", "x")),
-    ],
-)
+def _words(path: Path) -> set[str]:
+    """Return the planted words that a file, a zip or a folder of these holds."""
+    texts = list(_texts(path))
+    assert texts
+    return {word for word in WORDS if any(word.encode() in text for text in texts)}
+
+
+@pytest.mark.parametrize("file", EXITS)
 def test_no_exit_has_a_confidential_text_for_a_reader_and_each_has_it_for_an_auditor(
-    harness: Harness, verb: str, file: str, options: tuple[str, ...]
+    harness: Harness, file: str
 ) -> None:
-    """The auditor's file has the planted word, the reader's does not, and has the open ticket all the same."""
-    for role, is_there in (("auditor", True), ("reader", False)):
+    """The auditor's file has the planted words, the reader's none of them, and has the open tickets all the same."""
+    verb, options = EXITS[file]
+    for role, expected in (("auditor", set(WORDS)), ("reader", set())):
         path = harness.folder / f"{role}-{file}"
         done = harness.run("register", verb, str(path), *options, "--as-role", role)
         assert done.code == 0, done.err
-        texts = list(_texts(path))
-        assert any(WORD.encode() in text for text in texts) is is_there
-        assert texts
+        assert _words(path) == expected, role
 
 
 def test_a_reader_gets_no_pack_of_a_confidential_ticket(harness: Harness) -> None:
@@ -71,3 +103,79 @@ def test_a_reader_gets_no_pack_of_a_confidential_ticket(harness: Harness) -> Non
         f"servicenow:{ticket} is confidential; an auditor may take its pack\n",
     )
     assert not path.exists()
+
+
+@pytest.fixture(scope="module")
+def page(harness: Harness) -> Iterator[RegisterPage]:
+    """The page of the register, for somebody who did not sign in."""
+    running = serve_register(harness.register_file, "127.0.0.1:0")
+    yield running
+    running.stop()
+
+
+VIEWS = ("v_register", "v_actions", "v_findings", "v_episodes", "v_changes", "v_writes", "v_today", "v_tickets")
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_no_view_or_facet_of_the_page_has_a_text_or_owner_of_a_confidential_action(
+    page: RegisterPage, view: str
+) -> None:
+    """Neither the rows, nor what one column can be narrowed to."""
+    everything = requests.get(f"{page.url}register/{view}.json?_shape=array&_size=max", timeout=PATIENCE)
+    assert everything.status_code == 200
+    columns = everything.json()[0]
+    facets = "&".join(f"_facet={column}" for column in columns)
+    narrowed = requests.get(f"{page.url}register/{view}.json?{facets}", timeout=PATIENCE)
+    for text in (everything.text, narrowed.text):
+        assert not [word for word in (*WORDS, OWNER) if word in text]
+
+
+def test_only_the_confidential_action_of_an_open_record_is_hidden(harness: Harness, page: RegisterPage) -> None:
+    """The record's own action is shown, and the texts of the record; what may quote its actions is not."""
+    key = harness.key("jira-dc", "resolved")
+    asked = f"{page.url}register/v_actions.json?_shape=array&ticket_key={key}"
+    actions = {row["origin"]: row for row in requests.get(asked, timeout=PATIENCE).json()}
+    assert (actions["link"]["text"], actions["link"]["owner"]) == ("restricted", "restricted")
+    assert actions["link"]["action_key"] == harness.key("jira-dc", ACTION)
+    assert actions["field"]["text"] == "Do the missing review and name a deputy"
+    (row,) = requests.get(asked.replace("v_actions", "v_register"), timeout=PATIENCE).json()
+    assert (row["title"], row["action_text"], row["confidential"]) == (FACTS["title"], "restricted", "no")
+    (row,) = requests.get(
+        f"{page.url}register/v_register.json?_shape=array&ticket_key={harness.key('jira-dc', 'related')}",
+        timeout=PATIENCE,
+    ).json()
+    assert row["action_text"] == "Do the missing review and name a deputy"
+
+
+def test_our_own_pages_show_and_find_no_confidential_action(harness: Harness, page: RegisterPage) -> None:
+    """The record's page, the search and today's list."""
+    ids = {row["ticket_key"]: row["ticket_id"] for row in harness.rows("v_tickets")}
+    paths = ["", "records", "register/v_today.json"]
+    own = [ids[harness.key("jira-dc", story)] for story in ("resolved", "related")]
+    paths += [f"record?source=jira-dc&ticket={ticket_id}" for ticket_id in own]
+    for path in paths:
+        text = requests.get(page.url + path, timeout=PATIENCE).text
+        assert not [word for word in (*WORDS, OWNER) if word in text], path
+    for word in WORDS:
+        assert ">0</strong> record" in requests.get(f"{page.url}records?q={word}", timeout=PATIENCE).text
+
+
+def test_an_assistant_is_told_nothing_of_a_confidential_action(harness: Harness) -> None:
+    """Neither in the explanation of the open record, nor by a statement of its own."""
+    answers = Answers(ReaderViews(harness.register_file))
+    told = [answers.explain(harness.key("jira-dc", story), 100) for story in ("resolved", "related")]
+    told += [
+        answers.query(f"SELECT * FROM {view}", 1000)  # noqa: S608 - names of ours
+        for view in VIEWS
+    ]
+    told += [answers.overdue(100), answers.today("", 100)]
+    text = json.dumps(told)
+    assert not [word for word in (*WORDS, OWNER) if word in text]
+
+
+def test_a_digest_marks_what_may_quote_a_confidential_action(harness: Harness) -> None:
+    """The matters of the open record that has one, and no others."""
+    with harness.register() as register:
+        items: tuple[DigestItem, ...] = register.sends.facts().items
+    marked = {item.ticket_key for item in items if item.has_secret_action and not item.is_confidential}
+    assert marked == {harness.key("jira-dc", "resolved")}
