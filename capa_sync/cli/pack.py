@@ -34,6 +34,7 @@ from capa_sync.errors import Problem, UserError
 from capa_sync.exports import SIZES, Candidate, RecordEvidence
 from capa_sync.exports import sample as choose
 from capa_sync.exports.pack import pack_name, write_pack
+from capa_sync.exports.readers_pack import for_reader
 from capa_sync.live.verdict_history import SetsThen
 from capa_sync.model.amounts import count_of
 from capa_sync.model.selection import ExportSelection
@@ -48,7 +49,7 @@ _role = click.option(
     type=click.Choice(ROLES),
     default=ROLES[0],
     show_default=True,
-    help="A reader gets no pack of a confidential ticket.",
+    help="A reader gets no pack of a confidential ticket, and nothing of one in the packs of others.",
 )
 
 
@@ -92,8 +93,7 @@ def pack(
         place = find_record(runtime, ticket)
         if fetch is not None:
             _check_role(collect_evidence(runtime, *place), as_role)
-        evidence = collect_evidence(runtime, *place, set_at=set_at, fetch=fetch)
-        _check_role(evidence, as_role)
+        evidence = _for_role(runtime, collect_evidence(runtime, *place, set_at=set_at, fetch=fetch), as_role)
         file = output or Path(pack_name(evidence.name))
         refuse_register_file(file, runtime.register.path)
         result = write_pack(file, evidence)
@@ -140,7 +140,8 @@ def sample(
         candidates = _candidates(runtime, is_reader=as_role == "reader")
         chosen = choose(candidates, seed, size)
         for done, candidate in enumerate(chosen, 1):
-            evidence = collect_evidence(runtime, candidate.source, candidate.ticket_id, set_at=set_at)
+            whole = collect_evidence(runtime, candidate.source, candidate.ticket_id, set_at=set_at)
+            evidence = _for_role(runtime, whole, as_role)
             write_pack(fresh / pack_name(evidence.name), evidence)
             listener("sample", "packs", done, len(chosen))
         result = _described(seed, candidates, chosen, fresh)
@@ -172,6 +173,15 @@ def _reading(
 def _check_role(evidence: RecordEvidence, role: str) -> None:
     if role == "reader" and evidence.is_confidential:
         raise UserError([Problem("", 0, f"{evidence.name} is confidential", "an auditor may take its pack")])
+
+
+def _for_role(runtime: Runtime, evidence: RecordEvidence, role: str) -> RecordEvidence:
+    """Return what somebody of a role may have of a record's evidence. Raises UserError where that is nothing."""
+    _check_role(evidence, role)
+    if role != "reader":
+        return evidence
+    with runtime.register.snapshot(ExportSelection()) as snapshot:
+        return for_reader(evidence, snapshot.hidden_names())
 
 
 def _candidates(runtime: Runtime, *, is_reader: bool) -> list[Candidate]:

@@ -31,6 +31,13 @@ _QUOTING = {view.name: {column.name for column in view.columns if column.quotes_
 _ACTIONS_ARE_CLEAR = """NOT EXISTS (SELECT 1 FROM v_actions a
     WHERE a.source = v.source AND a.ticket_id = v.ticket_id AND a.confidential = 'yes')"""
 _HEAD = "SELECT number, hash FROM event WHERE kind NOT IN (?, ?, ?) ORDER BY number DESC LIMIT 1"
+# An action that is no record is as its records are; of a record without a row nothing says that it is open.
+_HIDDEN = """SELECT m.source, m.ticket_id, COALESCE(t.ticket_key, ''), COALESCE(k.ticket_key, '')
+    FROM mirror m LEFT JOIN ticket t ON t.nr = m.nr LEFT JOIN old_key k ON k.nr = m.nr
+    LEFT JOIN register_row r ON r.source = m.source AND r.ticket_id = m.ticket_id
+    WHERE COALESCE(r.confidential, CASE m.role WHEN 'record' THEN '' ELSE 'no' END) <> 'no'
+    OR (m.source, m.ticket_id) IN (SELECT a.source, a.action_id FROM register_row p
+        JOIN action a ON a.source = p.source AND a.ticket_id = p.ticket_id WHERE p.confidential <> 'no')"""
 _ENDED = "('closed', 'rejected', 'cancelled', 'duplicate')"
 
 
@@ -110,6 +117,17 @@ class RegisterSnapshot:
             FROM mirror m JOIN part p ON p.nr = m.nr
             WHERE m.source = ? AND m.ticket_id = ? ORDER BY p.kind, p.version"""
         return [(Stored(*row[:5]), row[5]) for row in self._query(sql, (source, ticket_id))]
+
+    def hidden_names(self) -> dict[str, str]:
+        """Return key, number or id -> SOURCE:KEY of every ticket that is not known to be open to all.
+
+        An id of digits alone is left out: in raw data any number may be equal to it, and a key stands beside it.
+        """
+        found = dict[str, str]()
+        for source, ticket_id, key, old_key in self._query(_HIDDEN):
+            names = {ticket_id if not ticket_id.isdecimal() or not key else "", key, old_key} - {""}
+            found |= dict.fromkeys(names, f"{source}:{key or ticket_id}")
+        return found
 
     def _shown(self, view: str, column: str) -> str:
         """Return the expression of a column, masked where the selection demands it."""

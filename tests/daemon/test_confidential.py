@@ -7,6 +7,7 @@ import zipfile
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -35,6 +36,7 @@ EXITS: dict[str, tuple[str, tuple[str, ...]]] = {
     "actions.jsonl": ("export", ("--table", "actions")),
     "past.csv": ("export", ("--as-of", "2026-06-15")),
     "report.html": ("report", PERIOD),
+    "sample": ("sample", ("--seed", "x")),
 }
 """Name of a file or folder -> the verb that makes it, with its options."""
 
@@ -179,3 +181,42 @@ def test_a_digest_marks_what_may_quote_a_confidential_action(harness: Harness) -
         items: tuple[DigestItem, ...] = register.sends.facts().items
     marked = {item.ticket_key for item in items if item.has_secret_action and not item.is_confidential}
     assert marked == {harness.key("jira-dc", "resolved")}
+
+
+def _pack(harness: Harness, story: str, role: str) -> tuple[Path, dict[str, Any]]:
+    """Write the pack of a story's ticket; return the file and its evidence.json."""
+    path = harness.folder / f"{role}-{story}.zip"
+    done = harness.run("register", "pack", harness.key("jira-dc", story), "--output", str(path), "--as-role", role)
+    assert done.code == 0, done.err
+    with zipfile.ZipFile(path) as archive:
+        return path, json.loads(archive.read("evidence.json"))
+
+
+@pytest.mark.parametrize(("story", "word"), [("resolved", ACTION), ("related", OTHER)])
+def test_a_readers_pack_names_what_it_has_not_of_a_confidential_ticket(
+    harness: Harness, story: str, word: str
+) -> None:
+    """No file has its texts or owner, not even as Jira copied them into the record; the auditor's pack has them."""
+    path, whole = _pack(harness, story, "auditor")
+    assert _words(path) == {word}
+    path, evidence = _pack(harness, story, "reader")
+    assert _words(path) == set()
+    assert not any(OWNER.encode() in text for text in _texts(path))
+    own, other = (f"jira-dc:{harness.key('jira-dc', name)}" for name in (story, word))
+    hint = "an auditor may take it"
+    assert f"{own}: raw payloads of record: it names {other}, which is confidential; {hint}" in evidence["missing"]
+    left_out = [f"{other} (action): it is confidential; {hint}"] if story == "resolved" else []
+    assert [what for what in evidence["missing"] if "(action)" in what] == left_out
+    assert [finding["rule"] for finding in evidence["findings"]] == [row["rule"] for row in whole["findings"]]
+    assert any(event["what"].startswith("Root cause") or event["kind"] == "created" for event in evidence["timeline"])
+
+
+def test_a_pack_has_as_actions_only_what_the_mapping_takes_as_such(harness: Harness) -> None:
+    """Of an auditor's pack, too: a ticket that is only related is no part of it."""
+    for story, tickets in (("resolved", ["record", "action"]), ("related", ["record"])):
+        _, evidence = _pack(harness, story, "auditor")
+        assert [ticket["role"] for ticket in evidence["tickets"]] == tickets
+        names = {
+            f"jira-dc:{harness.key('jira-dc', name)}" for name in (story, *([ACTION] if len(tickets) > 1 else []))
+        }
+        assert {event["ticket"] for event in evidence["timeline"]} == names
