@@ -19,6 +19,7 @@ from capa_sync.daemon.view_rows import view_rows
 from capa_sync.errors import Problem, UserError
 from capa_sync.exports import RecordEvidence, Row, TicketEvidence
 from capa_sync.model.amounts import count_of
+from capa_sync.model.days import moment_words
 from capa_sync.model.finding import Finding
 from capa_sync.model.record import Action, ActionOrigin, CapaRecord, distinct_names
 from capa_sync.model.selection import ExportSelection
@@ -84,8 +85,9 @@ def collect_evidence(
             writes=_writes(runtime, snapshot, source, ticket_id),
             tickets=tickets,
             about=snapshot.facts() | {"sources": snapshot.sources()},
-            missing=[*missing, *_left_out(past, tickets[0])],
+            missing=[*missing, *_left_out(past, tickets[0], runtime.options.timezone)],
             past=past,
+            timezone=runtime.options.timezone,
         )
 
 
@@ -102,12 +104,13 @@ def _past(
     return past_rows(verdict_history(runtime, set_at, source, ticket_id, until), until)
 
 
-def _left_out(past: Row, own: TicketEvidence) -> Iterator[str]:
+def _left_out(past: Row, own: TicketEvidence, zone: str) -> Iterator[str]:
     """Yield which past verdicts are left out, and how to get them."""
     if past and past["cut_before"] is not None:
         again = f"`capa-sync explain {own.name} --as-of DAY` evaluates the ticket as it was on an earlier day"
         most = past["most_instants"]
-        yield f"verdicts before {past['cut_before']}: a pack has those of the last {most} instants; {again}"
+        cut = moment_words(past["cut_before"], zone)
+        yield f"verdicts before {cut}: a pack has those of the last {most} instants; {again}"
 
 
 def _judged(

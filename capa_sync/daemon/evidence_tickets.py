@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict
+from datetime import datetime
 
 from capa_sync.daemon.attached_files import AttachmentFetch
 from capa_sync.daemon.roles import namings_of
@@ -12,6 +13,7 @@ from capa_sync.daemon.view_rows import view_rows
 from capa_sync.exports import PartVersion, Row, TicketEvidence
 from capa_sync.mapping import LinkRules
 from capa_sync.model.attachment import Attachment
+from capa_sync.model.days import moment_words
 from capa_sync.model.selection import ExportSelection
 from capa_sync.model.ticket import Presence
 from capa_sync.store import RegisterSnapshot, newest_parts
@@ -67,7 +69,7 @@ def _ticket(
         found.missing.append(f"the newest version may be missing: {found.ticket['quarantine_reason']}")
     presence, seen_at = found.ticket.get("presence"), found.ticket.get("seen_at")
     if presence and presence != Presence.PRESENT:
-        since = f"after {seen_at}, when it was last seen" if seen_at else "on the tracker"
+        since = f"after {_local(runtime, seen_at)}, when it was last seen" if seen_at else "on the tracker"
         found.missing.append(f"changes {since}: its presence is {presence}")
     context = runtime.contexts.get(source)
     if context is None:
@@ -76,6 +78,10 @@ def _ticket(
     _add_comments(runtime, context, found, ticket_id)
     _add_attachments(runtime, context, found, ticket_id, fetch)
     return found
+
+
+def _local(runtime: Runtime, instant: str) -> str:
+    return moment_words(datetime.fromisoformat(instant), runtime.options.timezone)
 
 
 def _add_comments(runtime: Runtime, context: SourceContext, found: TicketEvidence, ticket_id: str) -> None:

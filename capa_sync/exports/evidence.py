@@ -56,6 +56,7 @@ class RecordEvidence:
         actions: rows of `v_actions`. waivers: rows of `v_waivers`. writes: rows of `v_writes` with the texts.
         tickets: the record's own first.
         about: what the register says about itself. missing: what is not there, and why.
+        timezone: the zone (IANA name) in which people read its times.
     """
 
     as_of: datetime | None
@@ -69,6 +70,7 @@ class RecordEvidence:
     about: Row
     missing: list[str]
     past: Row = field(default_factory=dict)
+    timezone: str = "UTC"
 
     @property
     def name(self) -> str:

@@ -32,6 +32,8 @@ FORMATS: Mapping[str, str] = {
 """End of a file's name -> format."""
 _BARE = frozenset({"csv", "jsonl", "oscal"})
 """Formats without a place for what they rest on: `.meta.json` stands beside them."""
+_READ = frozenset({"xlsx", "html"})
+"""Formats that people read: their times are local."""
 _EVERY = 5_000
 """Rows of a table between two reports of progress."""
 
@@ -44,7 +46,7 @@ class Export:
 
     Attributes:
         file: where to. format: one of FORMATS' values. table: of the flat formats, a name of SHEETS.
-        selection: which records. timezone: of the times in XLSX. bom: CSV begins with a byte order mark.
+        selection: which records. timezone: of the times that people read. bom: CSV begins with a byte order mark.
         past: what an export of a past instant says of itself, by name; empty for the register as it is.
     """
 
@@ -110,7 +112,7 @@ def _about(extract: Extract, export: Export) -> dict[str, Any]:
         "filters": {name: _words(value) for name, value in export.selection.filters().items()},
         **extract.facts(),
         **export.past,
-        "times": f"of the zone {export.timezone}" if export.format == "xlsx" else "UTC",
+        "times": f"of the zone {export.timezone}" if export.format in _READ else "UTC",
         "sources": extract.sources(),
     }
 
@@ -130,7 +132,7 @@ def _write(
     if export.format == "html":
         from capa_sync.exports.html import write_html
 
-        return write_html(fresh, extract, about, progress)
+        return write_html(fresh, extract, about, export.timezone, progress)
     if export.format == "oscal":
         from capa_sync.exports.oscal import write_oscal
 

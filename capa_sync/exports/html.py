@@ -20,6 +20,7 @@ from jinja2 import (
 from capa_sync.errors import Problem, UserError
 from capa_sync.exports.extract import Extract
 from capa_sync.exports.sheets import SHEETS, Sheet
+from capa_sync.exports.times import shown_value
 from capa_sync.model.visible import lines, one_line
 
 HTML_TABLES = ("register", "actions", "findings", "waivers")
@@ -90,19 +91,30 @@ def is_address(value: Any) -> bool:
 
 
 def write_html(
-    path: Path, extract: Extract, about: Mapping[str, Any], advance: Callable[[str, int], None]
+    path: Path, extract: Extract, about: Mapping[str, Any], zone: str, advance: Callable[[str, int], None]
 ) -> dict[str, int]:
-    """Write one self-contained page with the tables and what was exported; return table -> number of rows."""
+    """Write one self-contained page with the tables and what was exported; return table -> number of rows.
+
+    Its times are those of `zone`, as people read them.
+    """
     counts = dict.fromkeys(HTML_TABLES, 0)
 
     def counted(name: str, sheet: Sheet) -> Iterator[Sequence[Any]]:
         for row in extract.rows(sheet.view, sheet.names):
             counts[name] += 1
             advance(name, counts[name])
-            yield row
+            yield [shown_value(column, value, zone) for column, value in zip(sheet.names, row, strict=True)]
 
     tables = [(name, SHEETS[name], counted(name, SHEETS[name])) for name in HTML_TABLES]
     with template("register.html") as page, path.open("w", encoding="utf-8", newline="\n") as file:
-        for piece in page.generate(tables=tables, about=about, counts=counts):
+        for piece in page.generate(tables=tables, about=_with_times(about, zone), counts=counts):
             file.write(piece)
     return counts
+
+
+def _with_times(about: Mapping[str, Any], zone: str) -> dict[str, Any]:
+    """Return what an export says of itself, with times as people read them."""
+    sources = [
+        {name: shown_value(name, value, zone) for name, value in source.items()} for source in about["sources"]
+    ]
+    return {name: shown_value(name, value, zone) for name, value in about.items()} | {"sources": sources}

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from capa_sync.exports.evidence import RecordEvidence, Row
 from capa_sync.exports.pack_section import PackSection
 from capa_sync.exports.past_verdicts import over_time
 from capa_sync.exports.sheets import SHEETS
+from capa_sync.exports.times import shown_value
+from capa_sync.model.days import moment_words, value_words
 
 _LABELS = {column.name: column.heading for column in SHEETS["register"].columns}
 _ACTIONS = {
@@ -56,6 +60,7 @@ _FACTS = {
     "by": "Who",
     "entry": "Entry",
 }
+_QUOTED = re.compile("“([^“”]*)”")
 _TIMELINE = {"at": "When", "ticket": "Ticket", "kind": "What", "who": "Who", "what": "Text"}
 _WRITES = {
     "created_at": "Planned",
@@ -86,41 +91,56 @@ def title_of(evidence: RecordEvidence) -> str:
 def about(evidence: RecordEvidence, version: str) -> str:
     """Return what a pack rests on."""
     number = f"Register number {evidence.register['register_no']}. " if evidence.register else ""
-    as_of = evidence.as_of or "never: its source was not read to its end"
+    as_of = (
+        moment_words(evidence.as_of, evidence.timezone)
+        if evidence.as_of is not None
+        else "never: its source was not read to its end"
+    )
     return (
         f"{number}As of {as_of}. Made by capa-sync {version} from register {evidence.about['register']}; head of its "
         f"hash chain {evidence.about['chain_head']}. It shows which evidence was found and which was not; it does "
-        "not judge conformity. All times are UTC."
+        f"not judge conformity. All times are of the zone {evidence.timezone}; evidence.json has the exact instants."
     )
 
 
 def sections_of(evidence: RecordEvidence, content: Row) -> list[PackSection]:
     """Return the sections in their order; `content` is that of `evidence.json`."""
+    table = partial(_table, evidence.timezone)
     return [
-        _record(evidence.register),
-        _table("Actions", evidence.actions, _ACTIONS),
-        _table("Findings ever raised", evidence.findings, _FINDINGS),
-        _table("Waivers", evidence.waivers, _WAIVERS),
+        _record(evidence.register, evidence.timezone),
+        table("Actions", evidence.actions, _ACTIONS),
+        table("Findings ever raised", evidence.findings, _FINDINGS),
+        table("Waivers", evidence.waivers, _WAIVERS),
         PackSection("Present verdicts, with the facts behind them", says=() if evidence.verdicts else ("None.",)),
-        *(_verdict(verdict) for verdict in evidence.verdicts),
-        over_time(evidence.past),
-        _table("Timeline", content["timeline"], _TIMELINE),
-        _table("What capa-sync wrote, and meant to write", evidence.writes, _WRITES),
-        *(section for ticket in content["tickets"] for section in _ticket(ticket)),
+        *(_verdict(verdict, evidence.timezone) for verdict in evidence.verdicts),
+        over_time(evidence.past, evidence.timezone),
+        table("Timeline", _timeline(content["timeline"], evidence.timezone), _TIMELINE),
+        table("What capa-sync wrote, and meant to write", evidence.writes, _WRITES),
+        *(section for ticket in content["tickets"] for section in _ticket(ticket, evidence.timezone)),
     ]
 
 
-def _record(row: Row) -> PackSection:
+def _record(row: Row, zone: str) -> PackSection:
     if not row:
         return PackSection("The record", says=("It has no row in the register.",))
-    return PackSection("The record", rows=_named(row, _LABELS))
+    return PackSection("The record", rows=_named(row, _LABELS, zone))
 
 
-def _verdict(verdict: Row) -> PackSection:
+def _timeline(events: Sequence[Row], zone: str) -> list[Row]:
+    """Return the events; the values of a change are in quotes, and instants among them as people read them."""
+    return [
+        event | {"what": _QUOTED.sub(lambda value: f"“{value_words(value[1], zone)}”", event["what"])}
+        if event["kind"] == "change"
+        else event
+        for event in events
+    ]
+
+
+def _verdict(verdict: Row, zone: str) -> PackSection:
     message = f". {verdict['message']}" if verdict["message"] else ""
     stop = "" if message else "."
     reason = f"{stop} Because: {verdict['reason']}" if verdict["reason"] else ""
-    facts = _rows(verdict["evidence"], _FACTS) if verdict["evidence"] else None
+    facts = _rows(verdict["evidence"], _FACTS, zone) if verdict["evidence"] else None
     return PackSection(
         f"{verdict['rule']} {verdict['clause']}",
         level=3,
@@ -131,28 +151,28 @@ def _verdict(verdict: Row) -> PackSection:
     )
 
 
-def _ticket(ticket: Row) -> Iterator[PackSection]:
+def _ticket(ticket: Row, zone: str) -> Iterator[PackSection]:
     own = ticket["ticket"]
     name = f"{own['source']}:{own['ticket_key'] or own['ticket_id']}"
-    yield PackSection(f"Ticket {name} ({ticket['role']})", rows=_named(own, {}))
+    yield PackSection(f"Ticket {name} ({ticket['role']})", rows=_named(own, {}, zone))
     files = "Attachments, as the tracker names them; the files are not in this pack"
-    yield _table(files, ticket["attachments"], _ATTACHMENTS, level=3)
+    yield _table(zone, files, ticket["attachments"], _ATTACHMENTS, level=3)
     yield PackSection("Raw payloads in this pack", level=3, items=tuple(ticket["raw"]))
-    yield _table("Versions of the raw payloads", ticket["versions"], _VERSIONS, level=3)
+    yield _table(zone, "Versions of the raw payloads", ticket["versions"], _VERSIONS, level=3)
 
 
-def _named(row: Row, labels: Mapping[str, str]) -> list[list[Any]]:
+def _named(row: Row, labels: Mapping[str, str], zone: str) -> list[list[Any]]:
     """Return the values of a row that are there, each with its name."""
     return [
-        [labels.get(name, name.replace("_", " ").capitalize()), value]
+        [labels.get(name, name.replace("_", " ").capitalize()), shown_value(name, value, zone)]
         for name, value in row.items()
         if value not in (None, "")
     ]
 
 
-def _table(heading: str, rows: Sequence[Row], columns: Mapping[str, str], level: int = 2) -> PackSection:
-    return PackSection(heading, level, columns=tuple(columns.values()), rows=_rows(rows, columns))
+def _table(zone: str, heading: str, rows: Sequence[Row], columns: Mapping[str, str], level: int = 2) -> PackSection:
+    return PackSection(heading, level, columns=tuple(columns.values()), rows=_rows(rows, columns, zone))
 
 
-def _rows(rows: Sequence[Row], columns: Mapping[str, str]) -> list[list[Any]]:
-    return [[row.get(name) for name in columns] for row in rows]
+def _rows(rows: Sequence[Row], columns: Mapping[str, str], zone: str) -> list[list[Any]]:
+    return [[shown_value(name, row.get(name), zone) for name in columns] for row in rows]

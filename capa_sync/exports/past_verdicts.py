@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 from capa_sync.exports.evidence import Row
 from capa_sync.exports.pack_section import PackSection
+from capa_sync.exports.times import shown_value
+from capa_sync.model.days import moment_words
 
 _HEADING = "Verdicts over time"
 _COLUMNS = ("Rule", "From", "Until", "Verdict", "Why", "Judged by", "Judged")
@@ -25,26 +26,27 @@ _THEN = (
 )
 
 
-def over_time(past: Row) -> PackSection:
-    """Return the section of `past_rows`; of {} it says that nothing is known."""
+def over_time(past: Row, zone: str) -> PackSection:
+    """Return the section of `past_rows`, its times in a zone; of {} it says that nothing is known."""
     if not past:
         return PackSection(_HEADING, says=("None: its source was never read to its end.",))
     spans = past["spans"]
-    known = f"{past['instants']} instants were judged, the last at {_shown(past['until'])}."
+    known = f"{past['instants']} instants were judged, the last at {moment_words(past['until'], zone)}."
     cut = past["cut_before"]
     if cut is not None:
-        known = f"{known} Verdicts before {_shown(cut)} are left out."
-    return PackSection(_HEADING, says=(_HOW, _THEN, known), columns=_COLUMNS, rows=[_row(span) for span in spans])
+        known = f"{known} Verdicts before {moment_words(cut, zone)} are left out."
+    rows = [_row(span, zone) for span in spans]
+    return PackSection(_HEADING, says=(_HOW, _THEN, known), columns=_COLUMNS, rows=rows)
 
 
-def _row(span: Row) -> list[Any]:
-    until = _shown(span["until"]) if span["until"] is not None else ""
+def _row(span: Row, zone: str) -> list[Any]:
+    until = moment_words(span["until"], zone) if span["until"] is not None else ""
     return [
         span["rule"] or "all rules",
-        _shown(span["from"]),
+        moment_words(span["from"], zone),
         until,
         _outcome(span),
-        _why(span),
+        _why(span, zone),
         f"set {span['set']}, rules {span['rule_set'][:_SHORT]}, phrases {span['language'] or 'unknown'}",
         f"afterwards: {span['why_afterwards']}" if span["why_afterwards"] else "then",
     ]
@@ -57,15 +59,9 @@ def _outcome(span: Row) -> str:
     return f"{said}, waived" if span["waived_until"] is not None else said
 
 
-def _why(span: Row) -> str:
+def _why(span: Row, zone: str) -> str:
     why = span["message"] or span["reason"]
     if span["waived_until"] is None:
         return str(why)
-    waived = f"Waived until {_shown(span['waived_until'])} by {span['waived_by']}: {span['waived_reason']}"
-    return f"{why} {waived}".strip()
-
-
-def _shown(at: datetime) -> str:
-    """Return an instant in UTC; parts of a second only where there are some."""
-    moment = at.astimezone(UTC)
-    return f"{moment:%Y-%m-%d %H:%M:%S}{f'.{moment:%f}' if moment.microsecond else ''}Z"
+    until = shown_value("waived_until", span["waived_until"], zone)
+    return f"{why} Waived until {until} by {span['waived_by']}: {span['waived_reason']}".strip()

@@ -31,7 +31,13 @@ TODAY = (
     Column("title", _TEXT, "The record's title; empty for a ticket without a row in `v_register`."),
     Column("owner", _TEXT, "The name of the record's owner; empty for none."),
     Column("since", _INSTANT, "Since when it is late, open or stuck.", "where nothing tells it", masked=False),
-    Column("due_at", _TIME, "When the record, its review or its waiver is due.", "for other matters", masked=False),
+    Column(
+        "due_at",
+        _TIME,
+        "When the record or its review is due; of a waiver, 24:00 of its last day.",
+        "for other matters",
+        masked=False,
+    ),
     Column("rule", _TEXT, "The rule of the finding; empty for other matters.", masked=False),
     Column("severity", _TEXT, "The severity of the finding; empty for other matters.", masked=False),
     Column(
@@ -61,7 +67,9 @@ EPISODES = (
     Column("opened_at", _INSTANT, "When the episode opened.", masked=False),
     Column("cleared_at", _INSTANT, "When it was cleared.", "while it is not cleared", masked=False),
     Column("hidden_by", _TEXT, "The rule whose open finding hides this one; empty for none.", masked=False),
-    Column("waived_until", _INSTANT, "Until when it is waived.", "without a waiver", masked=False),
+    Column(
+        "waived_until", _INSTANT, "The end of its waiver: 24:00 of the last day.", "without a waiver", masked=False
+    ),
     Column("waived_by", _TEXT, "Who waived it; empty for none."),
     Column("waived_reason", _TEXT, "Why it was waived; empty for none."),
     Column("rule_set", _TEXT, "The digest of the rule set by which it was last judged.", masked=False),

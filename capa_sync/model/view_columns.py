@@ -55,7 +55,9 @@ _FINDINGS = (
     ),
     Column("opened_at", _INSTANT, "When the latest episode opened.", "for a rule that never had one", masked=False),
     Column("cleared_at", _INSTANT, "When that episode was cleared.", "while it is not cleared", masked=False),
-    Column("waived_until", _INSTANT, "Until when the finding is waived.", "without a waiver", masked=False),
+    Column(
+        "waived_until", _INSTANT, "The end of its waiver: 24:00 of the last day.", "without a waiver", masked=False
+    ),
     Column("rule_set", _TEXT, "The digest of the rule set by which the episode was last judged.", masked=False),
     Column("title", _TEXT, "The title of the rule.", masked=False),
     Column("fix", _TEXT, "What to do about it, as the rule says it.", quotes_actions=True),

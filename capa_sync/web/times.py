@@ -11,6 +11,8 @@ from zoneinfo import ZoneInfo
 from markupsafe import Markup
 
 from capa_sync.model.amounts import count_of
+from capa_sync.model.days import day_words, value_words
+from capa_sync.model.waiver import last_day
 
 _DAY = len("2026-03-02")
 _MARK = Markup('<time datetime="{0}" title="{1}">{2}</time>')
@@ -35,11 +37,20 @@ class PageTimes:
 
     def day(self, value: str | None) -> Markup:
         """Return a date, or the day of an instant: `2 Mar 2026`."""
-        return self._marked(value, lambda at: _day(at.date()))
+        return self._marked(value, lambda at: day_words(at))
+
+    def last_day(self, end: str | None) -> str:
+        """Return the last day before the instant at which something ends, such as a waiver: `2026-12-31`."""
+        at = self._read(end)
+        return f"{last_day(at, self.timezone)}" if at is not None else ""
+
+    def value(self, text: str) -> str:
+        """Return the value of a tracker's field as people read it."""
+        return value_words(text, self.timezone)
 
     def moment(self, value: str | None) -> Markup:
         """Return an instant with its minute: `2 Mar 2026, 09:12`; a date alone stays a date."""
-        return self._marked(value, lambda at: f"{_day(at.date())}, {at:%H:%M}")
+        return self._marked(value, lambda at: f"{day_words(at)}, {at:%H:%M}")
 
     def late(self, value: str | None) -> str:
         """Return how a due date lies to today: `today`, `in 3 days`, `12 days late`.
@@ -76,17 +87,13 @@ class PageTimes:
         if value is None or at is None:
             return Markup("")
         if len(value) == _DAY:
-            return _MARK.format(value, f"{at:%A}", _day(at.date()))
+            return _MARK.format(value, f"{at:%A}", day_words(at))
         return _MARK.format(value, f"{at:%A} {at.isoformat(' ', 'seconds')} ({self.timezone})", form(at))
 
 
 def instant(value: str) -> datetime:
     """Return the instant of a view's text. Raises ValueError when it is none."""
     return datetime.fromisoformat(value)
-
-
-def _day(day: date) -> str:
-    return f"{day.day} {day:%b %Y}"
 
 
 def month_of(text: str) -> tuple[date, date] | None:

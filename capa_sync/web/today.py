@@ -42,13 +42,15 @@ def _section(asked: PageQuery, matter: Matter, counts: Row) -> dict[str, Any]:
         "writes": counts["found"] if matter.name == "stuck_write" else 0,
         "more": max(0, counts["found"] - len(rows)),
         "all": f"/records?{matter.rows}" if matter.rows else link("/register/v_today", matter__exact=matter.name),
-        "rows": [_worded(matter, row) for row in rows],
+        "rows": [_worded(asked, matter, row) for row in rows],
     }
 
 
-def _worded(matter: Matter, row: Row) -> Row:
+def _worded(asked: PageQuery, matter: Matter, row: Row) -> Row:
     """Return a row with its link and its next step in words, without the texts that are hidden."""
     clear = {name: "" if value == RESTRICTED else value for name, value in row.items()}
     shown = {**clear, "link": record_link(row), "is_hidden": row["title"] == RESTRICTED}
+    if matter.name == "waiver_ends":
+        shown["due_at"] = asked.times.last_day(row["due_at"])
     owner, ticket = shown["owner"] or "its owner", f"{row['source']}:{row['ticket_key']}"
     return {**shown, "step": shown["fix"] or matter.step.format(owner=owner, ticket=ticket)}

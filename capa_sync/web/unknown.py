@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from capa_sync.model.days import moment_words
 from capa_sync.web.asked import PageQuery, Row, link, record_link
+from capa_sync.web.times import instant
 
 _OF_KEY = "SELECT source, ticket_id, ticket_key FROM v_tickets WHERE ticket_key IN (?, ?) ORDER BY source, ticket_key"
 _ERASED = "SELECT * FROM v_erasures WHERE source = ? AND (ticket_id = ? OR ticket_key IN (?, ?)) ORDER BY number"
@@ -33,7 +35,7 @@ def unknown_ticket(asked: PageQuery) -> UnknownTicket:
     tickets = [row for row in asked.rows(_OF_KEY, keys) if name and source in ("", row["source"])]
     if len(tickets) == 1:
         return UnknownTicket(record_link(tickets[0]))
-    erased = [_erased(row) for row in asked.rows(_ERASED, (source, name, *keys))]
+    erased = [_erased(row, asked.times.timezone) for row in asked.rows(_ERASED, (source, name, *keys))]
     sources = [row["source"] for row in asked.sources()]
     shown = {
         "name": name,
@@ -46,6 +48,7 @@ def unknown_ticket(asked: PageQuery) -> UnknownTicket:
     return UnknownTicket(status=410 if erased else 404, shown=shown)
 
 
-def _erased(row: Row) -> str:
+def _erased(row: Row, timezone: str) -> str:
+    erased_at = moment_words(instant(row["erased_at"]), timezone)
     number = row["register_no"] or "without a register number"
-    return f"{row['source']}:{row['ticket_key']} ({number}) was erased from the register at {row['erased_at']}"
+    return f"{row['source']}:{row['ticket_key']} ({number}) was erased from the register at {erased_at}"

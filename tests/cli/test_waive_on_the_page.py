@@ -103,7 +103,9 @@ def test_two_members_waive_a_high_finding_and_nobody_else_can(
     harness.sync()
     [waiting] = harness.rows("v_waivers")
     assert (waiting["state"], waiting["asked_by"], waiting["approved_by"]) == ("inactive", "mara.roy", "")
-    assert "Approve as mara.roy" not in mara.get(form, timeout=PATIENCE).text
+    waits = mara.get(form, timeout=PATIENCE).text
+    assert "Approve as mara.roy" not in waits
+    assert re.search(r"Until <time[^>]*>25 Jun 2026</time>, asked by mara.roy", waits)
     own = send(mara, form, site.url + "waive", **place, do="approve")
     assert (own.status_code, "mara.roy" in own.text) == (400, True)
     approved = send(priya, form, site.url + "waive", **place, do="approve")

@@ -1,0 +1,30 @@
+"""Days and instants as people read them, and how late something is: the same words in every place."""
+
+from __future__ import annotations
+
+import re
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z", re.ASCII)
+
+
+def day_words(day: date) -> str:
+    """Return a day as people read it: `2 Mar 2026`."""
+    return f"{day.day} {day:%b %Y}"
+
+
+def moment_words(at: datetime, zone: str) -> str:
+    """Return an instant to the second in a time zone (IANA name): `2 Mar 2026, 09:12:05`."""
+    local = at.astimezone(ZoneInfo(zone))
+    return f"{day_words(local)}, {local:%H:%M:%S}"
+
+
+def value_words(value: str, zone: str) -> str:
+    """Return the value of a tracker's field: an instant as people read it in a time zone, any other as it is."""
+    if not _INSTANT.fullmatch(value):
+        return value
+    try:
+        return moment_words(datetime.fromisoformat(value), zone)
+    except (ValueError, OverflowError):
+        return value
