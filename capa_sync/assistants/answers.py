@@ -10,6 +10,7 @@ from capa_sync.errors import Problem, UserError
 from capa_sync.model.amounts import count_of
 from capa_sync.model.answered import AnsweredRows
 from capa_sync.model.columns import RESTRICTED
+from capa_sync.model.days import days_late_words
 from capa_sync.model.view_columns import PUBLIC_VIEWS
 
 Row = dict[str, Any]
@@ -105,7 +106,7 @@ class Answers:
         own = (row["source"], row.pop("ticket_id"))
         actions = [row for row in self._views.rows(_ACTIONS, own, most=_ALL).dicts() if not row["done_at"]]
         done = f"{row['actions_done']} of {count_of(row['actions_total'] or 0, 'action')} done"
-        why = f"due {row['due_at']}, {count_of(row['days_late'] or 0, 'day')} late, {done}"
+        why = f"due {row['due_at']}, {days_late_words(row['days_late'] or 0)}, {done}"
         return {**row, "why": why, "findings": self._current(own), "actions_not_done": actions}
 
     def explain(self, name: str, changes: int) -> Row:

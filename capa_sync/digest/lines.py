@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
-from capa_sync.model.amounts import count_of
 from capa_sync.model.columns import RESTRICTED
+from capa_sync.model.days import late_words
 from capa_sync.model.digest import DigestItem, DigestLine
 from capa_sync.model.visible import one_line
-from capa_sync.model.waiver import last_day
+from capa_sync.model.waiver import end_of, last_day
 
 MOST_CHARACTERS = 240
 """Characters of one text of a ticket in a line."""
@@ -48,8 +48,9 @@ def _when(item: DigestItem, now: datetime, zone: str) -> str:
     if item.matter == "waiver_ends" and isinstance(item.due_at, datetime):
         return f"the waiver of {item.rule} ends after {last_day(item.due_at, zone)}"
     due = _day(item.due_at, zone)
-    days = (_day(now, zone) - due).days
-    return f"due {due}" + (f", {count_of(days, 'day')} ago" if days > 0 else "")
+    end = item.due_at if isinstance(item.due_at, datetime) else end_of(item.due_at, zone)
+    late = late_words(end, now)
+    return f"due {due}, {late}" if late else f"due {due}"
 
 
 def _day(when: date | datetime, zone: str) -> date:

@@ -115,6 +115,9 @@ _REGISTER = (
     ("presence", "Presence", _NORMAL),
     ("confidential", "Confidential", _NORMAL),
     ("ticket_url", "Link", _WIDE),
+    ("late_from", "Late from", _NORMAL),
+    ("open_until", "Ended", _NORMAL),
+    ("as_of", "As of", _NORMAL),
 )
 _ACTIONS = (
     ("register_no", "No.", _NORMAL),

@@ -152,10 +152,12 @@ class _Writer:
             _letters(sheet.place(name))
             for name in ("warnings_high", "warnings_medium", "warnings_low", "checks_made")
         )
-        for name, light in (("warnings_high", "red"), ("warnings_medium", "amber"), ("days_late", "red")):
+        for name, light in (("warnings_high", "red"), ("warnings_medium", "amber")):
             at = sheet.place(name)
             rule = {"type": "cell", "criteria": ">", "value": 0, "format": self._lights[light]}
             page.conditional_format(1, at, rows, at, rule)
+        late = {"type": "formula", "criteria": _late(sheet), "format": self._lights["red"]}
+        page.conditional_format(1, sheet.place("days_late"), rows, sheet.place("days_late"), late)
         for formula, light in (
             (f"=${high}2>0", "red"),
             (f"=${medium}2+${low}2>0", "amber"),
@@ -261,6 +263,13 @@ class _RowWriter:
 
 def _is_link(address: str) -> bool:
     return address.startswith(("https://", "http://")) and len(address) <= _LONGEST_LINK and address.isascii()
+
+
+def _late(sheet: Sheet) -> str:
+    """Return the formula by which the first record is late: from the first instant on, when `days_late` is 0."""
+    names = ("late_from", "implemented_at", "open_until", "as_of")
+    late, done, ended, as_of = (f"${_letters(sheet.place(name))}2" for name in names)
+    return f'=AND({late}<>"",{late}<IF({done}<>"",{done},IF({ended}<>"",{ended},{as_of})))'
 
 
 def _letters(place: int) -> str:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
+
+from capa_sync.model.amounts import count_of
 
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z", re.ASCII)
 
@@ -28,3 +30,16 @@ def value_words(value: str, zone: str) -> str:
         return moment_words(datetime.fromisoformat(value), zone)
     except (ValueError, OverflowError):
         return value
+
+
+def late_words(end: datetime, now: datetime) -> str:
+    """Return how late something is that was due until an instant: `7 days late`; "" while that has not come.
+
+    Days are whole ones since that instant, as `days_late` of `v_register` counts them.
+    """
+    return days_late_words((now - end) // timedelta(days=1)) if now >= end else ""
+
+
+def days_late_words(days: int) -> str:
+    """Return in words how many whole days something that is late is late."""
+    return f"{count_of(days, 'day')} late" if days else "less than a day late"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import NamedTuple
-from zoneinfo import ZoneInfo
 
 from capa_sync.model.amounts import count_of
 from capa_sync.model.register_check import CheckResult, RegisterCheckState
 from capa_sync.model.review import Review, ReviewPeriod, ReviewRecord, ReviewSection, ReviewTable
+from capa_sync.model.waiver import last_day
 from capa_sync.register.review_figures import figures, flow, in_period
 
 RESTRICTED = "restricted"
@@ -135,8 +135,8 @@ def _due_first(record: ReviewRecord) -> tuple[datetime, str]:
 
 def _late_row(record: ReviewRecord, period: ReviewPeriod, is_masked: bool) -> list[str]:
     due = record.due or period.at
-    days = str((period.at - due).days)
-    day = (due - timedelta(microseconds=1)).astimezone(ZoneInfo(period.zone)).date()
+    days = str((period.at - due).days or "less than 1")
+    day = last_day(due, period.zone)
     owner = RESTRICTED if is_masked and record.is_confidential else record.owner
     return [record.name, _title(record, is_masked), record.grade, owner, f"{day}", days]
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time
 from functools import cached_property
 from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
 
-from capa_sync.model.amounts import count_of
-from capa_sync.model.days import day_words, value_words
-from capa_sync.model.waiver import last_day
+from capa_sync.model.days import day_words, late_words, value_words
+from capa_sync.model.waiver import end_of, last_day
 
 _DAY = len("2026-03-02")
 _MARK = Markup('<time datetime="{0}" title="{1}">{2}</time>')
@@ -60,12 +59,11 @@ class PageTimes:
         due = self._read(value)
         if value is None or due is None:
             return ""
+        end = end_of(due.date(), self.timezone) if len(value) == _DAY else due
+        if late := late_words(end, self.now):
+            return late
         days = (due.date() - self.today).days
-        if days >= 0:
-            return {0: "today", 1: "tomorrow"}.get(days, f"in {days} days")
-        end = due + timedelta(days=1) if len(value) == _DAY else due
-        whole = (self.now - end) // timedelta(days=1)
-        return f"{count_of(whole, 'day')} late" if whole else "less than a day late"
+        return {0: "today", 1: "tomorrow"}.get(days, f"in {days} days")
 
     def start(self, day: date) -> str:
         """Return the instant at which a day begins in the zone, in the form of the views."""

@@ -98,7 +98,7 @@ def test_long_lists_say_how_much_is_left_out_and_the_worst_is_first() -> None:
     assert owner.subject == "Clause 10: 25 overdue"
     [section] = owner.sections
     assert (len(section.lines), section.more) == (20, 5)
-    assert section.lines[0].text.startswith("CAPA-1 - due 2026-02-02, 28 days ago")
+    assert section.lines[0].text.startswith("CAPA-1 - due 2026-02-02, 27 days late")
 
 
 def test_the_lead_sees_whom_no_digest_reaches() -> None:

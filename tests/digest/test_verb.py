@@ -31,7 +31,7 @@ def test_each_recipient_gets_the_own_matters_once(world: DigestWorld, verb: Verb
     assert first.out.splitlines()[0] == "lead digest to target team: sent"
     assert world.mail.recipients == PERSONS
     plain, _html = world.mail.texts("ana@example.com")
-    assert "CAPA-1 - Access review missed - due 2026-02-20, 10 days ago" in plain
+    assert "CAPA-1 - Access review missed - due 2026-02-20, 9 days late" in plain
     assert "CAPA-3" not in plain
     plain, _html = world.mail.texts("mara@example.com")
     assert "CAPA-5 - Backups untested - Ana Meyer - medium" in plain

@@ -22,6 +22,8 @@ NOW = datetime.fromisoformat("2026-11-28T10:00+00:00")
         ("2026-11-20", "7 days late"),
         ("2026-11-20T09:00:00.000000Z", "8 days late"),
         ("2026-11-20T15:00:00.000000Z", "7 days late"),
+        ("2026-11-28T08:00:00Z", "less than a day late"),
+        ("2026-11-28T12:00:00Z", "today"),
         ("soon", ""),
         (None, ""),
     ],
