@@ -88,7 +88,7 @@ def verify(
 
 def _print_head(path: Path, head: ChainHead | None, as_json: bool) -> int:
     if head is None:
-        raise RegisterUnavailable(f"{path}: the chain has no event; `capa-sync verify` says more")
+        raise RegisterUnavailable(f"{path}: the chain has no event that can be read; `capa-sync verify` says more")
     if as_json:
         print_json({"number": head.number, "hash": head.hash})
     else:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sqlite3
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import NamedTuple
@@ -96,9 +97,12 @@ class Chain:
         self.append([ChainEntry(kind, "", "", [kind], [text.encode()], text)])
 
     def head(self) -> ChainHead | None:
-        """Return the newest event, None without one."""
-        row = self._db.row("SELECT number, hash FROM event ORDER BY number DESC LIMIT 1")
-        return None if row is None else ChainHead(row[0], row[1].hex())
+        """Return the newest event, None without one that can be read."""
+        try:
+            row = self._db.row("SELECT number, hash FROM event ORDER BY number DESC LIMIT 1")
+        except sqlite3.OperationalError:  # the table is gone
+            return None
+        return None if row is None or not isinstance(row[1], bytes) else ChainHead(row[0], row[1].hex())
 
     def head_at(self, at: datetime) -> ChainHead | None:
         """Return the newest event of an instant, but visits: it depends on nothing that happened later."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -17,6 +18,7 @@ from capa_sync.store.accounts import TrackerAccounts
 from capa_sync.store.ahead import take_back_future
 from capa_sync.store.batch import TicketBatch
 from capa_sync.store.chain import EXPORT, VISITS, Chain
+from capa_sync.store.chain_reading import Advance
 from capa_sync.store.chained import watch
 from capa_sync.store.columns import json_text, json_value
 from capa_sync.store.database import Database, Row
@@ -47,7 +49,7 @@ from capa_sync.store.snapshot import RegisterSnapshot
 from capa_sync.store.standings import Standings
 from capa_sync.store.tickets import Tickets
 from capa_sync.store.verdict_sets import VerdictSets
-from capa_sync.store.verifying import Advance, verify
+from capa_sync.store.verifying import verify
 from capa_sync.store.views import VIEWS
 from capa_sync.store.waivers import Waivers
 
@@ -68,7 +70,6 @@ class Register:
     def __init__(self, db: Database, now: Callable[[], datetime]) -> None:
         self._db = db
         self.path = db.path
-        self.id: str = str(db.value("SELECT value FROM meta WHERE name = 'register_id'"))
         self.chain = Chain(db, now)
         self.tickets = Tickets(db, self.chain)
         self.runs = Runs(db)
@@ -95,6 +96,11 @@ class Register:
         self.sends = Sends(db)
         if not db.read_only:
             watch(db, self.chain)
+
+    @cached_property
+    def id(self) -> str:
+        """Return the random id given at creation, used in markers; `verify` does not need it."""
+        return str(self._db.value("SELECT value FROM meta WHERE name = 'register_id'"))
 
     def transaction(self) -> AbstractContextManager[None]:
         """Return a context whose changes are stored together or not at all; nested contexts join the outer one."""

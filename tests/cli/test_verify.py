@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from capa_sync.cli.app import cli
-from capa_sync.errors import UserError
+from capa_sync.errors import RegisterUnavailable, UserError
 from capa_sync.store import open_register
 from tests.unit.store.fake_parser import T0
 from tests.unit.store.test_chain import fill
@@ -59,6 +59,42 @@ def test_a_changed_row_ends_with_5_and_is_named(register_file: Path, capsys: pyt
     assert report["breaks"][0]["row"] == "waiver 1 of paper 1"
 
 
+@pytest.mark.parametrize(
+    ("statement", "first"),
+    [
+        ("UPDATE event SET text = 'x' WHERE number = 1", "event 1: is not as it was chained"),
+        ("UPDATE event SET text = '[]' WHERE number = 1", "event 1: is not as it was chained"),
+        ("UPDATE event SET names = '{}' WHERE kind = 'page'", "event 4: its hash is not that of its content"),
+        (
+            "UPDATE event SET at = CAST(x'ff' AS TEXT) WHERE number = 3",
+            "event 3: its hash is not that of its content",
+        ),
+        ("DROP TABLE waiver", "table waiver: it is gone, and no event says so"),
+        ("DROP TABLE event", "table event: it is gone, and no event says so"),
+        ("DROP TABLE meta", "table meta: it is gone, and no event says so"),
+        ("DROP INDEX waiver_ticket", "index waiver_ticket of table waiver: it is gone, and no event says so"),
+        ("DELETE FROM event", "event 1: it is not the beginning of a chain"),
+        ("DELETE FROM waiver", "waiver 1 of paper 1: it is gone, and no event says so"),
+        ("UPDATE waiver SET reason = CAST(x'41ff' AS TEXT)", "waiver 1 of paper 1: is not as it was chained"),
+        ("UPDATE deletion SET remote_id = CAST(x'41ff' AS TEXT)", "deleted comment 77 of paper 1: it is gone"),
+        ("UPDATE tombstone SET parts = '[[1, 99999999999999]]'", "erasure 1 of paper 3: is not as it was chained"),
+    ],
+)
+def test_whatever_was_done_the_first_break_is_one_line_and_the_code_is_5(
+    register_file: Path, capsys: pytest.CaptureFixture[str], statement: str, first: str
+) -> None:
+    """Also where a cell has no text or JSON any more, or a table is gone; `--head` says what to ask."""
+    with sqlite3.connect(register_file) as connection:
+        connection.execute(statement)
+    code, lines = verify(capsys, str(register_file))
+    assert (code, lines[1].strip()[: len(first)]) == (5, first)
+    code, lines = verify(capsys, str(register_file), "--json")
+    assert (code, json.loads("\n".join(lines))["whole"]) == (5, False)
+    if "event" in statement.split() and "WHERE" not in statement:
+        with pytest.raises(RegisterUnavailable, match="the chain has no event that can be read"):
+            cli.main(args=["verify", str(register_file), "--head"], standalone_mode=False)
+
+
 def test_what_is_no_head_is_the_users_mistake(register_file: Path, tmp_path: Path) -> None:
     """With the line of the file where a head in it is cut; a pipe or device is not read."""
     os.mkfifo(tmp_path / "pipe")
@@ -82,7 +118,7 @@ def test_a_long_verification_says_how_far_it_is(
 ) -> None:
     """Elsewhere than on a terminal in plain lines, on standard error; a short one says nothing."""
     assert verify(capsys, str(register_file))[0] == 0
-    monkeypatch.setattr("capa_sync.store.verifying._TOLD", 5)
+    monkeypatch.setattr("capa_sync.store.chain_reading.TOLD", 5)
     monkeypatch.setattr("capa_sync.cli.progress.PLAIN_EVERY", 1)
     code = cli.main(args=["verify", str(register_file)], prog_name="capa-sync", standalone_mode=False)
     lines = capsys.readouterr().err.splitlines()
