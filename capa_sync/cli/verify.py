@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -22,7 +22,10 @@ from capa_sync.cli.progress import progress_listener
 from capa_sync.cli.verbs import VerbCommand
 from capa_sync.errors import RegisterUnavailable
 from capa_sync.model.amounts import count_of
-from capa_sync.model.chain import ChainHead, ChainReport
+from capa_sync.model.chain import ChainHead, ChainReport, DerivedReport
+
+if TYPE_CHECKING:
+    from capa_sync.wiring import Setup
 
 _DAMAGE = 5
 """The exit code for a broken chain or row."""
@@ -34,6 +37,7 @@ _DAMAGE = 5
         ("capa-sync verify", "that nothing was changed outside of capa-sync"),
         ("capa-sync verify --head", "the head alone, to note it where nobody here can rewrite it"),
         ("capa-sync verify --against head.txt", "that the chain still has the heads that were noted there"),
+        ("capa-sync verify --derived", "also what people read: register rows, verdicts, changes"),
         ("capa-sync verify register-copy.db", "a copy, without settings"),
     ),
 )
@@ -51,6 +55,7 @@ _DAMAGE = 5
     type=click.Path(path_type=Path),
     help="The time-stamping authority's root certificate, for the time stamp (.tsr) beside such a file.",
 )
+@click.option("--derived", is_flag=True, help="Also make the derived tables again on a private copy, and compare.")
 @config_option
 @json_option
 def verify(
@@ -58,6 +63,7 @@ def verify(
     only_head: bool,
     against: tuple[str, ...],
     roots: Path | None,
+    derived: bool,
     config: Path,
     test_clock: str | None,
     as_json: bool,
@@ -67,8 +73,12 @@ def verify(
     Every event of the hash chain is computed again, and each row that it covers is compared with its newest event.
     The first broken row is named, and the exit code is 5. FILE is a register, by default that of the settings. It
     changes nothing, and the daemon may go on. What this proves and what not: docs/tamper-evidence.md.
+
+    With --derived the tables that `rebuild` makes are made again on a private copy, by the settings and the live set,
+    and compared; the first row that differs is named, and the exit code is 5.
     """
-    path = file or register_path(config, read_settings(config))
+    setup = _setup(config) if derived and not only_head else None
+    path = file or (setup.register_path if setup is not None else register_path(config, read_settings(config)))
     heads = [head for text in against for head in heads_of(text)]
     stamps = stamps_of(against, roots)
     with open_for_reading(path, clock_from(test_clock)) as register:
@@ -76,14 +86,34 @@ def verify(
             return _print_head(path, register.chain.head(), as_json)
         with progress_listener() as listener:
             report = register.verify(heads, lambda what, done, most: listener("register", what, done, most))
+    compared = _rebuilt(setup, path, test_clock) if setup is not None and not report.broken else None
     if as_json:
         stamped = [{"file": found.file, "says": found.says, "problem": found.problem} for found in stamps]
-        print_json(_as_json(report) | {"time_stamps": stamped})
+        print_json(_as_json(report) | {"time_stamps": stamped, "derived": _compared(compared)})
     else:
-        _print_report(path, report, len(heads))
+        _print_report(path, report, len(heads), compared)
         for found in stamps:
             say(f"{found.file} {found.says}" if not found.problem else f"{found.file}: {found.problem}")
-    return _DAMAGE if report.broken or any(found.problem for found in stamps) else 0
+    is_forged = compared is not None and bool(compared.differs)
+    return _DAMAGE if report.broken or is_forged or any(found.problem for found in stamps) else 0
+
+
+def _setup(config: Path) -> Setup:
+    from capa_sync.cli.derived import setup_for  # only here: it loads all that a cycle needs
+
+    return setup_for(config)
+
+
+def _rebuilt(setup: Setup, path: Path, test_clock: str | None) -> DerivedReport:
+    from capa_sync.cli.derived import compare
+
+    return compare(setup, path, clock_from(test_clock))
+
+
+def _line_of(report: DerivedReport) -> str:
+    from capa_sync.cli.derived import line_of
+
+    return line_of(report)
 
 
 def _print_head(path: Path, head: ChainHead | None, as_json: bool) -> int:
@@ -96,7 +126,7 @@ def _print_head(path: Path, head: ChainHead | None, as_json: bool) -> int:
     return 0
 
 
-def _print_report(path: Path, report: ChainReport, heads: int) -> None:
+def _print_report(path: Path, report: ChainReport, heads: int, derived: DerivedReport | None) -> None:
     since = f" since {report.since:%Y-%m-%dT%H:%M:%SZ}" if report.since else ""
     say(f"{path}: {count_of(report.events, 'event')}{since}, {count_of(report.rows, 'digest')} of rows")
     if report.adopted:
@@ -112,7 +142,33 @@ def _print_report(path: Path, report: ChainReport, heads: int) -> None:
         say(f"{count_of(report.broken, 'break')}: the register was changed outside of capa-sync, or is damaged")
         return
     compared = f"; it has the {count_of(heads, 'noted head')}" if heads else ""
-    say(f"every event and row is as capa-sync stored it{compared}; head {report.head}")
+    say(f"every event and every row that it covers is as capa-sync stored it{compared}; head {report.head}")
+    if derived is not None:
+        say(_line_of(derived))
+    say(_uncovered(report, is_compared=derived is not None))
+
+
+def _uncovered(report: ChainReport, *, is_compared: bool) -> str:
+    """Return in one line what was not covered, and what a person can do."""
+    tables = ", ".join((*report.uncovered.tables, *report.uncovered.columns))
+    if is_compared:
+        return f"not covered, being outside of the chain: {tables}"
+    return (
+        "not covered: what people read of a ticket, which `capa-sync rebuild` makes again from the chained rows and "
+        f"`capa-sync verify --derived` compares; and outside of the chain: {tables}"
+    )
+
+
+def _compared(report: DerivedReport | None) -> dict[str, Any] | None:
+    if report is None:
+        return None
+    return {
+        "whole": not report.differs,
+        "differs": report.differs,
+        "tables": report.tables,
+        "waiting": report.waiting,
+        "held": report.held,
+    }
 
 
 def _as_json(report: ChainReport) -> dict[str, Any]:
@@ -124,5 +180,10 @@ def _as_json(report: ChainReport) -> dict[str, Any]:
         "adopted": report.adopted,
         "head": str(report.head) if report.head else "",
         "broken": report.broken,
+        "uncovered": {
+            "derived": report.uncovered.derived,
+            "tables": report.uncovered.tables,
+            "columns": report.uncovered.columns,
+        },
         "breaks": [{"event": row.number, "row": row.row, "what": row.what} for row in report.breaks],
     }

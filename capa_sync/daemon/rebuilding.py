@@ -10,6 +10,7 @@ from capa_sync.daemon.monthly import count_months
 from capa_sync.daemon.roles import settle_all_roles
 from capa_sync.daemon.runtime import Runtime, SourceContext
 from capa_sync.daemon.writing import note_plan_times
+from capa_sync.model.chain import DerivedReport
 
 
 def rebuild_derived(runtime: Runtime) -> dict[str, int]:
@@ -36,6 +37,20 @@ def rebuild_derived(runtime: Runtime) -> dict[str, int]:
         "changes": sum(source["changes"] for source in counts),
         "records": sum(register.reports.count_records().values()),
     }
+
+
+def compare_rebuilt(runtime: Runtime) -> DerivedReport:
+    """Rebuild a private copy, and compare the derived tables with those that it had.
+
+    Tickets that the next cycle would judge again are not compared: their time has come, or another set is live.
+    """
+    register, now = runtime.register, runtime.clock.now()
+    for context in runtime.contexts.values():
+        if context.bound is not None:
+            pass_to_primaries(runtime, context, now)
+    register.keep_derived(now)
+    rebuild_derived(runtime)
+    return register.compare_derived(list(runtime.contexts))
 
 
 def judge_mirror(runtime: Runtime, now: datetime) -> None:

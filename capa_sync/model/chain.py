@@ -68,6 +68,34 @@ class ChainBreak:
 
 
 @dataclass(frozen=True, slots=True)
+class Uncovered:
+    """What the chain says nothing of.
+
+    Attributes:
+        derived: tables that `rebuild` makes again from what is chained. tables: others. columns: of chained tables.
+    """
+
+    derived: tuple[str, ...] = ()
+    tables: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DerivedReport:
+    """How the derived tables compare with those that a rebuild makes.
+
+    Attributes:
+        differs: the first row that differs, in words, "" for none. tables: that were compared. waiting: tickets whose
+            rows were not, being due to be judged. held: tickets whose rows a rebuild leaves as they were.
+    """
+
+    differs: str
+    tables: tuple[str, ...]
+    waiting: int
+    held: int
+
+
+@dataclass(frozen=True, slots=True)
 class ChainReport:
     """What a verification found.
 
@@ -75,6 +103,7 @@ class ChainReport:
         events: how many there are. rows: how many rows they speak for. since: instant of the first event, None
             without one. adopted: rows that were in the register before the chain began. head: the newest event.
         breaks: rows that are not as chained, by number of their event; the first ones. broken: how many in all.
+        uncovered: what the chain says nothing of.
     """
 
     events: int = 0
@@ -84,3 +113,4 @@ class ChainReport:
     head: ChainHead | None = None
     breaks: tuple[ChainBreak, ...] = field(default=())
     broken: int = 0
+    uncovered: Uncovered = field(default=Uncovered())

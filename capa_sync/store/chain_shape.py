@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from functools import cache
 from typing import NamedTuple
 
+from capa_sync.model.chain import Uncovered
 from capa_sync.store.chained import CHAINED
-from capa_sync.store.migrations import CHAIN, STEPS
+from capa_sync.store.migrations import CHAIN, DERIVED, LEDGER, PRIMARY, STEPS
 from capa_sync.store.sqlite_library import Library
 
 _TABLES = (CHAIN, *(table.table for table in CHAINED), "part", "register_number", "set_part", "set_text", "meta")
@@ -34,6 +35,18 @@ class Loss(NamedTuple):
     table: str
     what: str
     is_readable: bool
+
+
+def uncovered() -> Uncovered:
+    """Return the tables and columns of the register that the chain does not cover."""
+    columns = [
+        f"{table.table}.{column}"
+        for table in CHAINED
+        for column in _made().columns[table.table]
+        if column not in (*table.columns, "id", "nr", "seq", "source", "ticket_id", "last_part")
+    ]
+    tables = [table for table in (*PRIMARY, LEDGER) if table not in (*_TABLES, "mirror")]
+    return Uncovered(DERIVED, tuple(sorted(tables)), tuple(columns))
 
 
 def losses(connection: sqlite3.Connection) -> Iterator[Loss]:

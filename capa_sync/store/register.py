@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from capa_sync.model.chain import ChainHead, ChainReport
+from capa_sync.model.chain import ChainHead, ChainReport, DerivedReport
 from capa_sync.model.selection import ExportSelection
 from capa_sync.model.ticket import Presence
 from capa_sync.ports.reading import Parser
@@ -22,6 +22,7 @@ from capa_sync.store.chain_reading import Advance
 from capa_sync.store.chained import watch
 from capa_sync.store.columns import json_text, json_value
 from capa_sync.store.database import Database, Row
+from capa_sync.store.derived_rows import compare_derived, keep_derived
 from capa_sync.store.digests import digests_of
 from capa_sync.store.drafts import Drafts
 from capa_sync.store.erasures import Erasures
@@ -235,6 +236,14 @@ class Register:
         """
         with self._db.words(), self._db.moment() as connection:
             return verify(connection, heads, advance)
+
+    def keep_derived(self, now: datetime) -> None:
+        """Keep the derived tables of this register, which is a private copy, to be compared (see `derived_rows`)."""
+        keep_derived(self._db, now)
+
+    def compare_derived(self, sources: Collection[str]) -> DerivedReport:
+        """Compare the kept derived tables with those of now, of these sources."""
+        return compare_derived(self._db, sources)
 
     @property
     def changed_rows(self) -> int:

@@ -25,7 +25,7 @@ from capa_sync.store.chain_reading import (
     read_events,
     slice_of,
 )
-from capa_sync.store.chain_shape import losses
+from capa_sync.store.chain_shape import losses, uncovered
 from capa_sync.store.chain_start import PARTS, SERIALS
 from capa_sync.store.chained import CHAINED, ChainedTable
 from capa_sync.store.chained_ranges import part_content
@@ -260,6 +260,7 @@ class _Verification:
             expected.head,
             tuple(ordered[:_SHOWN]),
             len(ordered),
+            uncovered(),
         )
 
 

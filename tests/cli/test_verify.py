@@ -40,7 +40,12 @@ def test_a_whole_register_and_its_noted_heads(
     noted.write_text(f"{head}  2026-03-02 by mail\n\n", encoding="ascii")
     code, lines = verify(capsys, str(register_file), "--against", str(noted), "--against", head)
     assert code == 0
-    assert lines[-1] == f"every event and row is as capa-sync stored it; it has the 2 noted heads; head {head}"
+    whole, uncovered = lines[-2:]
+    says = "every event and every row that it covers is as capa-sync stored it; it has the 2 noted heads"
+    assert whole == f"{says}; head {head}"
+    assert uncovered.startswith("not covered: what people read of a ticket, which `capa-sync rebuild` makes again")
+    for name in ("run", "register_check", "month_check", "pin", "cursor", "finding.on_ticket", "write_out.facts"):
+        assert name in uncovered.replace(",", "").split()
     number, _, digest = head.partition(":")
     assert verify(capsys, str(register_file), "--against", f"{number}:{digest[::-1]}")[0] == 5
 

@@ -27,13 +27,14 @@ RULES = (
 def harness(shared_harness: MakeHarness) -> Harness:
     """All three trackers with every kind of ticket, read and warned on until nothing is left to do."""
     harness = shared_harness(rules=RULES)
-    _create_world(harness)
+    create_world(harness)
     harness.sync()
     harness.sync()
     return harness
 
 
-def _create_world(harness: Harness) -> None:
+def create_world(harness: Harness) -> None:
+    """Create tickets of every kind on each tracker."""
     for source in ALL:
         harness.create_broken(source)
         harness.create_clean(source)
