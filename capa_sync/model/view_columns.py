@@ -120,7 +120,7 @@ _TICKETS = (
         "presence_confirmed_at",
         _INSTANT,
         "When the tracker last confirmed the presence.",
-        "while it is `unobserved`",
+        "while it is `unobserved`, or was only confirmed while our clock was ahead",
         masked=False,
     ),
     Column(

@@ -10,6 +10,7 @@ import re
 
 from capa_sync.model.columns import ColumnType, RegisterColumn
 from capa_sync.model.register_columns import V_REGISTER
+from capa_sync.store.ahead import WAS_AHEAD
 from capa_sync.store.page_views import CANNOT_TELL, DISAGREEMENTS, EPISODES, JOINED, TODAY
 from capa_sync.store.page_views import at as _at
 
@@ -109,14 +110,18 @@ _CHANGES = f"""SELECT t.source, t.ticket_id, t.ticket_key, c.field, c.from_value
     FROM birth b LEFT JOIN ticket t ON t.source = b.source AND t.ticket_id = b.ticket_id
     LEFT JOIN register_row r ON r.source = b.source AND r.ticket_id = b.ticket_id"""
 
-# When a census last read all ids, and when tickets known to be gone were last checked.
-_CENSUS = """SELECT source, MAX(CASE WHEN kind = 'census' AND json_extract(counts, '$.swept') IS NOT NULL
-        THEN started_at END) AS taken_at,
-    MAX(CASE WHEN kind = 'recheck' THEN started_at END) AS rechecked_at
-    FROM run WHERE finished_at IS NOT NULL AND kind IN ('census', 'recheck') GROUP BY source"""
-_CONFIRMED = """CASE m.presence WHEN 'unobserved' THEN NULL
-    WHEN 'present' THEN MAX(m.presence_at, COALESCE(n.taken_at, ''))
-    ELSE MAX(m.presence_at, COALESCE(n.rechecked_at, '')) END"""
+# When a census last read all ids, and when tickets known to be gone were last checked; runs that were taken back
+# prove nothing. What has a time from `ahead_from` on lies in the future: our own clock was ahead then.
+_CENSUS = f"""SELECT r.source, MAX(CASE WHEN r.kind = 'census' AND r.problem <> '{WAS_AHEAD}'
+        AND json_extract(r.counts, '$.swept') IS NOT NULL THEN r.started_at END) AS taken_at,
+    MAX(CASE WHEN r.kind = 'recheck' AND r.problem <> '{WAS_AHEAD}' THEN r.started_at END) AS rechecked_at,
+    MIN(CASE WHEN r.problem = '{WAS_AHEAD}' AND r.started_at > (SELECT MAX(COALESCE(g.finished_at, g.started_at))
+        FROM run g WHERE g.source = r.source AND g.problem <> '{WAS_AHEAD}') THEN r.started_at END) AS ahead_from
+    FROM run r WHERE r.finished_at IS NOT NULL GROUP BY r.source"""
+_PLACED = "CASE WHEN m.presence_at >= n.ahead_from THEN '' ELSE m.presence_at END"
+_CONFIRMED = f"""NULLIF(CASE m.presence WHEN 'unobserved' THEN NULL
+    WHEN 'present' THEN MAX({_PLACED}, COALESCE(n.taken_at, ''))
+    ELSE MAX({_PLACED}, COALESCE(n.rechecked_at, '')) END, '')"""
 
 # A present ticket was last seen by the last successful run; a vanished one by the last such run before it vanished.
 _TICKETS = f"""SELECT m.source, m.ticket_id, t.ticket_key, m.presence, {_at("t.updated_at")},

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from capa_sync.daemon.health import health_of
+from capa_sync.model.ticket import Presence
 from capa_sync.sandbox.clock import SandboxClock
 from tests.sync.equal import assert_equal
 from tests.sync.users import users_on
 from tests.sync.world import JIRAS, SOURCES, START, open_world
 
-HOUR = timedelta(hours=1)
+HOUR, YEAR = timedelta(hours=1), timedelta(days=365)
 
 
 @pytest.mark.parametrize("apart", [10, 90, 600])
@@ -225,3 +226,39 @@ def test_the_distance_that_is_borne_is_a_setting(tmp_path: Path) -> None:
         users_on(world.only).create("one")
         assert world.cycle(seconds=0)["jira"].stopped == ""
         assert world.view("v_register")
+
+
+@pytest.mark.parametrize("is_first_ahead", [True, False], ids=["first-ahead", "later-ahead"])
+@pytest.mark.parametrize("source", SOURCES)
+def test_no_presence_is_confirmed_in_the_future(source: str, is_first_ahead: bool, tmp_path: Path) -> None:
+    """Our clock was ahead for some cycles: presences are then confirmed by the censuses that were taken after it."""
+    ours = SandboxClock(START, ticking=False)
+    with open_world(tmp_path, source, our_clock=ours) as world:
+        users = users_on(world.only)
+
+        def cycle(ahead: timedelta = timedelta(0), **later: float) -> None:
+            world.later(**later)
+            ours.set(world.clock.now() + ahead)
+            world.cycle(seconds=0)
+
+        def confirmed() -> dict[str, datetime | None]:
+            tickets = world.runtime.register.tickets
+            return {id_: tickets.presence_confirmed_at(source, id_) for id_ in world.presences()}
+
+        for number in range(4):
+            users.create(f"ticket {number}")
+        if not is_first_ahead:
+            cycle(minutes=1)
+        for number in range(2):
+            cycle(YEAR, hours=30)
+            users.create(f"while ahead {number}")
+            users.delete(users.records()[0])
+        cycle(hours=1)
+        assert len(set(world.presences().values())) == 2
+        for hours in (26, 2):
+            assert all(instant is None or instant <= ours.now() for instant in confirmed().values())
+            present = [id_ for id_, presence in world.presences().items() if presence is Presence.PRESENT]
+            assert {confirmed()[id_] for id_ in present} == {world.clock.now()}
+            cycle(hours=hours)
+        unsure = {id_ for id_, instant in confirmed().items() if instant is None}
+        assert all(world.presence(id_) is Presence.DELETED for id_ in unsure)  # proven once, and not asked again
