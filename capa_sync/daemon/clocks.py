@@ -10,6 +10,8 @@ from capa_sync.errors import SafetyStop
 
 _WHOLE_SECONDS = timedelta(seconds=2)
 """A Date header has whole seconds, and an answer needs some time to arrive."""
+_JITTER = timedelta(seconds=30)
+"""Two measurements of one clock differ by less than this: answers take their time."""
 _SET = timedelta(minutes=5)
 """When the distance of two clocks changes by more than this between two polls, one of them was set."""
 
@@ -49,33 +51,83 @@ def were_clocks_set(runtime: Runtime, context: SourceContext) -> bool:
     return known is not None
 
 
-def check_clock(runtime: Runtime, context: SourceContext) -> None:
-    """Check that our clock is right enough to judge.
+def new_cycle(context: SourceContext) -> None:
+    """Forget what the answers of earlier cycles said of the tracker's clock."""
+    context.source.take_furthest_offset()
+    context.furthest_offset = None
 
-    Raises SafetyStop when it differs by more than `max_clock_skew` from the tracker's newest Date, because deadlines
-    are then unknown. The stop ends by itself with the first cycle in which the clocks agree.
+
+def note_server_time(context: SourceContext, told: datetime | None, begun: datetime, ended: datetime) -> None:
+    """Note what the tracker said of its clock while it was asked, and how far its clock is from ours by that.
+
+    The answer came at some time between `begun` and `ended` of our clock: other requests, and waits, followed it.
+    """
+    if told is None:
+        context.server_offset = None
+    else:
+        context.server_offset = max(told - ended, timedelta(0)) or min(told - begun, timedelta(0))
+    _measure(context)
+
+
+def check_clock(runtime: Runtime, context: SourceContext) -> None:
+    """Check that our clock is right enough to judge, and measure how far it is from the tracker's.
+
+    Raises SafetyStop when it differs by more than `max_clock_skew` from an instant that the tracker named in this
+    cycle, because deadlines are then unknown. The stop ends by itself with the first cycle in which the clocks agree.
     """
     cause = clock_problem(context)
     runtime.register.queue.note_clock_stop(context.name, cause, runtime.clock.now())
     if cause:
+        context.facts_at = None  # what the tracker says of its clock at the sign-in is asked for again
         raise SafetyStop(cause)
+    _measure(context)
 
 
 def is_clock_right(context: SourceContext) -> bool:
-    """Tell whether our clock is within `max_clock_skew` of the tracker's newest Date; True when there is no Date."""
+    """Tell whether our clock is within `max_clock_skew` of all that the tracker named; True when it named none."""
     return not clock_problem(context)
 
 
 def clock_problem(context: SourceContext) -> str:
     """Return why our clock is too wrong to judge, "" when it is right enough."""
-    offset = context.source.clock_offset
-    if offset is None or abs(offset) <= context.max_clock_skew + _WHOLE_SECONDS:
+    context.furthest_offset = _furthest(context.furthest_offset, context.source.take_furthest_offset())
+    newest = context.source.clock_offset
+    offset = _furthest(context.furthest_offset, newest, context.server_offset)
+    if offset is None or _is_borne(context, offset):
         return ""
+    length = _spell(abs(offset))
+    if newest is not None and _is_borne(context, newest):
+        where = "ahead of" if offset > timedelta(0) else "behind"
+        teller = "the Date of an answer" if offset == context.furthest_offset else "its serverTime"
+        return (
+            f"{context.name}: the tracker contradicts itself about the time, {teller} is {length} {where} our clock: "
+            "deadlines cannot be checked, so nothing is judged or written; ask the admin of the tracker to set its "
+            "clocks, and those of a proxy before it, or raise max_clock_skew"
+        )
     where = "behind" if offset > timedelta(0) else "ahead of"
     return (
-        f"{context.name}: our clock is {_spell(abs(offset))} {where} the tracker's: deadlines cannot be checked, so "
+        f"{context.name}: our clock is {length} {where} the tracker's: deadlines cannot be checked, so "
         "nothing is judged or written; set this machine's clock, or raise max_clock_skew if the tracker's is wrong"
     )
+
+
+def _measure(context: SourceContext) -> None:
+    """Measure the clock by which `settle` counts; of two that the tracker tells, the one that says it is earlier.
+
+    A small difference changes nothing: what was evaluated ahead rests on the measured one.
+    """
+    told = [offset for offset in (context.source.clock_offset, context.server_offset) if offset is not None]
+    measured = min((offset for offset in told if _is_borne(context, offset)), default=timedelta(0))
+    if abs(measured - context.clock_skew) > _JITTER:
+        context.clock_skew = measured
+
+
+def _furthest(*offsets: timedelta | None) -> timedelta | None:
+    return max((offset for offset in offsets if offset is not None), key=abs, default=None)
+
+
+def _is_borne(context: SourceContext, offset: timedelta) -> bool:
+    return abs(offset) <= context.max_clock_skew + _WHOLE_SECONDS
 
 
 def by_the_tracker(context: SourceContext, at: datetime) -> datetime:

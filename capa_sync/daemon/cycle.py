@@ -19,6 +19,7 @@ from capa_sync.daemon.clocks import (
     by_the_tracker,
     check_clock,
     is_clock_right,
+    new_cycle,
     take_back_future,
     were_clocks_set,
 )
@@ -140,6 +141,7 @@ def run_hinted(runtime: Runtime, context: SourceContext, ids: Sequence[str]) -> 
 
     Nothing is recorded when this ends early: the next poll reads the same change.
     """
+    new_cycle(context)
     result = CycleResult(context.name, runtime.clock.now())
     if _must_wait(runtime, result) or not may_follow_hints(runtime, context):
         return result
@@ -216,6 +218,8 @@ def _judge(runtime: Runtime, context: SourceContext, result: CycleResult) -> Non
 
 def _deliver(runtime: Runtime, context: SourceContext, result: CycleResult) -> None:
     """Last step: send planned warnings; writes allowed before are sent while a brake holds others."""
+    if not result.stopped:
+        check_clock(runtime, context)
     if is_clock_right(context):
         _add(result, deliver_writes(runtime, context))
 
@@ -239,6 +243,7 @@ def _start(runtime: Runtime, context: SourceContext, *, full: bool) -> CycleResu
     """Open a run in the ledger, unless the tracker asked us to wait."""
     result = CycleResult(context.name, runtime.clock.now())
     take_back_future(runtime, context, result.started_at)
+    new_cycle(context)
     if _must_wait(runtime, result):
         return result
     result.is_backfill = not runtime.register.runs.was_read(context.name)

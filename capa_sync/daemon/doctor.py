@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from capa_sync.daemon.clocks import clock_problem
+from capa_sync.daemon.clocks import clock_problem, note_server_time
 from capa_sync.daemon.runtime import Runtime, SourceContext
 from capa_sync.errors import Authentication, Problem, Retryable, SourceError
 from capa_sync.mapping import BoundMapping, bind, score, unlisted_options, unlisted_statuses, unmapped_names
@@ -42,6 +42,7 @@ def examine(runtime: Runtime, context: SourceContext, known: KnownSource) -> lis
         return [_unread(what, "run `capa-sync doctor` again after that instant")]
     try:
         facts = context.source.identify()
+        note_server_time(context, facts.server_time, now, runtime.clock.now())
         inspection = context.source.inspect(writes=context.write.mode != "off")
     except SourceError as error:
         return [_refused(error)]
@@ -85,7 +86,13 @@ def _times(runtime: Runtime, context: SourceContext, facts: SiteFacts) -> Iterat
         do = "set this machine's clock (NTP), or raise max_clock_skew if the tracker's is wrong"
         yield Check("clock", CheckState.PROBLEM, wrong, why, do)
     elif offset is None:
-        yield Check("clock", CheckState.UNPROVEN, "the tracker's answers have no date", why, "look at both clocks")
+        yield Check(
+            "clock",
+            CheckState.UNPROVEN,
+            "the tracker's answers have no date that can be right",
+            why,
+            "look at both clocks",
+        )
     else:
         away = round(abs(offset) / timedelta(seconds=1))
         yield Check("clock", CheckState.OK, f"our clock is within {away} s of the tracker's", why)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from capa_sync.daemon.accounts import note_persons, refresh_accounts, version_of_accounts
+from capa_sync.daemon.clocks import note_server_time
 from capa_sync.daemon.known_site import lacks_something, merged, never_emptied
 from capa_sync.daemon.log import LogAction, log
 from capa_sync.daemon.runtime import Runtime, SourceContext
@@ -47,7 +48,9 @@ def sign_in(runtime: Runtime, context: SourceContext, now: datetime) -> None:
     if context.facts_at is not None and timedelta(0) <= now - context.facts_at < context.census_every:
         return
     stored = runtime.register.facts
+    begun = runtime.clock.now()
     facts = _identified(context, stored.load(context.name))
+    note_server_time(context, facts.server_time, begun, runtime.clock.now())
     runtime.register.accounts.show(context.name, facts.accounts, now)
     refresh_accounts(runtime, context, now)
     facts = replace(facts, accounts=(), accounts_apart=True)
@@ -66,7 +69,6 @@ def sign_in(runtime: Runtime, context: SourceContext, now: datetime) -> None:
     ):
         log(LogAction.RIGHT_MISSING, level="warning", source=context.name, problem=right)
     context.facts, context.bound, context.facts_at, context.accounts_mark = facts, bound, now, None
-    context.clock_skew = facts.server_time - runtime.clock.now() if facts.server_time is not None else timedelta(0)
     _log_mapping(context, bound)
 
 

@@ -63,7 +63,10 @@ class SourceContext:
             first evaluation. accounts_not_before: when accounts may be asked about again after a fault.
         closed_rights: rights that showed to be missing after the sign-in; for people.
         waivers_taken: digest of the waivers file as this process took it last.
-        clock_skew: the tracker's clock minus ours, as last seen. max_clock_skew: the largest skew at which we judge.
+        clock_skew: the tracker's clock minus ours, as last seen, never beyond max_clock_skew. max_clock_skew: the
+            largest skew at which we judge.
+        server_offset: the same by what the tracker said of itself at the sign-in. furthest_offset: the one furthest
+            from zero that this cycle has seen.
     """
 
     name: str
@@ -88,6 +91,8 @@ class SourceContext:
     logged: set[str] = field(default_factory=set)
     clock_skew: timedelta = timedelta(0)
     max_clock_skew: timedelta = timedelta(minutes=10)
+    server_offset: timedelta | None = None
+    furthest_offset: timedelta | None = None
     waivers_taken: str | None = None
     accounts_mark: tuple[int, int] | None = None
     accounts_version: str = ""

@@ -47,6 +47,10 @@ class Source(Protocol):
         """The tracker's clock minus ours, by the Date of its newest answer; None while no answer had a Date."""
         ...
 
+    def take_furthest_offset(self) -> timedelta | None:
+        """Return the `clock_offset` furthest from zero of the answers since the last call; None without a Date."""
+        ...
+
     def identify(self) -> SiteFacts:
         """Sign in, check that the account is ours, and read the site facts. Raises Authentication."""
         ...

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
+from capa_sync.sources.instants import is_plausible
+
 LONGEST_WISH = timedelta(days=7)
 """A longer wait is cut: one wrong header must not stop a source for years."""
 _FIRST_EPOCH = 10**9
@@ -56,12 +58,13 @@ def _seconds(value: str | None) -> timedelta | None:
 
 
 def read_http_date(value: str | None) -> datetime | None:
-    """Read a `Date` header or its like as an instant in UTC; None when absent or unreadable."""
+    """Read a `Date` header or its like as an instant in UTC; None when absent, unreadable or not plausible."""
     try:
         instant = parsedate_to_datetime(value or "")
-        return instant.astimezone(UTC) if instant.tzinfo else instant.replace(tzinfo=UTC)
+        instant = instant.astimezone(UTC) if instant.tzinfo else instant.replace(tzinfo=UTC)
     except (ValueError, TypeError, OverflowError, IndexError):  # `email` raises each of them, for years of 20 digits
         return None
+    return instant if is_plausible(instant) else None
 
 
 def _reset(value: str | None, now: datetime) -> timedelta | None:

@@ -32,6 +32,7 @@ from capa_sync.redaction import conceal
 from capa_sync.sources.bearer import read_token
 from capa_sync.sources.budget import Budget
 from capa_sync.sources.downloads import AttachmentDownloads
+from capa_sync.sources.instants import ClockOffsets
 from capa_sync.sources.jira import answers
 from capa_sync.sources.jira.bearer import BearerAuth
 from capa_sync.sources.jira.gate import EndpointGate
@@ -96,8 +97,7 @@ class JiraClient:
         self.goal = goal_of(self.most)
         """Bytes that a page should have at most."""
         self._limits = options.limits
-        self.clock_offset: timedelta | None = None
-        """The tracker's instant minus our own clock's when that answer came."""
+        self.offsets = ClockOffsets()
         self._session = self._sign_in(options)
 
     def _sign_in(self, options: JiraOptions) -> requests.Session:
@@ -224,7 +224,7 @@ class JiraClient:
 
     def _note_date(self, header: str | None) -> None:
         self.answered_at = read_http_date(header)
-        self.clock_offset = None if self.answered_at is None else self.answered_at - self._clock.now()
+        self.offsets.note(self.answered_at, self._clock.now())
 
     def _check(self, answer: requests.Response, what: str) -> None:
         status = answer.status_code

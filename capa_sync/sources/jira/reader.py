@@ -94,7 +94,11 @@ class JiraSource:
     @property
     def clock_offset(self) -> timedelta | None:
         """The tracker's clock minus ours; see `ports.Source`."""
-        return self._client.clock_offset
+        return self._client.offsets.newest
+
+    def take_furthest_offset(self) -> timedelta | None:
+        """Return the offset furthest from zero since the last call; see `ports.Source`."""
+        return self._client.offsets.take_furthest()
 
     def list_attachments(self, ticket_id: str, known: Sequence[Attachment] | None) -> Sequence[Attachment]:  # noqa: ARG002 - the mirror has them
         """Return a ticket's attachments; see `ports.AttachmentReader`."""

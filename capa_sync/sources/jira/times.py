@@ -6,11 +6,12 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from capa_sync.sources.instants import is_plausible
+
 _ZONED = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?:Z|[+-]\d\d:?\d\d)")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SECONDS_END = 100_000_000_000
 """Epoch numbers below this are seconds (until the year 5138), the others milliseconds (since 1973)."""
-_FIRST, _LAST = datetime(1990, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 
 
@@ -23,7 +24,7 @@ def read_instant(value: Any) -> datetime:
         instant = _from_text(value) if isinstance(value, str) and not value.isdigit() else _from_number(int(value))
     except OverflowError as error:
         raise ValueError(f"{value!r} is no instant") from error
-    if not _FIRST <= instant <= _LAST:
+    if not is_plausible(instant):
         raise ValueError(f"{value!r} is outside the years 1990 to 2200")
     return instant
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
+from capa_sync.sources.instants import ClockOffsets
 from capa_sync.sources.retry import Outage
 
 SLOW = 0.05
@@ -15,7 +16,7 @@ class Pace:
     """The moving average over all sessions of a source.
 
     Attributes:
-        server_time: the instance's clock in its newest answer with a date. clock_offset: that minus our own clock.
+        server_time: the instance's clock in its newest answer with a date. offsets: that minus our own clock.
         outage: whether requests fail at present.
     """
 
@@ -23,12 +24,13 @@ class Pace:
         self._seconds: float | None = None
         self.outage = Outage()
         self.server_time: datetime | None = None
-        self.clock_offset: timedelta | None = None
+        self.offsets = ClockOffsets()
 
     def note_date(self, date: datetime | None, ours: datetime) -> None:
         """Note the date of an answer, and our own clock when it came."""
         if date is not None:
-            self.server_time, self.clock_offset = date, date - ours
+            self.server_time = date
+            self.offsets.note(date, ours)
 
     def note(self, seconds: float) -> None:
         """Note how long an answer took."""

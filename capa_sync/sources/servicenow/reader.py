@@ -75,7 +75,11 @@ class ServiceNowSource:
     @property
     def clock_offset(self) -> timedelta | None:
         """The instance's clock minus ours; see `ports.Source`."""
-        return self.client.pace.clock_offset
+        return self.client.pace.offsets.newest
+
+    def take_furthest_offset(self) -> timedelta | None:
+        """Return the offset furthest from zero since the last call; see `ports.Source`."""
+        return self.client.pace.offsets.take_furthest()
 
     @fenced
     def list_attachments(self, ticket_id: str, known: Sequence[Attachment] | None) -> Sequence[Attachment]:  # noqa: ARG002 - the mirror has none

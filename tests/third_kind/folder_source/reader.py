@@ -29,6 +29,10 @@ class FolderSource:
         """A folder uses our own clock."""
         return timedelta(0)
 
+    def take_furthest_offset(self) -> timedelta | None:
+        """No answer has another clock."""
+        return None
+
     @fenced
     def identify(self) -> SiteFacts:
         """Read our own account, and the fields, statuses and people."""

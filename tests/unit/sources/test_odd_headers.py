@@ -64,6 +64,14 @@ def test_an_odd_date_is_none(value: str | None) -> None:
     assert found is None or found.tzinfo is UTC
 
 
+@pytest.mark.parametrize("year", [1601, 1989, 2200, 9999])
+def test_a_date_that_no_tracker_can_mean_is_none(year: int) -> None:
+    """Nothing may count from an instant centuries away; those of the years between are read."""
+    assert read_http_date(f"31 Dec {year} 23:59:59 GMT") is None
+    assert read_http_date("01 Jan 1990 00:00:00 GMT") == datetime(1990, 1, 1, tzinfo=UTC)
+    assert read_http_date("31 Dec 2199 23:59:59 GMT") is not None
+
+
 def test_a_date_is_read_in_utc() -> None:
     """A date is converted from its zone, and counts as UTC without one."""
     assert read_http_date("Sun, 01 Mar 2026 10:00:00 +0100") == NOW
