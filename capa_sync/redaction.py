@@ -18,6 +18,15 @@ from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlsplit
 SHORTEST = 8
 """Secrets with fewer characters are not removed: that would also remove words from plain sentences."""
 REMOVED = "[secret removed]"
+_UNSEEN = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f"
+    "\u3164\ud800-\udfff\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
+    "\U000e0000-\U000e0fff]"
+)
+"""Characters that show nothing: with them between its letters, a person reads the secret all the same.
+
+They are more than what is removed before a text is shown (`model.visible`): joiners stay there.
+"""
 _TOKENS = 50
 """Number of access tokens that are kept; each is valid for minutes or hours."""
 
@@ -42,6 +51,7 @@ class Redactor:
         if len(secret) < SHORTEST:
             return
         forms = frozenset(_forms(secret, user))
+        forms |= {bare for form in forms if len(bare := _UNSEEN.sub("", form)) >= SHORTEST}
         with self._lock:
             if forms <= self._kept:
                 return
@@ -55,7 +65,24 @@ class Redactor:
 
     def redacted(self, text: str) -> str:
         """Return a text without any secret."""
-        return self._pattern.sub(REMOVED, text) if self._pattern is not None else text
+        pattern = self._pattern
+        if pattern is None:
+            return text
+        text = pattern.sub(REMOVED, text)
+        if text.isascii() and text.isprintable():
+            return text
+        found = list(pattern.finditer(_UNSEEN.sub("", text)))
+        return _without(text, [match.span() for match in found]) if found else text
+
+
+def _without(text: str, spans: list[tuple[int, int]]) -> str:
+    """Return a text without what lies at these places, which count no character that shows nothing."""
+    seen = [place for place, letter in enumerate(text) if not _UNSEEN.match(letter)]
+    pieces, end = [], 0
+    for first, last in spans:
+        pieces += [text[end : seen[first]], REMOVED]
+        end = seen[last - 1] + 1
+    return "".join([*pieces, text[end:]])
 
 
 def _forms(secret: str, user: str) -> Iterator[str]:

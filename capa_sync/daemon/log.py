@@ -163,5 +163,5 @@ def _visible(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> Mutab
     """Make every value one line without control characters, because a tracker may have written it."""
     for name, value in event.items():
         if not isinstance(value, bool | int | float | None):
-            event[name] = one_line(str(value))
+            event[name] = one_line(redacted(str(value)))  # before a control character becomes a space
     return event

@@ -184,7 +184,7 @@ class _CapturedLog(logging.Handler):
         return
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._lines.append((record.levelno, record.getMessage()[:_LONGEST_LINE]))
+        self._lines.append((record.levelno, redacted(record.getMessage())[:_LONGEST_LINE]))
 
     def proves(self, words: re.Pattern[str]) -> bool:
         """Tell whether any line begins with these words."""
@@ -199,4 +199,4 @@ class _CapturedLog(logging.Handler):
         last = warned[-1] if warned else "the service did not take it"
         detail = [line.removeprefix(_DETAIL) for _level, line in self._lines if line.startswith(_DETAIL)]
         words = f"{last} {detail[-1]}" if with_detail and detail else last
-        return one_line(redacted(" ".join(words.split())))[:_LONGEST]
+        return " ".join(one_line(redacted(words)).split())[:_LONGEST]

@@ -18,6 +18,7 @@ from capa_sync.errors import Authentication, Fatal, Retryable, SourceError
 from capa_sync.model.attachment import Attachment
 from capa_sync.model.clock import Clock
 from capa_sync.model.visible import one_line
+from capa_sync.redaction import redacted
 from capa_sync.sources.budget import Budget
 from capa_sync.sources.retry import RetryPolicy, overload
 from capa_sync.sources.transport import Limits, time_bound
@@ -121,7 +122,7 @@ class AttachmentDownloads:
             target = urljoin(url, location)
             if location and _origin(target) == _origin(self._base):
                 return target
-            host = urlsplit(target).hostname or ""
+            host = urlsplit(redacted(target)).hostname or ""  # a host is in lower case, and then cut
         except ValueError:
             host = ""
         raise NotFetched(f"the tracker sends it from another address ({one_line(host)[:80] or 'not readable'})")

@@ -126,6 +126,31 @@ def test_a_header_that_a_tracker_echoes_at_a_write_is_stored_and_shown_nowhere(h
         demand_none(text, secret, *USERS)
 
 
+INVISIBLE = "\u200b\u202e\ufeff\u200d\u00ad\x01\n"
+"""Removed before they are shown (the first three), shown as nothing, or shown as a blank."""
+
+
+def test_an_echoed_header_with_invisible_characters_in_it_is_stored_and_shown_nowhere(harness: Harness) -> None:
+    """Once the invisible characters are removed, a person would read the whole secret."""
+
+    def after(sent: Request, reply: Reply) -> None:
+        words = [gap.join(word) for word in sent.header("authorization").split()[1:] for gap in INVISIBLE]
+        said = "odd:\u202e " + " ".join(words)
+        echoed = Reply(400, {"errorMessages": [said], "error": {"message": said}})
+        reply.status, reply.body, reply.headers = echoed.status, echoed.body, echoed.headers
+
+    for server in harness.servers.values():
+        server.after.append(after)
+    env = {"JIRA_TOKEN": SECRET, "SERVICENOW_PASSWORD": SECRET}
+    done = [harness.run(*verb, **env) for verb in (("sync",), ("status",), ("status", "--json"))]
+    text = everything(harness, *done)
+    assert text.count("odd: [secret removed] [secret removed]") >= 2 * len(SOURCES)
+    assert [gap for gap in "\u202e\u200b\ufeff\u200d" if gap in text] == []
+    shown = "".join(letter for letter in text if letter.isprintable() and letter != " ")
+    for sent_back in ("sandbox-token", *(base64.b64encode(f"{user}:{SECRET}".encode()).decode() for user in USERS)):
+        assert sent_back not in shown
+
+
 # --- a secret in the wrong place -----------------------------------------------------------------------------------
 PLAIN = (
     "hunter2hunter2",

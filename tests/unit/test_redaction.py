@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from capa_sync.errors import DeliveryUnknown, Retryable, Skippable
 from capa_sync.redaction import REMOVED, Redactor, conceal
 from capa_sync.sources.transport import Limits, hold_to
+from tests.unit.test_visible import ORDERS
 
 secrets = st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"]), min_size=8, max_size=60).filter(
     lambda text: len(text.strip()) >= 8 and text not in REMOVED
@@ -56,6 +57,32 @@ def test_text_without_a_secret_stays() -> None:
     assert it.redacted("the sandbox of admin") == "the sandbox of admin"
     it.conceal("eight-ch")
     assert it.redacted("the sandbox") == "the sandbox"
+
+
+JOINERS = "\u00ad\u034f\u115f\u1160\u17b4\u180b\u180e\u200c\u200d\u3164\ufe0e\ufe0f\uffa0\U000e0100"
+"""They stay in what is shown, since scripts need some of them, and show nothing between Latin letters."""
+
+
+@pytest.mark.parametrize("gap", sorted(ORDERS | set(JOINERS)), ids=lambda gap: f"{ord(gap):04x}")
+def test_a_secret_with_characters_that_show_nothing_between_its_letters_is_removed(gap: str) -> None:
+    """A person would read it all the same, whether they are removed before it is shown or not."""
+    it = Redactor()
+    it.conceal("Zf9/k+Qp=0&", "me")
+    assert it.redacted(f"a{gap}b") == f"a{gap}b"
+    for sent_back in (make("Zf9/k+Qp=0&", "me") for make in FORMS.values()):
+        for between in (gap, gap * 3):
+            found = it.redacted(between.join(f"before {sent_back} after"))
+            assert found.replace(gap, "") == it.redacted(f"before {sent_back} after")
+            assert REMOVED in found
+
+
+def test_a_secret_that_holds_characters_that_show_nothing_is_removed_with_and_without_them() -> None:
+    """A tracker that cleans what it repeats repeats the rest of it."""
+    it = Redactor()
+    it.conceal("to\u200bken-of\u00ad-ours")
+    it.conceal("\u200b" * 12)
+    assert it.redacted("a to\u200bken-of\u00ad-ours, token-of-ours") == f"a {REMOVED}, {REMOVED}"
+    assert it.redacted("\u200b" * 11) == "\u200b" * 11
 
 
 def test_access_tokens_are_forgotten_after_many_others() -> None:

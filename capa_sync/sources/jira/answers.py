@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 from capa_sync.errors import AccessDenied, Authentication, BadAnswer, Fatal, SourceError, WriteRefused
+from capa_sync.model.visible import one_line
 from capa_sync.model.write import TICKET_GONE
 from capa_sync.redaction import redacted
 from capa_sync.sources.decoding import decode_json
@@ -17,7 +18,7 @@ _LONGEST = 300
 
 def decode(source: str, what: str, headers: Mapping[str, str], content: bytes) -> Any:
     """Return the JSON of a 2xx answer. Raises BadAnswer for a sign-in page, a proxy's page or a cut answer."""
-    kind = headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    kind = one_line(headers.get("Content-Type", "")).partition(";")[0].strip().lower()
     if kind not in ("application/json", "text/json") and not kind.endswith("+json"):
         raise BadAnswer(source, f"{what}: the answer is {kind or 'of no type'} instead of JSON; {_guess(content)}")
     try:
@@ -49,7 +50,7 @@ def error_text(content: bytes) -> str:
         words += [f"{name}: {text}" for name, text in errors.items()]
     words += [str(found[name]) for name in ("errorMessage", "message", "error_description") if found.get(name)]
     # redact before cutting: half a secret would not be recognised
-    return " ".join(redacted(" ".join(words)).split())[:_LONGEST]
+    return " ".join(one_line(redacted(" ".join(words))).split())[:_LONGEST]
 
 
 def sign_in_problem(source: str, status: int, headers: Mapping[str, str]) -> SourceError | None:

@@ -256,7 +256,7 @@ def _where(response: requests.Response) -> str:
 
 
 def _kind(response: requests.Response) -> str:
-    kind = response.headers.get("Content-Type", "").partition(";")[0] or "no content type"
+    kind = one_line(response.headers.get("Content-Type", "")).partition(";")[0] or "no content type"
     if kind != "text/html":
         return kind
     if b"hibernat" in response.content.lower():
