@@ -15,7 +15,7 @@ from capa_sync.cli.context import EXIT_STOPPED, print_no_more, say
 from capa_sync.cli.process import forbid_core_dumps
 from capa_sync.cli.verbs import HELP_SETTINGS, Verb, VerbGroup
 from capa_sync.daemon.collector import calm_collector
-from capa_sync.errors import NotPublished, RegisterUnavailable, SafetyStop, SourceError, UserError
+from capa_sync.errors import NotPublished, Problem, RegisterUnavailable, SafetyStop, SourceError, UserError
 
 EXIT_BUG = 70
 """A bug of capa-sync: the other codes of the contract mean something else (EX_SOFTWARE of sysexits.h)."""
@@ -88,9 +88,18 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command line and leave with the contract's exit code."""
     forbid_core_dumps()
     calm_collector()
-    code = _guarded(lambda: cli.main(args=arguments, prog_name="capa-sync", standalone_mode=False))
+    code = _guarded(lambda: _run(sys.argv[1:] if arguments is None else arguments))
     _flush()
     sys.exit(code)
+
+
+def _run(arguments: list[str]) -> object:
+    """Run the verb of these arguments. Raises UserError for one that is not UTF-8: nothing could store it."""
+    for number, argument in enumerate(arguments, 1):
+        if any("\ud800" <= letter <= "\udfff" for letter in argument):
+            what = f"argument {number} of the command line is not UTF-8 text"
+            raise UserError([Problem("", 0, what, "write it in UTF-8, also names of files")])
+    return cli.main(args=arguments, prog_name="capa-sync", standalone_mode=False)
 
 
 def _flush() -> None:

@@ -381,3 +381,25 @@ def test_an_error_of_our_own_is_no_other_exit_code_and_repeats_no_text() -> None
     assert done.stderr.splitlines()[-1] == "capa-sync: an error of its own, please report it: ZeroDivisionError"
     assert "in boom" in done.stderr
     assert "the text of a ticket" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        (b"explain", b"\xff"),
+        (b"similar", b"CAPA-1", b"--different", b"\xff"),
+        (b"register", b"export", b"\xff.csv"),
+        (b"register", b"sample", b"folder", b"--seed", b"\xff"),
+        (b"status", b"--config", b"\xff.toml"),
+        (b"\xff",),
+    ],
+)
+def test_an_argument_that_is_not_utf8_is_one_line(tmp_path: Path, words: tuple[bytes, ...]) -> None:
+    """It is refused once for all verbs, before anything is read or stored."""
+    command = [sys.executable, "-m", "capa_sync", *words]
+    environ = {**os.environ, "PYTHONUTF8": "1", "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, timeout=PATIENCE, check=False)
+    assert done.returncode == 2, done.stderr
+    (line,) = done.stderr.decode().splitlines()
+    number = next(number for number, word in enumerate(words, 1) if b"\xff" in word)
+    assert line.startswith(f"argument {number} of the command line is not UTF-8 text; ")
