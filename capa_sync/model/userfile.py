@@ -55,9 +55,17 @@ def yaml_files(paths: Iterable[str | Path]) -> Iterator[Path]:
     """
     for path in map(Path, paths):
         if _is_folder(path):
-            yield from sorted(file for file in _files_below(path) if file.suffix in _SUFFIXES and file.is_file())
+            yield from sorted(file for file in _files_below(path) if file.suffix in _SUFFIXES and _counts(file))
         else:
             yield path
+
+
+def _counts(file: Path) -> bool:
+    """Tell whether somebody meant this to be read; a broken link or a pipe is refused when it is, not left out.
+
+    Emacs keeps a broken link `.#NAME` beside a file that is being edited.
+    """
+    return not file.name.startswith(".") or file.is_file()
 
 
 def _files_below(top: Path) -> Iterator[Path]:

@@ -69,7 +69,8 @@ def _read(file: Path) -> str:
         if not file.exists():
             hint = "run `capa-sync init FOLDER` for a commented starter, or name your file with --config"
             raise SettingsError([Problem(str(file), 0, "there is no such settings file", hint)])
-        return decoded(read_user_file(file, str(file), LARGEST), str(file))
+        text = decoded(read_user_file(file, str(file), LARGEST), str(file))
+        return text.removeprefix("\ufeff")  # editors on Windows begin a file with this mark
     except SettingsError:
         raise
     except UserError as error:

@@ -245,6 +245,15 @@ def test_the_link_on_tickets_holds_no_secret_and_is_a_web_address(tmp_path: Path
     assert load_settings(file, {}).public_url.endswith("#top")
 
 
+def test_settings_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    """Editors on Windows write it; a mistake further down still has its line."""
+    file = settings(tmp_path, 'method = "pat"\ntoken_env = "T"')
+    file.write_bytes(b"\xef\xbb\xbf" + file.read_bytes())
+    assert load_settings(file, {}).sources["jira"].url == "https://x.example.com"
+    file.write_bytes(file.read_bytes() + b"odd = 1\n")
+    assert "capa-sync.toml:9: " in refusal(file)
+
+
 @pytest.mark.parametrize("url", ["http://10.0.0.7", "http://jira.example.com/x", "http://127.0.0.1.example.com"])
 def test_plain_http_to_another_machine_needs_a_setting(tmp_path: Path, url: str) -> None:
     """The setting is `allow_http`; it holds for the address of the token endpoint too."""

@@ -3,6 +3,7 @@
 # ruff: noqa: E501 - a row of the table is a mistake and its report
 from __future__ import annotations
 
+import os
 from datetime import date
 from pathlib import Path
 
@@ -163,6 +164,19 @@ def test_missing_paths_and_empty_folders_are_reported(tmp_path: Path) -> None:
     assert missing.what == "there is no such file"
     (empty,) = check_rules([tmp_path])
     assert empty.what == f"there is no rule file in {tmp_path}"
+
+
+def test_a_link_to_nothing_and_a_pipe_are_refused_and_not_left_out(tmp_path: Path) -> None:
+    """Each is one line with its name; what an editor keeps beside an open file is left out."""
+    (tmp_path / "action-overdue.yaml").write_text((starter_path("rules") / "action-overdue.yaml").read_text())
+    (tmp_path / ".#good.yaml").symlink_to("somebody@here.4711")
+    assert check_rules([tmp_path]) == []
+    (tmp_path / "gone.yaml").symlink_to("/nowhere")
+    (tmp_path / "itself.yaml").symlink_to("itself.yaml")
+    (tmp_path / "zero.yaml").symlink_to("/dev/zero")
+    os.mkfifo(tmp_path / "pipe.yaml")
+    found = sorted(Path(problem.file).name for problem in check_rules([tmp_path]))
+    assert found == ["gone.yaml", "itself.yaml", "pipe.yaml", "zero.yaml"]
 
 
 def test_a_name_too_long_is_a_file_that_cannot_be_read(tmp_path: Path) -> None:
