@@ -16,6 +16,7 @@ from capa_sync.store import Register
 
 _MADE = frozenset({Outcome.OK, Outcome.BREACH, Outcome.HISTORICAL})
 """Outcomes of checks that could be made."""
+_STUCK = "`capa-sync status` says why; mend that, then `capa-sync retry` and `capa-sync sync`"
 _COUNTED = {
     "read": ("ticket", " read"),
     "judged": ("", "judged"),
@@ -111,7 +112,7 @@ def print_trouble(summary: Mapping[str, Any]) -> None:
             say(f"{source['source']}: problem: {source['problem']}", err=True)
         if source.get("undelivered"):
             writes = count_of(source["undelivered"], "write")
-            say(f"{source['source']}: {writes} could not be made; see capa-sync status", err=True)
+            say(f"{source['source']}: {writes} could not be made: {_STUCK}", err=True)
         if source["halt"]:
             say(f"{source['source']}: {source['halt']}", err=True)
         if source["safety_stop"]:

@@ -76,8 +76,8 @@ def sync(
     """Run one cycle over all sources: read, judge, write what is due.
 
     Nothing is written while `write_back.mode` is off, and the first writing of a register needs --release. While the
-    daemon holds the register, --release and --refresh are left for it. Exit 3 when a source could not be read, 4 when
-    a brake held.
+    daemon holds the register, --release and --refresh are left for it. Exit 3 when a source could not be read, and as
+    long as a write could not be made, also one that an earlier run tried; 4 when a brake held.
     """
     setup, clock = read_setup(config), clock_from(test_clock)
     names = chosen_sources(setup, only)
@@ -102,6 +102,7 @@ def sync(
         carry_out_requests(runtime)
         ErasureWork().do(runtime)
         results = run_round(runtime, [runtime.contexts[name] for name in names], full=full)
+        _note_stuck(runtime, results)
         summary = summary_of(runtime, results)
         code = _exit_code(runtime, results, fail_on)
     try:
@@ -149,8 +150,21 @@ def _leave(setup: Setup, clock: Clock, names: list[str], requests: Mapping[str, 
     return 0
 
 
+def _note_stuck(runtime: Runtime, results: list[CycleResult]) -> None:
+    """Count as `undelivered` all writes that could not be made, also those that this run did not try.
+
+    Where the mode writes nothing, none is meant to be made.
+    """
+    for result in results:
+        result.counts.pop("undelivered", None)
+        if runtime.contexts[result.source].write.mode == "on" and (
+            stuck := runtime.register.reports.undelivered(result.source, result.started_at)
+        ):
+            result.counts["undelivered"] = stuck
+
+
 def _exit_code(runtime: Runtime, results: list[CycleResult], fail_on: str | None) -> int:
-    """Return the contract's exit code: an error of our own, a source that failed, a brake that held, findings."""
+    """Return the contract's exit code: an error of our own, a source not read or written, a brake, findings."""
     if any(result.is_own_error for result in results):
         return 70
     if any(result.problem or result.counts.get("undelivered") for result in results):

@@ -179,3 +179,6 @@ OWN_LABELS: frozenset[str] = frozenset({"capa-warning", "capa-overdue", "capa-wa
 PROPERTY_KEY = "capa-sync"
 TICKET_GONE = "is gone or hidden from us"
 """End of the error text of a write that was refused because its ticket was not there for us."""
+TOO_MANY = "too many requests (429)"
+ASKED_TO_WAIT = "the tracker asked us not to send this before"
+"""Parts of the error text of a write that waits for a rate limit alone."""

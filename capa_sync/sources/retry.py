@@ -17,6 +17,7 @@ import tenacity
 
 from capa_sync.errors import ALL, ENDPOINT, TICKET, NotBefore, Retryable
 from capa_sync.model.clock import Clock
+from capa_sync.model.write import TOO_MANY
 from capa_sync.sources.wish import wish_of
 
 T = TypeVar("T")
@@ -44,7 +45,7 @@ def overload(
     wait = wish_of(status, headers, now)
     limited = status == 429
     scope = _scope(headers.get("RateLimit-Reason", "")) if limited else ALL
-    message = f"{what}: " + ("too many requests (429)" if limited else f"the tracker answered {status}")
+    message = f"{what}: " + (TOO_MANY if limited else f"the tracker answered {status}")
     if wait is not None and wait > LONGEST_WAIT:
         reason = f"{message}; it asks us to wait {int(wait.total_seconds())} s"
         return NotBefore(source, reason, now + wait, scope)

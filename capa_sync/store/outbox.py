@@ -31,7 +31,7 @@ _UNDER_WAY = timedelta(minutes=2)  # longer than any request may take; an older 
 _SELECT = f"SELECT {', '.join(FIELDS)} FROM write_out AS w"
 _INSERT = f"INSERT INTO write_out ({', '.join(FIELDS)}) VALUES ({','.join('?' * len(FIELDS))})"
 _OPEN = "('pending', 'unknown', 'failed')"
-_MAY_BE_SEEN = """(state <> 'unknown' OR NOT EXISTS (SELECT 1 FROM mirror AS m WHERE m.source = w.source
+MAY_BE_SEEN = """(state <> 'unknown' OR NOT EXISTS (SELECT 1 FROM mirror AS m WHERE m.source = w.source
     AND m.ticket_id = w.ticket_id AND m.presence IN ('deleted', 'deleted_or_hidden', 'access_lost')))"""
 """Condition on a write `w`: what became of it can be found out, because its ticket is there."""
 _OLDER = """w.wording > 0 AND w.state = 'delivered' AND NOT EXISTS (SELECT 1 FROM write_out AS n
@@ -132,7 +132,7 @@ class SqlOutbox(Brakes):
         """
         rows = self._db.rows(
             f"""{_SELECT} WHERE source = ? AND state IN {_OPEN} AND state IN ({",".join("?" * len(states))})
-            AND (not_before IS NULL OR not_before <= ?) AND {_MAY_BE_SEEN} AND NOT EXISTS (
+            AND (not_before IS NULL OR not_before <= ?) AND {MAY_BE_SEEN} AND NOT EXISTS (
                 SELECT 1 FROM write_out AS e WHERE e.source = w.source AND e.ticket_id = w.ticket_id
                 AND e.seq < w.seq AND e.state IN {_OPEN}) AND NOT EXISTS (
                 SELECT 1 FROM write_out AS t WHERE t.source = w.source AND t.ticket_id = w.ticket_id
@@ -296,7 +296,7 @@ class SqlOutbox(Brakes):
         One without an answer whose ticket is gone or hidden is left out: nobody can do anything about it.
         """
         return self._select(
-            f"""state IN {_OPEN} AND {_MAY_BE_SEEN} AND (state = 'failed' OR (state = 'pending' AND attempts > 0)
+            f"""state IN {_OPEN} AND {MAY_BE_SEEN} AND (state = 'failed' OR (state = 'pending' AND attempts > 0)
             OR (state = 'unknown' AND marked_at <= ?))""",
             (instant_text(now - _UNDER_WAY),),
         )

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
-from capa_sync.model.write import Write
+from capa_sync.model.write import ASKED_TO_WAIT, TOO_MANY, Write
+from capa_sync.store.columns import instant_text
 from capa_sync.store.database import Database
+from capa_sync.store.outbox import MAY_BE_SEEN
 from capa_sync.store.write_rows import FIELDS, write_from
 
 _PRESENT = "JOIN mirror m ON m.source = v.source AND m.ticket_id = v.ticket_id AND m.presence = 'present'"
@@ -49,6 +52,20 @@ class Reports:
     def writes_by_state(self) -> dict[str, int]:
         """Return state -> number of writes, of all writes ever stored."""
         return dict(self._db.rows("SELECT state, COUNT(*) FROM write_out GROUP BY state ORDER BY state"))
+
+    def undelivered(self, source: str, since: datetime) -> int:
+        """Count writes of a source that could not be made, for whoever holds the register and sends nothing now.
+
+        One that waits for a rate limit alone counts if it was tried since `since`.
+        """
+        return int(
+            self._db.value(
+                f"""SELECT COUNT(*) FROM write_out AS w WHERE source = ? AND {MAY_BE_SEEN} AND (
+                state IN ('failed', 'unknown') OR (state = 'pending' AND attempts > 0
+                    AND (marked_at >= ? OR (instr(error, ?) = 0 AND instr(error, ?) = 0))))""",
+                (source, instant_text(since), TOO_MANY, ASKED_TO_WAIT),
+            )
+        )
 
     def planned_writes(self) -> list[Write]:
         """Return planned writes that were not sent: withheld by the mode or a brake, or pending."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -166,9 +167,55 @@ def test_a_sync_that_could_not_write_ends_with_3(make_harness: MakeHarness, sour
     )
     done = harness.run("sync", "--release", "all")
     assert done.code == 3, done.out + done.err
-    assert "could not be made" in done.err
+    told = _told(done.err)
+    assert (
+        f"{source}: 1 write could not be made: `capa-sync status` says why; mend that, then `capa-sync retry`" in told
+    )
+    again = harness.run("sync")  # it tries none of them
+    assert (again.code, _told(again.err)) == (3, told)
+    stuck = json.loads(harness.run("sync", "--json").out)["sources"][0]["undelivered"]
+    assert stuck == 1
     harness.servers[source].faults.clear()
     harness.set_clock(NOW + timedelta(hours=3))
     assert harness.run("retry").code == 0
     assert harness.run("sync").code == 0
     assert "could not be made" not in harness.run("sync").err
+
+
+def _told(errors: str) -> str:
+    """Return the line that counts the writes that could not be made."""
+    [line] = [line for line in errors.splitlines() if "could not be made" in line]
+    return line
+
+
+@pytest.mark.parametrize("mode", ["off", "plan"])
+def test_a_write_that_is_no_longer_meant_to_be_made_is_no_failure(make_harness: MakeHarness, mode: str) -> None:
+    """Under a mode that writes nothing `sync` ends with 0 although a write was refused before; `on` tells of it."""
+    harness = make_harness("jira", rules=("root-cause-before-action",))
+    harness.create_broken("jira")
+    harness.servers["jira"].faults.add(
+        "answer", REFUSING["jira"], status=403, answer='{"errorMessages": []}', times=None
+    )
+    assert harness.run("sync", "--release", "all").code == 3
+    text = harness.file.read_text(encoding="utf-8")
+    harness.file.write_text(text.replace('mode = "on"', f'mode = "{mode}"'), encoding="utf-8")
+    idle = harness.run("sync")
+    assert (idle.code, "could not be made" in idle.err) == (0, False)
+    harness.file.write_text(text, encoding="utf-8")
+    assert harness.run("sync").code == 3
+
+
+def test_a_write_that_waits_for_a_rate_limit_is_told_by_the_run_that_met_it_alone(make_harness: MakeHarness) -> None:
+    """The first run could not write and ends with 3; the next one, which waits as the tracker asked, does not."""
+    harness = make_harness("jira", rules=("root-cause-before-action",))
+    harness.create_broken("jira")
+    harness.servers["jira"].faults.add(
+        "rate_limit", REFUSING["jira"], reason="jira-per-issue-on-write", retry_after="600"
+    )
+    assert harness.run("sync", "--release", "all").code == 3
+    harness.set_clock(NOW + timedelta(minutes=1))
+    waits = harness.run("sync")
+    assert (waits.code, "could not be made" in waits.err) == (0, False)
+    harness.set_clock(NOW + timedelta(minutes=15))
+    assert harness.run("sync").code == 0
+    assert harness.picture("jira", "broken")["comments"]
