@@ -36,8 +36,8 @@ from capa_sync.errors import Problem, UserError
 from capa_sync.model.clock import Clock
 from capa_sync.model.finding import Severity
 from capa_sync.model.halt import HaltKind
-from capa_sync.store import REFRESH, RELEASE, open_register
-from capa_sync.wiring import Setup
+from capa_sync.store import REFRESH, RELEASE, Register, open_register
+from capa_sync.wiring import Setup, write_options
 
 _DIGITS = 10
 """Fewer digits than this has a number of tickets."""
@@ -86,19 +86,20 @@ def sync(
         for verb, text in ((RELEASE, released), (REFRESH, refreshed))
         if text is not None
     }
+    asked_of = _writing_sources(setup, config, names, " and ".join(requests)) if requests else []
     if requests and is_held(setup.register_path):
-        return _leave(setup, clock, names, requests)
+        return _leave(setup, clock, asked_of, requests)
     stop = threading.Event()
     asked = stop_on_signals(stop, late_code=EXIT_STOPPED)
     choose = partial(settled, setup, clock=clock, stores=True, first=first_configuration(setup))
     with open_runtime(setup.register_path, choose, clock, stop=stop) as runtime, progress_listener() as listener:
         runtime.progress = listener
         if requests:
-            _refuse_while_paused(runtime, names)
+            _refuse_while_paused(runtime.register, asked_of)
         if RELEASE in requests:
-            release(runtime, names, requests[RELEASE])
+            release(runtime, asked_of, requests[RELEASE])
         if REFRESH in requests:
-            refresh(runtime, names, requests[REFRESH])
+            refresh(runtime, asked_of, requests[REFRESH])
         carry_out_requests(runtime)
         ErasureWork().do(runtime)
         results = run_round(runtime, [runtime.contexts[name] for name in names], full=full)
@@ -125,9 +126,26 @@ def _count(option: str, text: str) -> int | None:
     return int(text)
 
 
-def _refuse_while_paused(runtime: Runtime, names: list[str]) -> None:
+def _writing_sources(setup: Setup, config: Path, names: list[str], request: str) -> list[str]:
+    """Return the sources whose mode writes, and say which are left out of a release or refresh.
+
+    Raises UserError when there is none: the request would wait unnoticed for another mode.
+    """
+    modes = {name: write_options(setup.settings, name).mode for name in names}
+    idle = [name for name in names if modes[name] != "on"]
+    if not idle:
+        return names
+    what = "; ".join(f"{name}: write_back.mode is {modes[name]}, nothing is written" for name in idle)
+    if len(idle) == len(names):
+        hint = f'look at `capa-sync plan`, set mode = "on", then {request}'
+        raise UserError([Problem(str(config), 0, what, hint)])
+    say(f"{what}, so the {request} leaves it out", err=True)
+    return [name for name in names if name not in idle]
+
+
+def _refuse_while_paused(register: Register, names: list[str]) -> None:
     """Raise UserError when a source is paused: the request would wait unnoticed for the end of the pause."""
-    halts = {name: runtime.register.halts.of(name) for name in names}
+    halts = {name: register.halts.of(name) for name in names}
     problems = [
         Problem("", 0, f"{name}: {halt}", "then release or refresh")
         for name, halt in halts.items()
@@ -141,6 +159,7 @@ def _leave(setup: Setup, clock: Clock, names: list[str], requests: Mapping[str, 
     """Leave the requests for the daemon, which carries them out at its next tick."""
     register = open_register(setup.register_path, clock_now=clock.now(), now=clock.now, create=False)
     try:
+        _refuse_while_paused(register, names)
         for verb, count in requests.items():
             for name in names:
                 register.requests.leave(verb, {"source": name, "tickets": count}, clock.now())

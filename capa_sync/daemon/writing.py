@@ -41,6 +41,7 @@ def plan_due_tickets(runtime: Runtime, context: SourceContext, now: datetime) ->
     """
     if context.write.mode == "off":
         runtime.register.outbox.end_refresh(context.name)
+        runtime.register.outbox.close_release(context.name, now)  # given before the mode was off
         return 0
     plans = _wanted_plans(runtime, context, now)
     decision = _decide(runtime, context, plans, now)

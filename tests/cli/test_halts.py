@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from datetime import timedelta
 
+import pytest
+
 from tests.daemon.conftest import MakeHarness
 from tests.daemon.harness import NOW, Harness, until
 
@@ -76,11 +78,74 @@ def test_a_withdrawal_is_planned_released_and_undone(make_harness: MakeHarness) 
 def test_a_withdrawal_where_nothing_may_be_written_is_refused(make_harness: MakeHarness) -> None:
     """With write-back off nothing could be removed; the answer is one line, exit 2, with the way out."""
     harness = make_harness("jira", rules=RULES, write_back='mode = "off"')
-    harness.sync()
+    harness.run("sync")
     done = harness.run("withdraw")
     assert done.code == 2
     assert "write_back.mode is not on for jira" in done.err
     assert len(done.err.splitlines()) == 1
+
+
+def _set_mode(harness: Harness, old: str, new: str) -> None:
+    text = harness.file.read_text(encoding="utf-8")
+    assert f'mode = "{old}"' in text
+    harness.file.write_text(text.replace(f'mode = "{old}"', f'mode = "{new}"'), encoding="utf-8")
+
+
+@pytest.mark.parametrize("mode", ["off", "plan"])
+def test_a_release_where_nothing_may_be_written_is_refused_and_not_kept(make_harness: MakeHarness, mode: str) -> None:
+    """One line names the mode and what to do, with and without a daemon; a later `sync` in mode `on` is held."""
+    harness = make_harness("jira", rules=RULES, write_back=f'mode = "{mode}"')
+    harness.create_broken("jira")
+    assert harness.run("sync").code == 0
+    for option in ("--release", "--refresh"):
+        done = harness.run("sync", option, "3")
+        assert (done.code, len(done.err.splitlines())) == (2, 1)
+        assert f"jira: write_back.mode is {mode}, nothing is written" in done.err
+        assert f'set mode = "on", then {option.removeprefix("--")}' in done.err
+    with harness.daemon() as daemon:
+        daemon.wait_for_cycles(1, ["jira"])
+        assert harness.run("sync", "--release", "3").code == 2
+    _set_mode(harness, mode, "on")
+    held = harness.run("sync")
+    assert (held.code, harness.writes()) == (4, [])
+    assert "this register has never written before" in held.err
+
+
+def test_a_release_leaves_out_the_sources_that_write_nothing(make_harness: MakeHarness) -> None:
+    """Of two sources the one in mode `on` is released; the other is told, and later waits for its own release."""
+    harness = make_harness("jira", "jira-dc", rules=RULES, extra={"jira-dc": 'write_back = { mode = "off" }'})
+    for source in harness.names:
+        harness.create_broken(source)
+    done = harness.run("sync", "--release", "all")
+    assert done.code == 0
+    assert "jira-dc: write_back.mode is off, nothing is written, so the release leaves it out" in done.err
+    assert {source for source, _method, _path in harness.writes()} == {"jira"}
+    with harness.register() as register:
+        assert register.outbox.released("jira-dc") is None
+
+
+def test_a_release_that_was_not_used_ends_with_the_mode(make_harness: MakeHarness) -> None:
+    """Given while the tracker was away, then the mode was off for a cycle: the release is not used afterwards."""
+    harness = warned(make_harness)
+    harness.servers["jira"].faults.add("answer", (".*", r"/search"), status=403, answer='{"errorMessages": []}')
+    assert harness.run("sync", "--release", "all").code == 3
+    with harness.register() as register:
+        assert register.outbox.released("jira") is not None
+    _set_mode(harness, "on", "off")
+    assert harness.run("sync").code == 0
+    with harness.register() as register:
+        assert register.outbox.released("jira") is None
+
+
+def test_a_release_for_a_daemon_is_refused_while_paused(make_harness: MakeHarness) -> None:
+    """The daemon would keep it unnoticed until the end of the pause; so nothing is left for it."""
+    harness = warned(make_harness)
+    with harness.daemon() as daemon:
+        daemon.wait_for_cycles(1, ["jira"])
+        assert harness.run("pause").code == 0
+        refused = harness.run("sync", "--release", "all")
+        assert refused.code == 2
+        assert "`capa-sync resume` ends that; then release" in refused.err
 
 
 def test_a_running_daemon_pauses_withdraws_and_resumes(make_harness: MakeHarness) -> None:

@@ -96,7 +96,7 @@ def test_a_preview_takes_what_the_daemon_planned_and_plans_where_it_never_did(ma
     for _ in range(2):
         harness.create_broken("jira")
     harness.create_clean("jira")
-    harness.sync()
+    assert harness.run("sync").code == 0
     lower(harness)
     [stored] = json.loads(harness.run("preview", "--json").out)["sources"]
     assert (stored["would"]["new comment"], stored["would_now"]["new comment"]) == (2, 2)
