@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import getpass
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import click
@@ -18,6 +18,7 @@ from capa_sync.cli.context import (
     say,
 )
 from capa_sync.cli.verbs import VerbCommand
+from capa_sync.daemon.leaving import OurContent, content_left, taken_back
 from capa_sync.errors import Problem, UserError
 from capa_sync.model.amounts import count_of
 from capa_sync.model.clock import Clock
@@ -97,27 +98,31 @@ def withdraw(config: Path, test_clock: str | None, only: str | None, as_json: bo
     """Take back all that capa-sync wrote, once you release it.
 
     That is its comments, labels, properties and texts; nothing is removed before the release. From now on no warning
-    is written. `capa-sync plan` shows what would be removed; `capa-sync sync --release N|all` removes it. ServiceNow
-    keeps its work notes: no system can delete them. `capa-sync resume` ends the withdrawal.
+    is written. `capa-sync plan` shows what would be removed; `capa-sync sync --release N|all` removes it, and
+    `sync` and `status` say when all is taken back. ServiceNow keeps its work notes: no system can delete them.
+    `capa-sync resume` ends the withdrawal.
     """
     setup, clock = read_setup(config, with_secrets=False), clock_from(test_clock)
     names = chosen_sources(setup, only)
     _require_writing(setup, config, names)
     register = _open(setup, clock)
     try:
-        tickets = sum(len(register.outbox.written_tickets(name)) for name in names)
+        left = {name: content_left(register, name) for name in names}
         _hold(register, clock, HaltKind.WITHDRAWN, WITHDRAW, names)
     finally:
         register.close()
-    count = count_of(tickets, "ticket")
-    what = f"our texts on {count} of {', '.join(names)} are to be taken back; nothing was removed yet"
-    _answer(
-        f"{what}: look at `capa-sync plan`, then `capa-sync sync --release N|all`",
-        as_json,
-        HaltKind.WITHDRAWN.value,
-        only,
-        tickets,
-    )
+    tickets = sum(of_source.removable for of_source in left.values())
+    _answer(_withdrawal_words(left, tickets), as_json, HaltKind.WITHDRAWN.value, only, tickets)
+
+
+def _withdrawal_words(left: Mapping[str, OurContent], tickets: int) -> str:
+    """Return what a withdrawal has to take back, and what to do; that it is complete where nothing is left."""
+    if not tickets:
+        hidden = sum(of_source.hidden for of_source in left.values())
+        return f"{', '.join(left)}: {taken_back(OurContent(hidden=hidden))}; `capa-sync resume` writes warnings again"
+    names = ", ".join(name for name, of_source in left.items() if of_source.removable)
+    what = f"our texts on {count_of(tickets, 'ticket')} of {names} are to be taken back; none goes before a release"
+    return f"{what}: look at `capa-sync plan`, then `capa-sync sync --release N|all`"
 
 
 def _open(setup: Setup, clock: Clock) -> Register:

@@ -30,6 +30,7 @@ from capa_sync.cli.wording import (
     waived_lines,
 )
 from capa_sync.daemon.health import health_of, kept_of
+from capa_sync.daemon.leaving import OurContent, halt_words
 from capa_sync.model.amounts import ago, count_of
 from capa_sync.model.halt import Halt, HaltKind
 
@@ -72,8 +73,12 @@ def _lines(health: dict[str, Any]) -> list[str]:
     """Return the health of the register as lines for a person."""
     lines = [line for source in health["sources"] for line in _source_lines(source)]
     lines += [
-        f"{halt['source'] or 'every source'}: {Halt(HaltKind(halt['kind']), halt['since'], halt['asked_by'])}"
-        for halt in health["halts"]
+        f"{row['source'] or 'every source'}: "
+        + halt_words(
+            Halt(HaltKind(row["kind"]), row["since"], row["asked_by"]),
+            OurContent(row.get("removable", 0), row.get("hidden", 0)),
+        )
+        for row in health["halts"]
     ]
     lines += [
         f"safety stop: {stop['cause'].replace(': safety stop: ', ': ', 1)} (since {_at(stop['since'])})"

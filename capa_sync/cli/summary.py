@@ -9,6 +9,7 @@ from typing import Any
 from capa_sync.cli.context import say
 from capa_sync.cli.wording import cannot_tell_lines, quarantine_lines, waived_lines
 from capa_sync.daemon.cycle import CycleResult
+from capa_sync.daemon.leaving import content_left, halt_words
 from capa_sync.daemon.runtime import Runtime
 from capa_sync.model.amounts import count_of
 from capa_sync.model.finding import SEVERITY_ORDER, Outcome, Severity
@@ -37,7 +38,7 @@ def summary_of(runtime: Runtime, results: Sequence[CycleResult]) -> dict[str, An
                 "as_of": register.runs.as_of(result.source),
                 "problem": result.problem,
                 "safety_stop": result.stopped,
-                "halt": str(register.halts.of(result.source) or ""),
+                "halt": _halt(register, result.source),
                 **result.counts,
             }
             for result in results
@@ -60,6 +61,12 @@ def summary_of(runtime: Runtime, results: Sequence[CycleResult]) -> dict[str, An
         "checks": {} if findings else register.reports.checks(),  # needed only when there are no findings
         "cannot_tell": register.reports.cannot_tell(),
     }
+
+
+def _halt(register: Register, source: str) -> str:
+    """Return the pause or withdrawal of a source in words, "" without one."""
+    halt = register.halts.of(source)
+    return halt_words(halt, content_left(register, source)) if halt is not None else ""
 
 
 def _mapping_notes(runtime: Runtime) -> list[str]:

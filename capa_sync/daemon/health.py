@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from capa_sync.model.halt import Cause
+from capa_sync.daemon.leaving import content_left
+from capa_sync.model.halt import Cause, HaltKind
 from capa_sync.model.ticket import Presence
 from capa_sync.store import CENSUS, POLL, STAMPED_AHEAD, Register
 
@@ -36,6 +37,7 @@ def health_of(register: Register, poll_every: Mapping[str, timedelta], now: date
         ],
         "halts": [
             {"source": name, "kind": str(halt.kind), "since": halt.since, "asked_by": halt.asked_by}
+            | (content_left(register, name)._asdict() if halt.kind is HaltKind.WITHDRAWN else {})
             for name, halt in register.halts.all().items()
         ],
         "held_back": [

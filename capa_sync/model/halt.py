@@ -48,5 +48,9 @@ class Halt:
                 what = "our texts are being withdrawn"
             case _:
                 assert_never(self.kind)
+        return self.since_when(what)
+
+    def since_when(self, what: str) -> str:
+        """Return what holds since it was asked for, by whom, and the command that ends it."""
         by = f" by {self.asked_by}" if self.asked_by else ""
         return f"{what} since {self.since:%Y-%m-%d %H:%M:%S}Z{by}; `capa-sync resume` ends that"

@@ -9,11 +9,12 @@ from capa_sync.writeback.plan import IN_DOUBT, NOTIFIED, SETTLING, plan_ticket
 from capa_sync.writeback.reported import REPLACED, ReportedWrites
 from capa_sync.writeback.samples import sample_texts
 from capa_sync.writeback.ticket_plan import Learned, Target, TicketPlan, restored_plan
-from capa_sync.writeback.withdrawal import plan_withdrawal
+from capa_sync.writeback.withdrawal import REACHABLE, carries_ours, plan_withdrawal
 
 __all__ = [
     "IN_DOUBT",
     "NOTIFIED",
+    "REACHABLE",
     "REPLACED",
     "ROLLING_DAY",
     "SETTLING",
@@ -27,6 +28,7 @@ __all__ = [
     "Stopped",
     "Target",
     "TicketPlan",
+    "carries_ours",
     "choose",
     "deliver_due",
     "is_before_baseline",

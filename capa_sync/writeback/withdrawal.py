@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import assert_never
 
 from capa_sync.model.settings import WriteOptions
 from capa_sync.model.ticket import Presence
-from capa_sync.model.write import Write, WriteKind
+from capa_sync.model.write import Write, WriteKind, WriteState
 from capa_sync.writeback.desired_state import fingerprint
 from capa_sync.writeback.reported import ReportedWrites
 from capa_sync.writeback.ticket_plan import Target, TicketPlan
 
-_REACHABLE = (Presence.PRESENT, Presence.OUT_OF_SCOPE)
+REACHABLE = (Presence.PRESENT, Presence.OUT_OF_SCOPE)
 """Presences of tickets that can still be written to."""
+_OPEN = (WriteState.PENDING, WriteState.UNKNOWN, WriteState.FAILED)
+_EVER = datetime.min.replace(tzinfo=UTC)
 
 
 def plan_withdrawal(target: Target, writes: Sequence[Write], *, now: datetime, options: WriteOptions) -> TicketPlan:
@@ -23,7 +25,7 @@ def plan_withdrawal(target: Target, writes: Sequence[Write], *, now: datetime, o
     The baseline and a person's deletions do not prevent it, and nobody is notified.
     """
     reported = ReportedWrites(writes)
-    if target.presence not in _REACHABLE:
+    if target.presence not in REACHABLE:
         waiting = tuple(write_id for kind in WriteKind for write_id in reported.idle(kind, ""))
         return TicketPlan(withdraw=waiting, withheld=f"the ticket is {target.presence.value.replace('_', ' ')}")
     wanted = list(_removals(target, reported, now, options))
@@ -31,6 +33,20 @@ def plan_withdrawal(target: Target, writes: Sequence[Write], *, now: datetime, o
     waiting = tuple(write_id for kind in WriteKind for write_id in reported.idle(kind, keep.get(kind, "")))
     fresh = tuple(write for write in wanted if not _is_waiting(reported, write, now))
     return TicketPlan(writes=fresh, withdraw=waiting)
+
+
+def carries_ours(writes: Sequence[Write]) -> bool:
+    """Return whether a ticket with these writes has, or may have, content of ours that a withdrawal removes.
+
+    Labels that a person removed before the rest was taken back count as removed: no write says so.
+    """
+    reported = ReportedWrites(writes)
+    if any(_may_carry(reported, kind) for kind in (WriteKind.COMMENT, WriteKind.PROPERTY, WriteKind.FIELDS)):
+        return True
+    newest = reported.newest(WriteKind.LABELS)
+    if newest is not None and newest.labels_remove and newest.state in _OPEN:
+        return True
+    return bool(ReportedWrites(reported.current).labels((), _EVER))
 
 
 def _is_waiting(reported: ReportedWrites, write: Write, now: datetime) -> bool:

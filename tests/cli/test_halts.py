@@ -55,10 +55,11 @@ def test_a_withdrawal_is_planned_released_and_undone(make_harness: MakeHarness) 
     harness = warned(make_harness)
     done = harness.run("withdraw", "--source", "jira")
     assert done.code == 0
-    assert "our texts on 2 tickets of jira are to be taken back; nothing was removed yet" in done.out
+    assert "our texts on 2 tickets of jira are to be taken back; none goes before a release" in done.out
     held = harness.run("sync")
     assert held.code == 4
     assert "our texts would be taken back from 2 tickets" in held.err
+    assert "`capa-sync resume` ends that; 2 tickets still to be cleared" in held.err
     assert comments(harness) == 2
     planned = json.loads(harness.run("plan", "--json").out)["planned"]
     assert {(write["kind"], write["text"]) for write in planned} == {
@@ -68,11 +69,44 @@ def test_a_withdrawal_is_planned_released_and_undone(make_harness: MakeHarness) 
     }
     assert harness.run("sync", "--release", "all").code == 0
     assert comments(harness) == 0
-    assert harness.run("sync").code == 0
+    done = harness.run("sync")
+    assert done.code == 0
+    assert "jira: all our texts are taken back; no warning is written since" in done.err
+    assert "being withdrawn" not in done.err
+    assert "jira: all our texts are taken back; no warning is written since" in harness.run("status").out
+    again = harness.run("withdraw")
+    assert "jira: all our texts are taken back" in again.out
+    assert json.loads(harness.run("withdraw", "--json").out)["tickets"] == 0
     assert harness.run("resume").code == 0
     harness.set_clock(NOW + timedelta(hours=25))  # a ticket's people are notified once a day
     harness.sync()
     assert comments(harness) == 2
+
+
+def test_a_withdrawal_counts_what_is_left_on_each_source(make_harness: MakeHarness) -> None:
+    """After one of two sources is cleared, or one of two tickets, only the others are counted and named."""
+    harness = make_harness("jira", "servicenow", rules=RULES)
+    for source, story in (("jira", "one"), ("jira", "two"), ("servicenow", "three")):
+        harness.create_broken(source, story)
+    harness.sync()
+    assert harness.run("withdraw", "--source", "servicenow").code == 0
+    assert harness.run("sync", "--source", "servicenow", "--release", "all").code == 0
+    assert harness.picture("servicenow", "three")["text"] == ""
+    both = harness.run("withdraw")
+    assert "our texts on 2 tickets of jira are to be taken back" in both.out
+    assert harness.run("sync", "--release", "1").code == 0
+    assert "our texts on 1 ticket of jira are to be taken back" in harness.run("withdraw").out
+    [cloud, grc] = json.loads(harness.run("status", "--json").out)["halts"]
+    assert [(row["removable"], row["hidden"]) for row in (cloud, grc)] == [(1, 0), (0, 0)]
+    harness.servers["jira"].faults.add("answer", ("PUT", r"/issue/\d+$"), status=403, answer='{"errorMessages": []}')
+    assert harness.run("sync", "--release", "all").code == 3  # the labels stay
+    assert "our texts on 1 ticket of jira are to be taken back" in harness.run("withdraw").out
+    assert harness.run("retry").code == 0
+    assert harness.run("sync", "--release", "all").code == 0
+    done = harness.run("withdraw")
+    assert "jira, servicenow: all our texts are taken back" in done.out
+    assert {harness.picture("jira", story)["state"] for story in ("one", "two")} == {None}
+    assert not any(harness.picture("jira", story)["labels"] for story in ("one", "two"))
 
 
 def test_a_withdrawal_where_nothing_may_be_written_is_refused(make_harness: MakeHarness) -> None:

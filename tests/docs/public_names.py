@@ -171,7 +171,8 @@ NAMED_BY_DATA = re.compile(
 UNPRINTED = frozenset(
     f"{verb}: {key}"
     for verb, listed in {
-        "status": """held_back[].source held_back[].cause held_back[].tickets safety_stops[].source
+        "status": """halts[].removable halts[].hidden
+            held_back[].source held_back[].cause held_back[].tickets safety_stops[].source
             safety_stops[].cause safety_stops[].since stuck_writes[].source stuck_writes[].ticket stuck_writes[].kind
             stuck_writes[].state stuck_writes[].attempts stuck_writes[].error stuck_writes[].age_s
             left_in_peace[].source left_in_peace[].ticket sources[].vanished.* sources[].endpoints_not_before.*

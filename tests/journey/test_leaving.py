@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from capa_sync.daemon.cycle import run_round
+from capa_sync.daemon.leaving import content_left
 from capa_sync.daemon.requests import RESUME, WITHDRAW, carry_out_requests, release
 from capa_sync.model.halt import Halt, HaltKind
 from capa_sync.model.ticket import Presence
@@ -113,9 +114,11 @@ def test_a_withdrawal_waits_for_its_release_and_then_leaves_nothing(source: str,
         release(harness.runtime, [source], 1)
         harness.cycle()
         assert sorted(map(bool, ours(harness).values())) == [False, True, True]
+        assert content_left(harness.runtime.register, source) == (2, 0)
         release(harness.runtime, [source], None)
         harness.cycle()
         assert ours(harness) == dict.fromkeys(STORIES, 0)
+        assert content_left(harness.runtime.register, source) == (0, 0)
         before = harness.writes()
         assert harness.cycle().stopped == ""
         harness.cycle("2025-05-09 10:00")
@@ -131,6 +134,10 @@ def test_a_withdrawal_reaches_tickets_out_of_scope(source: str, tmp_path: Path) 
         register.tickets.set_presence(source, ticket, Presence.OUT_OF_SCOPE, "by hand", harness.clock.now())
         halt(harness, HaltKind.WITHDRAWN)
         release(harness.runtime, [source], None)
+        assert content_left(register, source) == (3, 0)
+        register.tickets.set_presence(source, harness.ticket("two"), Presence.ACCESS_LOST, "", harness.clock.now())
+        register.tickets.set_presence(source, harness.ticket("three"), Presence.DELETED, "", harness.clock.now())
+        assert content_left(register, source) == (1, 1)
         harness.cycle()
         assert _count(harness, ticket) == 0
 
