@@ -37,7 +37,7 @@ def summary_of(runtime: Runtime, results: Sequence[CycleResult]) -> dict[str, An
                 "source": result.source,
                 "as_of": register.runs.as_of(result.source),
                 "problem": result.problem,
-                "safety_stop": result.stopped,
+                "safety_stop": result.stopped or _left_over(register, result),
                 "halt": _halt(register, result.source),
                 **result.counts,
             }
@@ -61,6 +61,12 @@ def summary_of(runtime: Runtime, results: Sequence[CycleResult]) -> dict[str, An
         "checks": {} if findings else register.reports.checks(),  # needed only when there are no findings
         "cannot_tell": register.reports.cannot_tell(),
     }
+
+
+def _left_over(register: Register, result: CycleResult) -> str:
+    """Return what this cycle's release left over, in words; "" when all that was planned was released."""
+    stop = register.outbox.stops().get(result.source)
+    return stop.cause if stop is not None and stop.at >= result.started_at else ""
 
 
 def _halt(register: Register, source: str) -> str:

@@ -18,6 +18,7 @@ class Cause(StrEnum):
     FIRST_ACTIVATION = "first_activation"
     TOO_MANY_COMMENTS = "too_many_comments"
     TOO_MANY_CHANGES = "too_many_changes"
+    NOT_RELEASED = "not_released"  # an earlier stop, or what a release left over
 
 
 class HaltKind(StrEnum):

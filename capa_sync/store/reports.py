@@ -71,7 +71,7 @@ class Reports:
         """Return planned writes that were not sent: withheld by the mode or a brake, or pending."""
         rows = self._db.rows(
             f"""SELECT {", ".join(FIELDS)} FROM write_out WHERE state = 'pending' OR (state = 'withheld' AND error IN
-            ('plan', 'first_activation', 'too_many_comments', 'too_many_changes')) ORDER BY seq"""
+            ('plan', 'first_activation', 'too_many_comments', 'too_many_changes', 'not_released')) ORDER BY seq"""
         )
         return [write_from(row) for row in rows]
 

@@ -154,7 +154,7 @@ class BrakePolicy:
             return self._stop(Cause.TOO_MANY_CHANGES, f"{brief}, {limit}", brief, is_latched=True)
         if counts.is_held and counts.planned:
             what = f"an earlier stop was not released; {count_of(counts.planned, 'ticket')} would be written to"
-            return self._stop(Cause.TOO_MANY_CHANGES, what, "an earlier stop was not released", is_latched=True)
+            return self._stop(Cause.NOT_RELEASED, what, "an earlier stop was not released", is_latched=True)
         return None
 
     def _too_many_comments(self, counts: Counts) -> Stopped | None:

@@ -183,7 +183,7 @@ def stop_of(counts: Counts, release: ReleaseLimit | None = None) -> Stopped:
         ),
         (
             replace(CALM, is_held=True),
-            Cause.TOO_MANY_CHANGES,
+            Cause.NOT_RELEASED,
             "an earlier stop was not released; 3 tickets would be written to",
             "an earlier stop was not released",
             True,
