@@ -27,6 +27,7 @@ from capa_sync.cli.wording import (
     kept_lines,
     older_wording_lines,
     quarantine_lines,
+    stuck_lines,
     waived_lines,
 )
 from capa_sync.daemon.health import health_of, kept_of
@@ -90,14 +91,8 @@ def _lines(health: dict[str, Any]) -> list[str]:
         for row in health["held_back"]
     ]
     lines += live_set_lines(health["live_set"])
+    lines += _listed("stuck writes", len(health["stuck_writes"]), stuck_lines(health["stuck_writes"]))
     for title, rows in (
-        (
-            "stuck writes",
-            [
-                f"{w['source']}:{w['ticket']} {w['kind']}, {w['state']}, planned {ago(w['age_s'])}: {w['error']}"
-                for w in health["stuck_writes"]
-            ],
-        ),
         (
             "left in peace",
             [f"{p['source']}:{p['ticket']}: a person deleted our comment twice" for p in health["left_in_peace"]],

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from capa_sync.model.amounts import count_of
+from capa_sync.model.amounts import ago, count_of
 from capa_sync.model.register_check import RegisterCheckState
 
 NAMED = 8
 """Largest number of tickets named with one reason."""
+_PLACE = re.compile(r"/(\d+|[0-9a-f]{32})\b")
+"""The id of a ticket or a comment in the path of a request."""
 MOST_REASONS = 6
 """Largest number of reasons listed; further ones are counted."""
 
@@ -75,6 +78,24 @@ def quarantine_lines(
         f"{title}{names(tickets)}: {reason}"
         for reason, tickets in sorted(by_reason.items(), key=lambda item: -len(item[1]))
     ]
+
+
+def stuck_lines(stuck: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return the stuck writes: one line for those that differ in ticket and age alone, the most tickets first."""
+    groups: dict[tuple[str, ...], list[Mapping[str, Any]]] = {}
+    for write in stuck:
+        why = _PLACE.sub("/…", write["error"].replace(write["ticket"], "…"))
+        groups.setdefault((write["source"], write["kind"], write["state"], why), []).append(write)
+    return [_stuck_line(group) for group in sorted(groups.values(), key=lambda group: -len(group))]
+
+
+def _stuck_line(group: Sequence[Mapping[str, Any]]) -> str:
+    write = max(group, key=lambda write: write["age_s"])
+    tickets = list(dict.fromkeys(f"{each['source']}:{each['ticket']}" for each in group))
+    age, error = f"planned {ago(write['age_s'])}", write["error"]
+    if len(group) > 1:
+        age, error = f"the oldest {age}", _PLACE.sub("/…", error.replace(write["ticket"], "…"))
+    return f"{names(tickets)} {write['kind']}, {write['state']}, {age}: {error}"
 
 
 def names(tickets: Sequence[str]) -> str:

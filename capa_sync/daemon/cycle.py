@@ -39,6 +39,7 @@ from capa_sync.daemon.reading import (
 )
 from capa_sync.daemon.register_checks import check_register_after_census
 from capa_sync.daemon.runtime import Runtime, SourceContext
+from capa_sync.daemon.stop_log import forget_stop, log_stop
 from capa_sync.daemon.thread_pool import ThreadPool
 from capa_sync.daemon.waiver_entries import take_waiver_file
 from capa_sync.daemon.writing import plan_due_tickets
@@ -275,7 +276,7 @@ def _run_step(runtime: Runtime, context: SourceContext, result: CycleResult, ste
         step()
     except SafetyStop as stop:
         result.stopped = str(stop)
-        log(LogAction.SAFETY_STOP, level="warning", source=context.name, cause=str(stop))
+        log_stop(context, stop, runtime.clock.now())
     except Abandoned as end:
         result.problem, result.is_abandoned = end.message, True
     except (NotBefore, Retryable) as wait:
@@ -318,4 +319,6 @@ def _finish(runtime: Runtime, result: CycleResult) -> None:
         level = "error" if result.is_own_error else "warning"
         log(LogAction.CYCLE_FAILED, level=level, source=result.source, run=result.run, problem=result.problem)
     else:
+        if not result.stopped:
+            forget_stop(runtime.contexts[result.source])
         log(LogAction.CYCLE_FINISHED, source=result.source, run=result.run, **dict[str, Any](result.counts))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 
+import pytest
+
 from capa_sync.starter import starter_path
 from tests.daemon.conftest import MakeHarness
 from tests.daemon.harness import Harness
@@ -90,3 +92,23 @@ def test_coverage_says_what_the_mapping_lacks_and_status_shows_the_checks_of_the
         "waivers": "ok",
         "count-differs": "ok",
     }
+
+
+@pytest.mark.parametrize("source", ["jira", "servicenow"])
+def test_stuck_writes_that_differ_in_their_ticket_alone_are_one_line(make_harness: MakeHarness, source: str) -> None:
+    """The tickets are named together, with the cause once; the number counts every write."""
+    harness = make_harness(source, rules=("root-cause-before-action",))
+    keys = [harness.create_broken(source, story) for story in ("one", "two", "three")]
+    match = ("PATCH", r"/table/sn_grc_issue/") if source == "servicenow" else ("POST", r"/issue/\d+/comment")
+    harness.servers[source].faults.add("answer", match, status=403, answer='{"errorMessages": []}', times=None)
+    harness.sync(code=3)
+    harness.servers[source].faults.clear()
+    out = harness.run("status").out
+    [title] = [line for line in out.splitlines() if line.startswith("stuck writes: ")]
+    assert title == "stuck writes: 3"
+    [line] = [line for line in out.splitlines() if ", failed, " in line]
+    kind = "fields" if source == "servicenow" else "comment"
+    assert line.startswith(
+        f"  {', '.join(f'{source}:{key}' for key in sorted(keys))} {kind}, failed, the oldest planned"
+    )
+    assert "403" in line.partition(" ago: ")[2]
