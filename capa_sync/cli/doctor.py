@@ -108,7 +108,8 @@ def _print(found: Found, following: str) -> None:
 
 def line_of(check: Check) -> str:
     """Return a check as one line: what was found, why it matters, what to do."""
-    return f"{check.what}. Why it matters: {check.why}.{f' To do: {check.do}.' if check.do else ''}"
+    what, why, do = (part.rstrip(".") for part in (check.what, check.why, check.do))
+    return f"{what}. Why it matters: {why}.{f' To do: {do}.' if do else ''}"
 
 
 def _states(found: Found) -> dict[CheckState, list[str]]:

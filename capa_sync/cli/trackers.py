@@ -20,6 +20,8 @@ from capa_sync.sandbox.stories import Highlight, play_stories
 AnyTracker = JiraTracker | ServiceNowTracker
 PORTS = {"jira": 8701, "jira-dc": 8702, "servicenow": 8703}
 """Fixed ports of the `sandbox` verb."""
+_RECORD_TABLES = ("sn_grc_issue", "problem", "incident", "u_capa")
+"""Tables of a ServiceNow whose rows may be corrective actions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +73,26 @@ def _server(tracker: AnyTracker, port: int) -> SandboxServer:
 
 
 def sign_in_lines(trackers: Trackers) -> list[str]:
-    """Return the address and the sign-in of each tracker; the secrets of the sandbox are public."""
+    """Return each tracker's address, sign-in (the sandbox's secrets are public), and where its tickets are."""
     how = {
         "jira": f"basic, {API_EMAIL} with token {API_TOKEN}",
         "jira-dc": f"PAT {API_TOKEN}",
         "servicenow": f"basic, {INTEGRATION_USER} with password {PASSWORD}",
     }
-    return [f"{name:<12}{server.url}   ({how[name]})" for name, server in trackers.servers.items()]
+    return [
+        f"{name:<12}{server.url}   ({how[name]}; {_contents(server.tracker)})"
+        for name, server in trackers.servers.items()
+    ]
+
+
+def _contents(tracker: object) -> str:
+    """Return the projects of a Jira, or those of the usual tables of a ServiceNow that have rows."""
+    what, names = "table", list[str]()
+    if isinstance(tracker, JiraTracker):
+        what, names = "project", sorted(project.key for project in tracker.state.projects.values())
+    elif isinstance(tracker, ServiceNowTracker):
+        names = [table for table in _RECORD_TABLES if tracker.rows(table, "")]
+    return f"{what if len(names) == 1 else f'{what}s'} {', '.join(names)}"
 
 
 def print_sign_in(trackers: Trackers) -> None:

@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
+from capa_sync.cli.doctor import line_of
+from capa_sync.model.inspection import Check, CheckState
 from capa_sync.sandbox.stories.script import Fill
 from tests.daemon.conftest import MakeHarness
 from tests.daemon.fork_server import ROOT
@@ -155,3 +157,9 @@ def test_after_a_sync_a_renamed_field_is_told(harness: Harness) -> None:
     assert "'Impact' (customfield_" in drift["what"]
     assert "is now called 'Effects'" in drift["what"]
     assert harness.tables() == before
+
+
+def test_no_line_ends_a_sentence_twice() -> None:
+    """What a tracker said keeps its own full stop out of the line."""
+    check = Check("scope", CheckState.PROBLEM, "no such value for the field 'project'.", "why.", "mend it.")
+    assert line_of(check) == "no such value for the field 'project'. Why it matters: why. To do: mend it."
