@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -13,6 +12,7 @@ from capa_sync.exports.past_verdicts import over_time
 from capa_sync.exports.sheets import SHEETS
 from capa_sync.exports.times import shown_value
 from capa_sync.model.days import moment_words, value_words
+from capa_sync.model.patterns import IN_QUOTES
 
 _LABELS = {column.name: column.heading for column in SHEETS["register"].columns}
 _ACTIONS = {
@@ -60,7 +60,6 @@ _FACTS = {
     "by": "Who",
     "entry": "Entry",
 }
-_QUOTED = re.compile("“([^“”]*)”")
 _TIMELINE = {"at": "When", "ticket": "Ticket", "kind": "What", "who": "Who", "what": "Text"}
 _WRITES = {
     "created_at": "Planned",
@@ -129,7 +128,7 @@ def _record(row: Row, zone: str) -> PackSection:
 def _timeline(events: Sequence[Row], zone: str) -> list[Row]:
     """Return the events; the values of a change are in quotes, and instants among them as people read them."""
     return [
-        event | {"what": _QUOTED.sub(lambda value: f"“{value_words(value[1], zone)}”", event["what"])}
+        event | {"what": IN_QUOTES.sub(lambda value: f"“{value_words(value[1], zone)}”", event["what"])}
         if event["kind"] == "change"
         else event
         for event in events

@@ -6,7 +6,6 @@ the link is gone. So each stored body that names such a ticket is left out as a 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -15,8 +14,8 @@ import orjson
 
 from capa_sync.exports.evidence import RecordEvidence, Row, TicketEvidence
 from capa_sync.model.columns import RESTRICTED
+from capa_sync.model.patterns import TICKET_NAME
 
-_NAME = re.compile(r"\w+(?:-\w+)*")
 _OF_RULE = ("message", "fix", "reason")
 _HINT = "an auditor may take it"
 
@@ -59,7 +58,7 @@ class _Reader:
 
     def _named(self, texts: Iterable[str]) -> set[str]:
         """Return which hidden tickets some texts name."""
-        return {self._hidden[word] for text in texts for word in _NAME.findall(text) if word in self._hidden}
+        return {self._hidden[word] for text in texts for word in TICKET_NAME.findall(text) if word in self._hidden}
 
     def _names(self, value: Any) -> bool:
         return bool(self._named(_strings(value)))

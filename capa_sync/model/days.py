@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from capa_sync.model.amounts import count_of
-
-_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z", re.ASCII)
+from capa_sync.model.patterns import EXACT_INSTANT
 
 
 def day_words(day: date) -> str:
@@ -24,7 +22,7 @@ def moment_words(at: datetime, zone: str) -> str:
 
 def value_words(value: str, zone: str) -> str:
     """Return the value of a tracker's field: an instant as people read it in a time zone, any other as it is."""
-    if not _INSTANT.fullmatch(value):
+    if not EXACT_INSTANT.fullmatch(value):
         return value
     try:
         return moment_words(datetime.fromisoformat(value), zone)

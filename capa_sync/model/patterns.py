@@ -177,6 +177,15 @@ CASCADE = Pattern(
 COMMENT_ID = Pattern("COMMENT_ID", r"[0-9]{1,19}", reach=40, whole=True)
 QUOTED = Pattern("QUOTED", r"'([^']{1,300})'", reach=20_000)
 
+# -- packs and pages
+IN_QUOTES = Pattern("IN_QUOTES", r"“([^“”]{0,40})”")
+"""A value in an event of a pack, short enough to be an instant."""
+EXACT_INSTANT = Pattern(
+    "EXACT_INSTANT", r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?Z", re.ASCII, reach=40, whole=True
+)
+TICKET_NAME = Pattern("TICKET_NAME", r"\w{1,300}(?:-\w{1,300}){0,20}", reach=LONGEST_BODY)
+"""What may be a key, a number or an id in a text."""
+
 PROSE = Pattern(
     "PROSE", r"""[A-Za-z](?:[A-Za-z0-9 ,;:'"()/?=%$<>]++|(?<![q0-9])\.)*+(?<! )""", reach=5_000, whole=True
 )

@@ -26,6 +26,9 @@ MAY_MAKE_PATTERNS = (
     "rules/phrases/suggest.py",
     "rules/clauses.py",
     "rules/skeleton.py",  # a name on the command line or in a link
+    "rules/in_words.py",
+    "cli/wording.py",  # paths in messages of ours
+    "daemon/stop_log.py",  # numbers in a sentence of ours
     "rules/completing.py",  # a line of a rule file, of a bounded length
     "model/near.py",  # words and days of the files that users write
     "mapping/people.py",
@@ -324,6 +327,9 @@ ONE_PATTERN_A_TEXT = (
     "sources/servicenow/parse.py",
     "sources/servicenow/answers.py",
     "store/observed.py",
+    "model/days.py",
+    "exports/pack_sections.py",
+    "exports/readers_pack.py",
 )
 """Modules that apply one pattern to a text, once: what takes time there is the pattern, which is timed by itself."""
 

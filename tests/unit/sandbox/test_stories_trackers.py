@@ -51,7 +51,7 @@ def test_the_default_trackers_serve_the_stories() -> None:
         assert len(answer["issues"]) == 48
         assert API_TOKEN in lines[0]
         places = [line.rpartition("; ")[2] for line in lines]
-        assert places == ["project CAPA)", "projects CHANGE, NC)", "table sn_grc_issue)"]
+        assert places == ["projects CAPA, CHANGE)", "projects CHANGE, NC)", "table sn_grc_issue)"]
 
 
 @pytest.mark.parametrize("face", ["cloud", "datacenter", "servicenow"])

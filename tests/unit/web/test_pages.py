@@ -424,7 +424,7 @@ ALLOWED = (
     r"|SCAN \d+ CONSTANT ROWS"
     r"|SCAN (run|cursor|source)( USING (COVERING )?INDEX \w+)?"
     r"|SCAN (v USING (COVERING )?INDEX verdict_unknown|mirror USING (COVERING )?INDEX mirror_absent|quarantine.*|q)"
-    r"|SCAN r USING (COVERING )?INDEX register_restricted"
+    r"|SCAN r USING (COVERING )?INDEX (register_restricted|run_source)"
 )
 """Tables of a row a source or run, partial indexes of what is unknown, absent or confidential, and the quarantine."""
 
