@@ -52,20 +52,20 @@ def were_clocks_set(runtime: Runtime, context: SourceContext) -> bool:
 
 
 def new_cycle(context: SourceContext) -> None:
-    """Forget what the answers of earlier cycles said of the tracker's clock."""
+    """Forget what answers of earlier cycles stated about the tracker's clock."""
     context.source.take_furthest_offset()
     context.furthest_offset = None
 
 
-def note_server_time(context: SourceContext, told: datetime | None, begun: datetime, ended: datetime) -> None:
-    """Note what the tracker said of its clock while it was asked, and how far its clock is from ours by that.
+def note_server_time(context: SourceContext, server_time: datetime | None, begun: datetime, ended: datetime) -> None:
+    """Note how far the tracker's clock is from ours by the time that it stated at the sign-in.
 
     The answer came at some time between `begun` and `ended` of our clock: other requests, and waits, followed it.
     """
-    if told is None:
+    if server_time is None:
         context.server_offset = None
     else:
-        context.server_offset = max(told - ended, timedelta(0)) or min(told - begun, timedelta(0))
+        context.server_offset = max(server_time - ended, timedelta(0)) or min(server_time - begun, timedelta(0))
     _measure(context)
 
 
@@ -78,7 +78,7 @@ def check_clock(runtime: Runtime, context: SourceContext) -> None:
     cause = clock_problem(context)
     runtime.register.queue.note_clock_stop(context.name, cause, runtime.clock.now())
     if cause:
-        context.facts_at = None  # what the tracker says of its clock at the sign-in is asked for again
+        context.facts_at = None  # the next cycle signs in again, which reads the server time
         raise SafetyStop(cause)
     _measure(context)
 
@@ -93,14 +93,14 @@ def clock_problem(context: SourceContext) -> str:
     context.furthest_offset = _furthest(context.furthest_offset, context.source.take_furthest_offset())
     newest = context.source.clock_offset
     offset = _furthest(context.furthest_offset, newest, context.server_offset)
-    if offset is None or _is_borne(context, offset):
+    if offset is None or _is_within_skew(context, offset):
         return ""
     length = _spell(abs(offset))
-    if newest is not None and _is_borne(context, newest):
+    if newest is not None and _is_within_skew(context, newest):
         where = "ahead of" if offset > timedelta(0) else "behind"
-        teller = "the Date of an answer" if offset == context.furthest_offset else "its serverTime"
+        clock = "the Date of an answer" if offset == context.furthest_offset else "its serverTime"
         return (
-            f"{context.name}: the tracker contradicts itself about the time, {teller} is {length} {where} our clock: "
+            f"{context.name}: the tracker contradicts itself about the time, {clock} is {length} {where} our clock: "
             "deadlines cannot be checked, so nothing is judged or written; ask the admin of the tracker to set its "
             "clocks, and those of a proxy before it, or raise max_clock_skew"
         )
@@ -112,12 +112,12 @@ def clock_problem(context: SourceContext) -> str:
 
 
 def _measure(context: SourceContext) -> None:
-    """Measure the clock by which `settle` counts; of two that the tracker tells, the one that says it is earlier.
+    """Measure the clock by which `settle` counts; of the newest Date and the server time, the earlier one.
 
     A small difference changes nothing: what was evaluated ahead rests on the measured one.
     """
-    told = [offset for offset in (context.source.clock_offset, context.server_offset) if offset is not None]
-    measured = min((offset for offset in told if _is_borne(context, offset)), default=timedelta(0))
+    offsets = [offset for offset in (context.source.clock_offset, context.server_offset) if offset is not None]
+    measured = min((offset for offset in offsets if _is_within_skew(context, offset)), default=timedelta(0))
     if abs(measured - context.clock_skew) > _JITTER:
         context.clock_skew = measured
 
@@ -126,7 +126,7 @@ def _furthest(*offsets: timedelta | None) -> timedelta | None:
     return max((offset for offset in offsets if offset is not None), key=abs, default=None)
 
 
-def _is_borne(context: SourceContext, offset: timedelta) -> bool:
+def _is_within_skew(context: SourceContext, offset: timedelta) -> bool:
     return abs(offset) <= context.max_clock_skew + _WHOLE_SECONDS
 
 

@@ -63,10 +63,10 @@ class SourceContext:
             first evaluation. accounts_not_before: when accounts may be asked about again after a fault.
         closed_rights: rights that showed to be missing after the sign-in; for people.
         waivers_taken: digest of the waivers file as this process took it last.
-        stop_told: the safety stop that this process logged last, without its numbers, and when; None after its end.
+        last_stop: the safety stop that this process logged last, without its numbers, and when; None after its end.
         clock_skew: the tracker's clock minus ours, as last seen, never beyond max_clock_skew. max_clock_skew: the
             largest skew at which we judge.
-        server_offset: the same by what the tracker said of itself at the sign-in. furthest_offset: the one furthest
+        server_offset: the same by the time that the tracker stated at the sign-in. furthest_offset: the one furthest
             from zero that this cycle has seen.
     """
 
@@ -99,7 +99,7 @@ class SourceContext:
     accounts_version: str = ""
     accounts_not_before: datetime | None = None
     closed_rights: tuple[str, ...] = ()
-    stop_told: tuple[str, datetime] | None = None
+    last_stop: tuple[str, datetime] | None = None
 
     def inputs(self) -> SourceInputs:
         """Return what the pipeline reads of this source, as it is now."""

@@ -15,16 +15,16 @@ _NUMBER = re.compile(r"\d[\d.,:-]*( new)?( \w+)?")
 
 
 def log_stop(context: SourceContext, stop: SafetyStop, now: datetime) -> None:
-    """Log a safety stop of a source, unless this process has told the same one within the last hour."""
+    """Log a safety stop of a source, unless this process logged the same one within the last hour."""
     cause = _NUMBER.sub("", str(stop))
-    if context.stop_told is not None:
-        told, at = context.stop_told
-        if told == cause and at <= now < at + REMINDER:
+    if context.last_stop is not None:
+        logged, at = context.last_stop
+        if logged == cause and at <= now < at + REMINDER:
             return
-    context.stop_told = (cause, now)
+    context.last_stop = (cause, now)
     log(LogAction.SAFETY_STOP, level="warning", source=context.name, cause=str(stop))
 
 
 def forget_stop(context: SourceContext) -> None:
     """Note that no stop holds: the next one is logged at once."""
-    context.stop_told = None
+    context.last_stop = None

@@ -167,12 +167,13 @@ def test_a_sync_that_could_not_write_ends_with_3(make_harness: MakeHarness, sour
     )
     done = harness.run("sync", "--release", "all")
     assert done.code == 3, done.out + done.err
-    told = _told(done.err)
+    lines = _stderr_lines(done.err)
     assert (
-        f"{source}: 1 write could not be made: `capa-sync status` says why; mend that, then `capa-sync retry`" in told
+        f"{source}: 1 write could not be made: `capa-sync status` says why; mend that, then `capa-sync retry`"
+        in lines
     )
     again = harness.run("sync")  # it tries none of them
-    assert (again.code, _told(again.err)) == (3, told)
+    assert (again.code, _stderr_lines(again.err)) == (3, lines)
     stuck = json.loads(harness.run("sync", "--json").out)["sources"][0]["undelivered"]
     assert stuck == 1
     harness.servers[source].faults.clear()
@@ -182,7 +183,7 @@ def test_a_sync_that_could_not_write_ends_with_3(make_harness: MakeHarness, sour
     assert "could not be made" not in harness.run("sync").err
 
 
-def _told(errors: str) -> str:
+def _stderr_lines(errors: str) -> str:
     """Return the line that counts the writes that could not be made."""
     [line] = [line for line in errors.splitlines() if "could not be made" in line]
     return line

@@ -146,7 +146,7 @@ def test_a_release_where_nothing_may_be_written_is_refused_and_not_kept(make_har
 
 
 def test_a_release_leaves_out_the_sources_that_write_nothing(make_harness: MakeHarness) -> None:
-    """Of two sources the one in mode `on` is released; the other is told, and later waits for its own release."""
+    """Of two sources the one in mode `on` is released; the other is named, and later waits for its own release."""
     harness = make_harness("jira", "jira-dc", rules=RULES, extra={"jira-dc": 'write_back = { mode = "off" }'})
     for source in harness.names:
         harness.create_broken(source)

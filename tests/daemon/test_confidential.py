@@ -165,13 +165,13 @@ def test_our_own_pages_show_and_find_no_confidential_action(harness: Harness, pa
 def test_an_assistant_is_told_nothing_of_a_confidential_action(harness: Harness) -> None:
     """Neither in the explanation of the open record, nor by a statement of its own."""
     answers = Answers(ReaderViews(harness.register_file))
-    told = [answers.explain(harness.key("jira-dc", story), 100) for story in ("resolved", "related")]
-    told += [
+    answered = [answers.explain(harness.key("jira-dc", story), 100) for story in ("resolved", "related")]
+    answered += [
         answers.query(f"SELECT * FROM {view}", 1000)  # noqa: S608 - names of ours
         for view in VIEWS
     ]
-    told += [answers.overdue(100), answers.today("", 100)]
-    text = json.dumps(told)
+    answered += [answers.overdue(100), answers.today("", 100)]
+    text = json.dumps(answered)
     assert not [word for word in (*WORDS, OWNER) if word in text]
 
 

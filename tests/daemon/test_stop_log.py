@@ -27,9 +27,9 @@ def test_a_stop_is_logged_as_it_begins_as_its_cause_changes_and_once_an_hour(mak
         daemon.wait_for("write_delivered", 6)
         daemon.wait_for_cycles(2, ["jira"])
         harness.create_broken("jira", "three", days=0)
-        told = daemon.wait_for("safety_stop", 3)
+        logged = daemon.wait_for("safety_stop", 3)
         daemon.wait_for_cycles(2, ["jira"])
-        assert told is not None
+        assert logged is not None
         *_, last = daemon.lines("safety_stop")
         assert len(daemon.lines("safety_stop")) == 3
         assert "max_new_comments_per_day" in last

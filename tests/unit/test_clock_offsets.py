@@ -29,12 +29,12 @@ def test_the_furthest_offset_counts_once() -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "offset"), [(-1, -1), (0, 0), (7, 0), (30, 0), (31, 1), (500, 470), (-500, -500), (None, None)]
+    ("server_time", "offset"), [(-1, -1), (0, 0), (7, 0), (30, 0), (31, 1), (500, 470), (-500, -500), (None, None)]
 )
-def test_a_slow_sign_in_makes_no_clock_wrong(told: int | None, offset: int | None) -> None:
+def test_a_slow_sign_in_makes_no_clock_wrong(server_time: int | None, offset: int | None) -> None:
     """What the tracker said at some time of a sign-in that took half an hour is wrong only outside of it."""
     source = SimpleNamespace(clock_offset=None)
     context: Any = SimpleNamespace(source=source, max_clock_skew=10 * MINUTE, clock_skew=timedelta(0))
-    note_server_time(context, None if told is None else NOW + told * MINUTE, NOW, NOW + 30 * MINUTE)
+    note_server_time(context, None if server_time is None else NOW + server_time * MINUTE, NOW, NOW + 30 * MINUTE)
     assert context.server_offset == (None if offset is None else offset * MINUTE)
     assert abs(context.clock_skew) <= MINUTE

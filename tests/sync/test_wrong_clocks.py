@@ -23,18 +23,18 @@ DISTANCES = (YEAR, -timedelta(minutes=11))
 
 
 @dataclass
-class Liar:
-    """Spoils what a tracker says of the time; `is_lying` turns it on. `lies` counts the answers that it spoilt."""
+class Spoiler:
+    """Spoils what a tracker says of the time; `is_on` turns it on. `spoilt` counts the answers that it spoilt."""
 
     world: World
     spoil: Callable[[Request, Reply], bool]
-    is_lying: bool = True
-    lies: int = 0
+    is_on: bool = True
+    spoilt: int = 0
 
     def __call__(self, request: Request, reply: Reply) -> None:
         """Spoil one answer before it is sent."""
-        if self.is_lying and reply.status == 200:
-            self.lies += self.spoil(request, reply)
+        if self.is_on and reply.status == 200:
+            self.spoilt += self.spoil(request, reply)
 
 
 @dataclass
@@ -64,8 +64,8 @@ def wrong_server_time(world: World, distance: timedelta) -> Callable[[Request, R
     def spoil(request: Request, reply: Reply) -> bool:
         if not request.path.endswith("/serverInfo"):
             return False
-        told = {**json.loads(reply.body), "serverTime": (world.clock.now() + distance).isoformat()}
-        reply.body = json.dumps(told).encode()
+        stated = {**json.loads(reply.body), "serverTime": (world.clock.now() + distance).isoformat()}
+        reply.body = json.dumps(stated).encode()
         return True
 
     return spoil
@@ -76,11 +76,11 @@ def away(world: World, distance: timedelta) -> str:
     return format_datetime(world.clock.now() + distance, usegmt=True)
 
 
-def lie(world: World, spoil: Callable[[Request, Reply], bool]) -> Liar:
-    """Let the tracker lie from now on."""
-    liar = Liar(world, spoil)
-    world.only.server.after.append(liar)
-    return liar
+def spoil_clock(world: World, spoil: Callable[[Request, Reply], bool]) -> Spoiler:
+    """Spoil the instants of the tracker from now on."""
+    spoiler = Spoiler(world, spoil)
+    world.only.server.after.append(spoiler)
+    return spoiler
 
 
 def settle_for(world: World, length: str) -> None:
@@ -104,15 +104,15 @@ def quarantined(world: World) -> list[str]:
     return [row["quarantine_reason"] for row in world.view("v_tickets") if row["quarantine_reason"]]
 
 
-def assert_brake_held(world: World, liar: Liar) -> None:
-    """With the lie and after it, nothing is written; when the quiet time is over, all is."""
+def assert_brake_held(world: World, spoiler: Spoiler) -> None:
+    """With the wrong instant and after it, nothing is written; when the quiet time is over, all is."""
     source = world.only.name
     for _cycle in range(3):
         world.cycle(minutes=1)
         assert world.writes() == []
         assert quarantined(world) == []
-    assert liar.lies
-    liar.is_lying = False
+    assert spoiler.spoilt
+    spoiler.is_on = False
     assert world.cycle(minutes=1)[source].stopped == ""
     assert world.writes() == []
     assert len(world.view("v_register")) == 3
@@ -131,13 +131,13 @@ def test_a_wrong_server_time_moves_no_brake_and_stops_judging(
     with open_world(tmp_path, source, mode="on") as world:
         settle_for(world, "90d")
         records_to_warn(world)
-        liar = lie(world, wrong_server_time(world, distance))
+        spoiler = spoil_clock(world, wrong_server_time(world, distance))
         stopped = world.cycle()[source].stopped
         assert "its serverTime is" in stopped
         assert "ask the admin of the tracker" in stopped
         assert "\n" not in stopped
         assert world.view("v_register") == []
-        assert_brake_held(world, liar)
+        assert_brake_held(world, spoiler)
 
 
 @pytest.mark.parametrize(("distance", "only"), [(YEAR, None), (YEAR, 1), (YEAR, 2), (DISTANCES[1], 1)], ids=str)
@@ -149,12 +149,12 @@ def test_a_wrong_date_on_some_answers_moves_no_brake(
     with open_world(tmp_path, source, mode="on") as world:
         settle_for(world, "90d")
         records_to_warn(world)
-        liar = lie(world, WrongDate(world, away(world, distance), RECORDS[source], only))
+        spoiler = spoil_clock(world, WrongDate(world, away(world, distance), RECORDS[source], only))
         stopped = world.cycle()[source].stopped
-        if liar.lies:
+        if spoiler.spoilt:
             assert "deadlines cannot be checked" in stopped
             assert world.view("v_register") == []
-        assert_brake_held(world, liar)
+        assert_brake_held(world, spoiler)
 
 
 @pytest.mark.parametrize("end", ["records", "every answer"])
@@ -165,20 +165,20 @@ def test_a_date_that_no_tracker_can_mean_is_none(source: str, date: str, end: st
     with open_world(tmp_path, source, mode="on") as world:
         settle_for(world, "90d")
         records_to_warn(world)
-        liar = lie(world, WrongDate(world, date, RECORDS[source] if end == "records" else ""))
+        spoiler = spoil_clock(world, WrongDate(world, date, RECORDS[source] if end == "records" else ""))
         assert world.cycle()[source].stopped == ""
         assert len(world.view("v_register")) == 3
-        assert_brake_held(world, liar)
+        assert_brake_held(world, spoiler)
 
 
-@pytest.mark.parametrize("told", ["9999-12-31T23:59:59.999+0000", "soon", None])
+@pytest.mark.parametrize("server_time", ["9999-12-31T23:59:59.999+0000", "soon", None])
 @pytest.mark.parametrize("source", JIRAS)
-def test_a_server_time_that_no_tracker_can_mean_is_none(source: str, told: object, tmp_path: Path) -> None:
+def test_a_server_time_that_no_tracker_can_mean_is_none(source: str, server_time: object, tmp_path: Path) -> None:
     """The Dates alone count then."""
     with open_world(tmp_path, source, mode="on") as world:
         settle_for(world, "90d")
         records_to_warn(world)
-        world.only.tracker.state.site["serverInfo"] = {"serverTime": told}
+        world.only.tracker.state.site["serverInfo"] = {"serverTime": server_time}
         assert world.cycle()[source].stopped == ""
         assert len(world.view("v_register")) == 3
         assert (world.writes(), quarantined(world)) == ([], [])
