@@ -20,6 +20,7 @@ from capa_sync.model.clock import Clock
 from capa_sync.model.visible import one_line
 from capa_sync.redaction import redacted
 from capa_sync.sources.budget import Budget
+from capa_sync.sources.environment import sent
 from capa_sync.sources.retry import RetryPolicy, overload
 from capa_sync.sources.transport import Limits, time_bound
 from capa_sync.sources.unreachable import describe
@@ -103,7 +104,7 @@ class AttachmentDownloads:
 
     def _open(self, url: str) -> requests.Response:
         asked: dict[str, Any] = {"headers": {"Accept": "*/*", "Accept-Encoding": "identity"}, "timeout": _TIMEOUT}
-        return self._session.get(url, **asked, stream=True, allow_redirects=False)
+        return sent(self._source, url, lambda: self._session.get(url, **asked, stream=True, allow_redirects=False))
 
     def _check(self, answer: requests.Response) -> None:
         status = answer.status_code

@@ -10,11 +10,22 @@ from urllib.parse import urlsplit
 
 import requests
 import urllib3.exceptions
-from requests.utils import get_environ_proxies, select_proxy
 
 from capa_sync.model.patterns import TUNNEL_REFUSED
+from capa_sync.sources.environment import proxy_for
 from capa_sync.sources.transport import took_too_long
 
+AS_WRITTEN = "the address or the secret of the sign-in cannot be used as written"
+"""What the errors below mean; a proxy's mistake is found before (`environment.py`)."""
+AS_WRITTEN_ERRORS = (
+    requests.exceptions.InvalidURL,
+    requests.exceptions.MissingSchema,
+    requests.exceptions.InvalidSchema,
+    requests.exceptions.InvalidHeader,
+    urllib3.exceptions.LocationParseError,
+    UnicodeEncodeError,  # of http.client, for a header
+)
+"""An address or header of ours cannot be sent as it is."""
 _DEEP = 12
 """Maximum number of nested errors that are examined."""
 
@@ -93,14 +104,8 @@ def _host(url: str) -> str:
 
 def _proxy_of(url: str) -> tuple[str, str]:
     """Return host and port of the proxy that the environment sets for an address, and the variable; else ""."""
-    proxies = get_environ_proxies(url)
-    chosen = select_proxy(url, proxies)
-    if not chosen:
-        return "", ""
-    scheme = urlsplit(url).scheme
-    names = (name for kind in (scheme, "all") for name in (f"{kind}_proxy", f"{kind}_proxy".upper()))
-    variable = next((name for name in names if os.environ.get(name)), "")
-    return _host(chosen if "://" in chosen else f"http://{chosen}"), variable
+    chosen, variable = proxy_for(url)
+    return _host(chosen if "://" in chosen else f"http://{chosen}") if chosen else "", variable
 
 
 def _set_by(variable: str) -> str:

@@ -203,3 +203,31 @@ def test_a_network_failure_names_host_cause_and_the_variable_of_the_proxy(make_h
         (line,) = [line for line in done.err.splitlines() if line.startswith(f"{source}: problem: ")]
         assert "the proxy 127.0.0.1:9 (set by HTTP_PROXY) cannot be used: connection refused" in line
     assert "hush" not in done.out + done.err
+
+
+@pytest.mark.parametrize(
+    ("variables", "scheme", "cause"),
+    [
+        ({"HTTP_PROXY": "http://anna:hush"}, "http", "the proxy set by HTTP_PROXY cannot be used: its host or port"),
+        ({"all_proxy": "http://"}, "http", "the proxy set by all_proxy cannot be used: it names no host"),
+        (
+            {"REQUESTS_CA_BUNDLE": "/nonexistent"},
+            "https",
+            "REQUESTS_CA_BUNDLE names /nonexistent, which cannot be read",
+        ),
+    ],
+    ids=["no port", "no host", "no certificates"],
+)
+def test_a_mistake_in_the_environment_is_told_as_that(
+    make_harness: MakeHarness, variables: dict[str, str], scheme: str, cause: str
+) -> None:
+    """Each source has one line with its host, the variable and what is wrong; nothing blames address or token."""
+    harness = make_harness("jira", "servicenow", rules=RULES)
+    settings = harness.write_settings().replace("http://127.0.0.1", f"{scheme}://127.0.0.1")
+    (harness.folder / "capa-sync.toml").write_text(settings)
+    done = harness.run("plan", "--config", "capa-sync.toml", NO_PROXY="", no_proxy="", **variables, **IMPATIENT)
+    assert done.code == 3, done.out + done.err
+    for source in ("jira", "servicenow"):
+        (line,) = [line for line in done.err.splitlines() if line.startswith(f"{source}: problem: ")]
+        assert line.startswith(f"{source}: problem: 127.0.0.1 cannot be reached: {cause}"), line
+    assert "hush" not in done.out + done.err

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import orjson
@@ -32,18 +33,19 @@ from capa_sync.redaction import conceal
 from capa_sync.sources.bearer import read_token
 from capa_sync.sources.budget import Budget
 from capa_sync.sources.downloads import AttachmentDownloads
+from capa_sync.sources.environment import sent
 from capa_sync.sources.instants import ClockOffsets
 from capa_sync.sources.jira import answers
 from capa_sync.sources.jira.bearer import BearerAuth
 from capa_sync.sources.jira.gate import EndpointGate
 from capa_sync.sources.jira.guard import check_reading_post, check_write
 from capa_sync.sources.jira.identity import IdentityCheck
-from capa_sync.sources.jira.network import is_local, may_have_arrived
+from capa_sync.sources.jira.network import may_have_arrived
 from capa_sync.sources.jira.options import JiraAuth, JiraOptions
 from capa_sync.sources.retry import RetryPolicy, overload
 from capa_sync.sources.sizes import goal_of
 from capa_sync.sources.transport import hold_to
-from capa_sync.sources.unreachable import describe
+from capa_sync.sources.unreachable import AS_WRITTEN, AS_WRITTEN_ERRORS, describe
 from capa_sync.sources.wish import read_http_date, wish_of
 
 TIMEOUT = (3.05, 70.0)
@@ -259,13 +261,11 @@ class JiraClient:
 
     def _guarded(self, send: Callable[[], requests.Response], what: str, *, is_write: bool) -> requests.Response:
         try:
-            return send()
+            return sent(self.source, self._base, send)
         except requests.exceptions.SSLError as error:
             raise Fatal(self.source, f"{what}: {describe(error, self._base)}") from None
-        except (requests.exceptions.InvalidURL, requests.exceptions.MissingSchema, ValueError) as error:
-            if not isinstance(error, requests.RequestException) or is_local(error):
-                raise Fatal(self.source, f"{what}: the address or the token cannot be used as written") from None
-            raise Retryable(self.source, f"{what}: {type(error).__name__}") from None
+        except AS_WRITTEN_ERRORS:
+            raise Fatal(self.source, f"{what}: {AS_WRITTEN}") from None
         except requests.RequestException as error:
             if is_write and may_have_arrived(error):
                 raise self._unknown(what, describe(error, self._base)) from None
@@ -287,11 +287,8 @@ class JiraClient:
         with hold_to(requests.Session(), self.source, self._limits) as session:
             session.verify = self._session.verify
             try:
-                answer = self._guarded(
-                    lambda: session.post(auth.token_url, data=form, timeout=TIMEOUT, allow_redirects=False),
-                    what,
-                    is_write=False,
-                )
+                asked = partial(session.post, auth.token_url, data=form, timeout=TIMEOUT, allow_redirects=False)
+                answer = self._guarded(lambda: sent(self.source, auth.token_url, asked), what, is_write=False)
             except (AnswerTooLarge, BadAnswer) as error:
                 raise Authentication(self.source, error.message) from None
         problem = self._overload(answer, what)

@@ -1,20 +1,9 @@
-"""Tells from an error of `requests` whether the request may have arrived, or could not be sent; no I/O."""
+"""Tells from an error of `requests` whether the request may have arrived; no I/O."""
 
 from __future__ import annotations
 
 import requests
 import urllib3.exceptions
-
-
-def is_local(error: Exception) -> bool:
-    """Tell whether an address or header of ours cannot be sent as it is."""
-    kinds = (
-        requests.exceptions.InvalidURL,
-        requests.exceptions.MissingSchema,
-        requests.exceptions.InvalidSchema,
-        requests.exceptions.InvalidHeader,
-    )
-    return isinstance(error, kinds)
 
 
 def may_have_arrived(error: requests.RequestException) -> bool:

@@ -13,6 +13,7 @@ from capa_sync.errors import AnswerTooLarge, Authentication, Fatal, Retryable
 from capa_sync.model.clock import Clock
 from capa_sync.redaction import conceal
 from capa_sync.sources.bearer import read_token
+from capa_sync.sources.environment import sent
 from capa_sync.sources.retry import overload
 from capa_sync.sources.servicenow.options import ServiceNowOptions
 from capa_sync.sources.transport import hold_to
@@ -67,7 +68,7 @@ class ClientCredentialsAuth(AuthBase):
         form = {"grant_type": "client_credentials", "client_id": auth.user, "client_secret": auth.secret}
         try:
             with hold_to(requests.Session(), name, self._options.limits) as session:
-                answer = session.post(url, data=form, timeout=TIMEOUT, allow_redirects=False)
+                answer = sent(name, url, lambda: session.post(url, data=form, timeout=TIMEOUT, allow_redirects=False))
         except requests.RequestException as error:
             raise Retryable(name, f"sign-in: {describe(error, url)}") from None
         except AnswerTooLarge as error:

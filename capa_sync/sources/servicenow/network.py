@@ -8,7 +8,8 @@ from typing import TypeVar
 import requests
 
 from capa_sync.errors import AnswerTooLarge, BadAnswer, CapaSyncError, DeliveryUnknown, Fatal, Retryable
-from capa_sync.sources.unreachable import describe
+from capa_sync.sources.environment import sent
+from capa_sync.sources.unreachable import AS_WRITTEN, AS_WRITTEN_ERRORS, describe
 
 T = TypeVar("T")
 _NEVER_SENT = (requests.exceptions.ConnectTimeout, requests.exceptions.InvalidURL, requests.exceptions.MissingSchema)
@@ -42,16 +43,19 @@ def translated(source: str, url: str, send: Callable[[], T], *, writes: bool) ->
         writes: the request is a write: an error after it was sent leaves open whether it was applied.
 
     Raises:
-        Fatal: TLS fails. Retryable: no answer, and not applied. DeliveryUnknown, BadAnswer: an unusable answer.
+        Fatal: TLS fails, or nothing can be sent with these settings or this environment.
+        Retryable: no answer, and not applied. DeliveryUnknown, BadAnswer: an unusable answer.
     """
     try:
-        return send()
+        return sent(source, url, send)
     except AnswerTooLarge as error:
         raise (DeliveryUnknown(source, error.message) if writes else error) from None
     except (CapaSyncError, AssertionError):
         raise
     except requests.exceptions.SSLError as error:
         raise Fatal(source, describe(error, url)) from None
+    except AS_WRITTEN_ERRORS:
+        raise Fatal(source, AS_WRITTEN) from None
     except requests.RequestException as error:
         reason = describe(error, url)
         if writes and not was_never_sent(error):
