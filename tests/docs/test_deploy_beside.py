@@ -78,6 +78,76 @@ def test_the_wrapper_runs_a_verb_as_the_unit_would(tmp_path: Path) -> None:
     assert f"--property=WorkingDirectory={Path(settings).parent}" in called, "where verbs look for capa-sync.toml"
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("register", "export", "/tmp/r.xlsx"),
+        ("register", "backup", "/var/tmp/copy.db"),
+        ("mapping", "suggest", "jira", "--out=/tmp/m.yaml"),
+        ("mapping", "suggest", "jira", "-o/tmp/m.yaml"),
+        ("register", "pack", "CAPA-1", "--out", "/tmp"),
+        ("register", "export", "/var/lib/capa-sync/../../../tmp/r.xlsx"),
+        ("register", "export", "../../tmp/r.xlsx"),
+    ],
+)
+def test_the_wrapper_refuses_files_that_would_be_lost_with_the_verb(tmp_path: Path, words: tuple[str, ...]) -> None:
+    """The answer is one line that names where files may be written, exit 2, and nothing is started."""
+    done = _wrapped(tmp_path, *words)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert words[-1] in done.stderr
+    assert done.stderr.endswith("name a file below /var/lib/capa-sync\n")
+    assert not (tmp_path / "called").exists()
+
+
+def test_the_wrapper_passes_on_files_that_are_kept(tmp_path: Path) -> None:
+    """A file below the state folder is the verb's to write; other places are refused by the system, not by us."""
+    for file in ("/var/lib/capa-sync/r.xlsx", "/var/lib/capa-sync/tmp/r.xlsx", "/var/backups/copy.db", "tmp/r.xlsx"):
+        assert _wrapped(tmp_path, "register", "export", file).returncode == 4
+        assert _wrapped(tmp_path, "register", "export", f"--out={file}").returncode == 4
+
+
+def test_the_state_folder_is_the_one_place_that_the_wrapper_s_verb_can_write(tmp_path: Path) -> None:
+    """By systemd.exec(5): a dynamic user has a read-only system and a /tmp of its own but for the state folder.
+
+    A property that opens another place must be told in the documents, and this test then says so.
+    """
+    _wrapped(tmp_path, "status")
+    called = (tmp_path / "called").read_text(encoding="utf-8").splitlines()
+    properties = [word.removeprefix("--property=") for word in called if word.startswith("--property=")]
+    keys = [entry.partition("=")[0] for entry in properties]
+    assert {"DynamicUser=yes", "ProtectSystem=strict", "ProtectHome=yes"} <= {*properties}
+    opening = {"ReadWritePaths", "BindPaths", "CacheDirectory", "LogsDirectory", "RuntimeDirectory", "PrivateTmp"}
+    assert not opening & {*keys}
+    (state,) = [entry.partition("=")[2] for entry in properties if entry.startswith("StateDirectory=")]
+    for document in (DEPLOY / "README.md", DEPLOY.parent / "docs" / "operating.md"):
+        text = " ".join(document.read_text(encoding="utf-8").split())
+        assert f"below `/var/lib/{state}`" in text, document
+        named = re.findall(
+            r"^capa-sync register (?:export|backup|restore) (\S+)", document.read_text("utf-8"), re.MULTILINE
+        )
+        assert any(file.startswith(f"/var/lib/{state}/") for file in named), document
+
+
+def test_systemd_knows_every_property_of_the_wrapper(tmp_path: Path) -> None:
+    """`systemd-analyze verify` reads them as a unit; a misspelt one would be a line of its own."""
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("systemd-analyze is not installed")
+    _wrapped(tmp_path, "status")
+    called = (tmp_path / "called").read_text(encoding="utf-8").splitlines()
+    lines = [word.removeprefix("--property=") for word in called if word.startswith("--property=")]
+    unit = tmp_path / "capa-sync-verb.service"
+    unit.write_text("\n".join(["[Service]", "ExecStart=/bin/true", *lines, ""]), encoding="ascii")
+    done = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", str(unit)], capture_output=True, text=True, check=False
+    )
+    assert unit.name not in done.stdout + done.stderr, done.stderr
+    unit.write_text(unit.read_text(encoding="ascii") + "ProtectSistem=strict\n", encoding="ascii")
+    done = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", str(unit)], capture_output=True, text=True, check=False
+    )
+    assert "ProtectSistem" in done.stderr, "a misspelt property is seen"
+
+
 def test_without_root_the_wrapper_says_how(tmp_path: Path) -> None:
     """The answer is one line and exit 2, and nothing is started."""
     done = _wrapped(tmp_path, "status", user="1000")
