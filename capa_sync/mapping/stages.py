@@ -143,7 +143,7 @@ class _Replay:
         name = signal.name.text
         ids = f" ({', '.join(status.ids)})" if status.ids and status.ids[0] != name else ""
         when = f" for {self.entered:%Y-%m-%d}" if signal.rules else ""  # it is listed for other times
-        reason = f"status '{name}'{ids} is not listed{when} under `stage: values:` in {self.bound.where}"
+        reason = f"status '{name}'{ids} is not listed{when} under `stage: values:` at {self.bound.where}"
         return Value(ValueState.ERROR, text=name, reason=reason)
 
     def _name(self) -> Value:

@@ -169,7 +169,7 @@ def bind_stage(mapping: MappingFile, facts: SiteFacts, site: SiteFields) -> Boun
     ]
     _note_absent_statuses(mapping, names, site)
     hold = tuple(conditions("on_hold", mapping.stage.on_hold))
-    return BoundStage(found.id, found.name, rules, names, hold, tuple(sides), mapping.file)
+    return BoundStage(found.id, found.name, rules, names, hold, tuple(sides), f"{mapping.file}:{mapping.stage.line}")
 
 
 def _note_absent_statuses(mapping: MappingFile, names: dict[str, str], site: SiteFields) -> None:

@@ -15,21 +15,10 @@ from capa_sync.rules import sentences as say
 from capa_sync.rules.moments import DAWN, FirstTime, Moment, Truth, first_of
 from capa_sync.rules.subjects import SUBJECTS
 from capa_sync.rules.terms import Terms
+from capa_sync.rules.unlisted import HISTORY_OF, UNSURE, unlisted_values
 
 _COUNTED = frozenset({ActionKind.CORRECTIVE, ActionKind.PREVENTIVE})
 _IMPLEMENTED = frozenset({"implemented"})
-HISTORY_OF = {
-    "action_started_at": ("actions", "stage"),
-    "implemented_at": ("stage",),
-    "closed_at": ("stage",),
-    "closed_by": ("stage",),
-    "replans": ("due_at",),
-    "reviewed_at": ("effectiveness_result",),
-}
-"""Subject without a history of its own -> the subjects from whose history it is computed."""
-_UNSURE = frozenset({ValueState.ERROR, ValueState.UNREADABLE})
-
-
 Fact = tuple[str, str, datetime | None, str | None, str]
 """What, text, instant, person and history entry of an evidence."""
 
@@ -183,7 +172,7 @@ class Context:
 
     def _is_last_entry(self, entry: FieldChange, later: Sequence[FieldChange]) -> bool:
         """Return whether it is certain that an entry into a stage was the last, by what followed it."""
-        if entry.old.state in _UNSURE or any(c.new.state in _UNSURE and c.group > entry.group for c in later):
+        if entry.old.state in UNSURE or any(c.new.state in UNSURE and c.group > entry.group for c in later):
             return False
         if self.gap("stage"):
             return False
@@ -248,11 +237,20 @@ class Context:
             reasons.append(self.comments_unknown)
         if history:
             reasons += filter(None, map(self.gap, (*names, "stage")))
-        if not reasons and history and not self.history_whole:
-            reasons.append(say.HISTORY_INCOMPLETE)
         if not reasons and history:
-            reasons.append(say.HISTORY_UNLISTED)
-        return "; ".join(dict.fromkeys(reasons)) or say.NOT_KNOWN
+            reasons.append(self.history_unknown(*names, "stage"))
+        return "; ".join(dict.fromkeys(reasons)) or self.unlisted(*names, "stage") or _not_known(names)
+
+    def history_unknown(self, *names: str) -> str:
+        """Return for an admin why the history of some subjects does not tell something."""
+        gaps = "; ".join(dict.fromkeys(filter(None, map(self.gap, names))))
+        whole = self.unlisted(*names) or say.HISTORY_UNLISTED
+        return gaps or (whole if self.history_whole else say.HISTORY_INCOMPLETE)
+
+    def unlisted(self, *names: str) -> str:
+        """Return which past values of some subjects are not known, "" where none is, or history is missing."""
+        fields = (field for name in names for field in HISTORY_OF.get(name, (name,)))
+        return "; ".join(unlisted_values(self.record.timeline, fields)) if self.history_whole else ""
 
     def _why(self, name: str) -> str:
         if name in {"actions", "action_owners", "action_started_at"} and self.actions_unknown:
@@ -275,7 +273,7 @@ class Context:
             if new.state is FILLED:
                 if words is None or str(new.data).casefold() in words:
                     return FirstTime(Moment(change.at, change.group, change), possible)
-            elif possible is None and new.state in _UNSURE:
+            elif possible is None and new.state in UNSURE:
                 possible = Moment(change.at, change.group, change)
         return FirstTime(None, possible)
 
@@ -286,6 +284,10 @@ Derivations = Mapping[str, Callable[[Context], Value]]
 
 def _begins_with_it(record: CapaRecord) -> bool:
     return record.history_from is not None and record.history_from <= record.created_at
+
+
+def _not_known(names: Sequence[str]) -> str:
+    return say.NOT_KNOWN.format(names=", ".join(f"'{name}'" for name in names) or "the record")
 
 
 def _is_there(action: Action) -> bool:

@@ -70,7 +70,7 @@ def _action_started_at(context: Context) -> Value:
         return EMPTY
     if not context.record.actions_mapped and not context.record.actions:
         return UNMAPPED
-    return _unreadable(context.actions_unknown or say.HISTORY_INCOMPLETE)
+    return _unreadable(context.actions_unknown or context.history_unknown("action_started_at"))
 
 
 def _implemented_at(context: Context) -> Value:
@@ -85,7 +85,7 @@ def _implemented_at(context: Context) -> Value:
         return EMPTY
     first = context.first_became("stage", _IMPLEMENTED)
     if first.possible is not None:
-        return _unreadable(say.HISTORY_INCOMPLETE)
+        return _unreadable(context.history_unknown("implemented_at"))
     return EMPTY if first.known is None else _at(first.known.at)
 
 
@@ -94,7 +94,7 @@ def _closed_at(context: Context) -> Value:
         return EMPTY
     entry, sure = context.last_entry("closed")
     if entry is None or not sure:
-        return _unreadable(say.CLOSED_WHEN_UNKNOWN)
+        return _unreadable(context.unlisted("closed_at") or say.CLOSED_WHEN_UNKNOWN)
     return _at(entry.at)
 
 
@@ -104,7 +104,7 @@ def _closed_by(context: Context) -> Value:
         return EMPTY
     entry, sure = context.last_entry("closed")
     if entry is None or entry.change is None or not sure or entry.change.by is None:
-        return _unreadable(say.CLOSED_BY_UNKNOWN)
+        return _unreadable((not sure and context.unlisted("closed_by")) or say.CLOSED_BY_UNKNOWN)
     if not entry.change.human:
         return _unreadable(say.CLOSED_BY_NO_PERSON)
     return Value(ValueState.FILLED, entry.change.by, context.person(entry.change.by))

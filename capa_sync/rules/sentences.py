@@ -61,7 +61,7 @@ OTHER_LANGUAGE_BY_MAPPING = (
     "the mapping says that texts are in {language} (`language`), and this check reads English alone"
 )
 NOT_COMPARED = "it was not compared with the other records of the register"
-NOT_KNOWN = "a value it needs is not known"
+NOT_KNOWN = "what this check needs of {names} is not known"
 CLOSED_WHEN_UNKNOWN = "the history does not show when it was closed"
 CLOSED_BY_UNKNOWN = "the history does not show who closed it"
 CLOSED_BY_NO_PERSON = "it was closed by an account that stands for no person"

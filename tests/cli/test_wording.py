@@ -249,6 +249,28 @@ def test_sync_plan_and_status_end_with_what_could_not_be_judged(blind: Harness) 
     assert "no open warnings" not in done.out
 
 
+def test_a_status_that_the_mapping_lacks_is_told_with_its_line_and_not_as_an_incomplete_history(
+    make_harness: MakeHarness,
+) -> None:
+    """`sync` and `explain` name the past status and where the mapping lists statuses; so does a quarantine."""
+    harness = make_harness("jira", rules=(ORDER, "what-when-where"))
+    keys = [harness.create_clean("jira", story) for story in ("first", "second")]
+    harness.play_event("jira", "second", Fill({"root_cause": "Nobody owns the test."}))
+    harness.play_event("jira", "second", ChangeStage("planned"))
+    text = (ROOT / "mappings/jira-cloud.yaml").read_text(encoding="utf-8")
+    own = harness.folder / "jira.yaml"
+    own.write_text(re.sub(r"^(    (Open|Analysed): |people:).*\n", "", text, flags=re.MULTILINE), encoding="utf-8")
+    settings = harness.write_settings()
+    harness.file.write_text(settings.replace(str(ROOT / "mappings/jira-cloud.yaml"), "jira.yaml"), encoding="utf-8")
+    place = f"is not listed under `stage: values:` at jira.yaml:{_line(own, 'stage:')}"
+    done = harness.run("sync")
+    explained = [harness.run("explain", key, "--rule", ORDER).out for key in keys]
+    (told,) = [line for line in done.out.splitlines() if "cannot tell: " in line]
+    for shown in (told, done.out.replace(told, ""), *explained):
+        assert place in shown
+        assert "history is incomplete" not in shown
+
+
 def test_nothing_read_is_nothing_checked(make_harness: MakeHarness) -> None:
     """Unreachable trackers give no all-clear."""
     harness = make_harness("jira", "jira-dc", rules=(ORDER,))

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from capa_sync.model.near import STAGE_WORDS, near_or_all
 from capa_sync.model.record import STAGE_ORDER, Stage
 from capa_sync.model.values import FILLED, KNOWN, Value, ValueState
-from capa_sync.rules.context import HISTORY_OF, Context
+from capa_sync.rules.context import Context
 from capa_sync.rules.moments import Truth
 from capa_sync.rules.phrases.phrase import (
     Arguments,
@@ -21,6 +21,7 @@ from capa_sync.rules.phrases.phrase import (
     words,
 )
 from capa_sync.rules.subjects import SUBJECTS, Kind, Subject
+from capa_sync.rules.unlisted import HISTORY_OF
 
 FILLABLE = frozenset({Kind.TEXT, Kind.ENUM, Kind.PERSON, Kind.TIME, Kind.LIST, Kind.YESNO, Kind.ACTIONS, Kind.PEOPLE})
 CHOSEN = frozenset({Kind.ENUM, Kind.STAGE, Kind.STATUS, Kind.PRESENCE, Kind.SETTING})

@@ -62,7 +62,7 @@ def test_an_unlisted_present_status_quarantines_with_status_and_file(bound: Boun
     """The reason names the status to list, and the file."""
     found = mapped(bound, ticket({"status": STRANGE}))
     assert isinstance(found, Unmapped)
-    assert found.reasons == ("status 'Strange' (17) is not listed under `stage: values:` in map.yaml",)
+    assert found.reasons == ("status 'Strange' (17) is not listed under `stage: values:` at map.yaml:17",)
 
 
 def test_a_ticket_without_any_status_is_quarantined(bound: BoundMapping) -> None:
@@ -230,7 +230,7 @@ def test_the_reason_of_an_unlisted_status_shows_its_id_only_if_it_is_not_its_nam
     ):
         found = mapped(bound, ticket({"status": status}))
         assert isinstance(found, Unmapped)
-        assert found.reasons == (f"status {shown} is not listed under `stage: values:` in map.yaml",)
+        assert found.reasons == (f"status {shown} is not listed under `stage: values:` at map.yaml:17",)
 
 
 def test_an_unlisted_past_status_is_named_in_the_history(bound: BoundMapping) -> None:

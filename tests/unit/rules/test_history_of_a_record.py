@@ -24,6 +24,7 @@ from tests.unit.rules.test_truth import line
 
 NOW = datetime(2025, 6, 20, tzinfo=UTC)
 ERROR = Value(ValueState.ERROR, text="Waiting", reason="not listed")
+TITLE_NOT_KNOWN = "what this check needs of 'title' is not known"
 TICKET = record_on(case_of("case: a ticket\ntimeline: [{day: 2025-06-01, by: ana}]"), "2025-06-02")
 
 
@@ -249,7 +250,7 @@ VALUES = {"owner": HIDDEN, "grade": CLOSED_LIST, "location": UNMAPPED, "impact":
 @pytest.mark.parametrize(
     ("names", "reason"),
     [
-        (("title",), say.NOT_KNOWN),
+        (("title",), TITLE_NOT_KNOWN),
         (("owner",), "hidden"),
         (("grade",), "'grade' cannot be read"),
         (("location",), "'location' is not mapped"),
@@ -273,19 +274,19 @@ def test_each_unknown_value_has_its_reason_once(names: tuple[str, ...], reason: 
 @pytest.mark.parametrize(
     ("parts", "asked", "reason"),
     [
-        ({}, {}, say.NOT_KNOWN),
+        ({}, {}, TITLE_NOT_KNOWN),
         ({}, {"history": True}, say.HISTORY_UNLISTED),
-        ({"history_complete": False}, {}, say.NOT_KNOWN),
+        ({"history_complete": False}, {}, TITLE_NOT_KNOWN),
         ({"history_complete": False}, {"history": True}, say.HISTORY_INCOMPLETE),
         ({"history_gaps": {"title": "cut"}}, {"history": True}, "cut"),
         ({"history_gaps": {"stage": "renamed"}}, {"history": True}, "renamed"),
         ({"history_gaps": {"stage": "renamed", "title": "cut"}}, {"history": True}, "cut; renamed"),
-        ({"history_gaps": {"stage": "renamed"}}, {}, say.NOT_KNOWN),
+        ({"history_gaps": {"stage": "renamed"}}, {}, TITLE_NOT_KNOWN),
         ({"history_gaps": {"stage": "renamed"}, "history_complete": False}, {"history": True}, "renamed"),
-        ({"undelivered": {"comments": "refused"}}, {}, say.NOT_KNOWN),
+        ({"undelivered": {"comments": "refused"}}, {}, TITLE_NOT_KNOWN),
         ({"undelivered": {"comments": "refused"}}, {"comments": True}, "refused"),
         ({"undelivered": {"comments": "refused"}}, {"comments": True, "history": True}, "refused"),
-        ({}, {"comments": True}, say.NOT_KNOWN),
+        ({}, {"comments": True}, TITLE_NOT_KNOWN),
     ],
 )
 def test_the_history_and_the_comments_have_reasons_where_a_phrase_reads_them(
