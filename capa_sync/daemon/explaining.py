@@ -13,6 +13,7 @@ from capa_sync.daemon.waiving import waivers_on
 from capa_sync.model.finding import Verdict
 from capa_sync.model.record import CapaRecord, Unmapped, distinct_names
 from capa_sync.model.ticket import Presence
+from capa_sync.model.values import BLANK
 from capa_sync.model.waiver import WaiverState
 
 _LONGEST = 200
@@ -52,16 +53,19 @@ def _explain(runtime: Runtime, context: SourceContext, ticket_id: str, now: date
     if tickets.is_action(context.name, ticket_id):
         records = records_with(runtime.register, context.mapping, context.name, [ticket_id], former=False)
         owners = sorted(tickets.key(context.name, owner) for owner in records)
-        return Explanation(f"{context.name}:{key} is an action of {', '.join(owners) or 'no record'}", tuple(notes))
+        what = f"is an action of {', '.join(owners) or 'no record'}"
+        return Explanation(f"{context.name}:{key} {what}", (*_ticket_notes(runtime, context, ticket_id), *notes))
     source, carrying = runtime.joins.primary(context.name, ticket_id)
     if (source, carrying) != (context.name, ticket_id):
         primary_name = f"{source}:{runtime.register.tickets.key(source, carrying)}"
         notes.append(f"it is the same nonconformity as {primary_name}, which carries finding and warning")
-        return Explanation(f"{context.name}:{key} is judged with {primary_name}", tuple(notes))
+        shown = (*_ticket_notes(runtime, context, ticket_id), *notes)
+        return Explanation(f"{context.name}:{key} is judged with {primary_name}", shown)
     explained = explain(runtime.inputs(context, now), ticket_id)
     if explained is None or isinstance(explained, Unmapped):
         reasons = explained.reasons if explained is not None else ("the tracker was never reached",)
-        return Explanation(f"{context.name}:{key} is quarantined: it could not be mapped", (*reasons, *notes))
+        shown = (*_ticket_notes(runtime, context, ticket_id), *reasons, *notes)
+        return Explanation(f"{context.name}:{key} is quarantined: it could not be mapped", shown)
     record, verdicts = explained
     notes.append(f"stage {record.stage} (status “{record.source_status}”), mapping {record.mapping}")
     if not record.history_complete:
@@ -102,6 +106,19 @@ def title_of(record: CapaRecord) -> str:
     """Return a record's title in quotation marks and a space, "" where it has none."""
     title = record.fields["title"].text
     return f"“{title}” " if title else ""
+
+
+def _ticket_notes(runtime: Runtime, context: SourceContext, ticket_id: str) -> list[str]:
+    """Return title and address of a ticket that is shown without a record; none where its answer made no ticket."""
+    tickets = runtime.register.tickets
+    if ticket_id in tickets.unread(context.name):
+        return []
+    ticket = tickets.ticket(context.name, ticket_id, context.source.parser())
+    if ticket is None:
+        return []
+    place = context.kind.children.text if context.kind.children else ""
+    title = _shortened(ticket.values.get(place, BLANK).text)
+    return [" ".join(filter(None, (f"“{title}”" if title else "", ticket.url)))]
 
 
 def _presence_notes(runtime: Runtime, context: SourceContext, ticket_id: str) -> list[str]:

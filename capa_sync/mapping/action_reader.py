@@ -21,6 +21,7 @@ class ActionReader:
         self, bound: BoundMapping, action: BoundAction, history: TicketHistory, people: PeopleDirectory
     ) -> None:
         self.absent_is_empty = bound.facts.absent_is_empty
+        self.confidential = bound.confidential
         self.action = action
         self.history = history
         self.birth = birth_of(history)

@@ -205,8 +205,14 @@ class _ChildAction(ActionReader):
                 cancelled=status.is_cancelled,
                 text_first_at=first_at,
                 text_first_group=first_group,
+                is_confidential=self._is_confidential(),
             )
         )
+
+    def _is_confidential(self) -> bool:
+        """Return whether the ticket says so itself; one without that field is as its record is."""
+        there = (part for part in self.confidential if self.history.has(part.field_id))
+        return any(self.value(part)[0].is_yes_or_unreadable for part in there)
 
     def _kind(self) -> tuple[ActionKind, str]:
         if isinstance(self.action.kind, ActionKind):

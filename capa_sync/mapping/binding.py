@@ -108,6 +108,13 @@ class BoundMapping:
     provenance: str
     _directories: dict[tuple[str, str], tuple[People, PeopleDirectory]] = field(default_factory=dict, compare=False)
 
+    @property
+    def confidential(self) -> tuple[BoundFieldSource, ...]:
+        """The fields of a ticket that say whether it is confidential."""
+        return tuple(
+            part for bound in self.fields if bound.name == "confidential" for part in bound.parts if part.field_id
+        )
+
     def with_accounts(self, accounts: tuple[Account, ...]) -> BoundMapping:
         """Return the same mapping with these accounts of the site.
 

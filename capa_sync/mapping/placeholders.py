@@ -81,4 +81,5 @@ def bare(piece: str) -> str:
     return text
 
 
-_DASHES = frozenset({"-", "--", "–", "—"})
+_DASHES = frozenset({"-", "--", "---", "–", "—"})
+"""Also as wiki markup writes the last two."""

@@ -71,6 +71,10 @@ class TicketHistory:
         """Return a field's changes in chronological order."""
         return self.changes.get(field_id, ())
 
+    def has(self, field_id: str) -> bool:
+        """Return whether an answer, present or earlier, or the history contains a field."""
+        return field_id in self.ticket.values or field_id in self.ticket.lost or field_id in self.changes
+
     def raw_now(self, field_id: str, *, absent_is_empty: bool) -> Raw | None:
         """Return the present value of a field; None when it cannot be read.
 

@@ -12,7 +12,7 @@ from capa_sync.mapping.schema import NOTHING
 from capa_sync.mapping.texts import Template, fold, normalise
 from capa_sync.model.catalogue import FieldSpec, FieldType
 from capa_sync.model.patterns import ARROW, COMMA, LINE_ENDS, WHY, ZERO_TIME
-from capa_sync.model.values import EMPTY, FILLED, Raw, Value, ValueState
+from capa_sync.model.values import EMPTY, FILLED, LINE_IN_CELL, Raw, Value, ValueState
 
 Converter = Callable[[Raw, PeopleDirectory], Value]
 """Converts a tracker's value (present or historical) to a canonical value; BLANK is EMPTY in every field.
@@ -28,14 +28,15 @@ MEDIA = Value(ValueState.FILLED, "", "(image or attachment)", media_only=True)
 def read_text(shown: str, template: Template, media_only: bool) -> Value:
     """Return the value of a text; text that the template pre-fills is ignored."""
     whole = text = normalise(shown)
+    words = shown.replace(LINE_IN_CELL, " ")
     if text and template:
         text = template.strip(text)
     state = state_of(text, shown if text is whole else text) if text else ValueState.EMPTY
     if state is FILLED:
-        return Value(FILLED, text, shown)
+        return Value(FILLED, text, words)
     if state is ValueState.EMPTY:
         return MEDIA if media_only else EMPTY
-    return Value(state, None, shown)
+    return Value(state, None, words)
 
 
 _SEPARATORS = {"lines": ARROW, "commas": COMMA}
@@ -62,6 +63,7 @@ def read_list(options: tuple[str, ...], text: str, split: str, template: Templat
     filled = tuple(item for item, words in held if not is_placeholder(words))
     if not held:
         return MEDIA if media_only else EMPTY
+    shown = shown.replace(LINE_IN_CELL, " ")
     return Value(ValueState.FILLED, filled, shown) if filled else Value(ValueState.PLACEHOLDER, None, shown)
 
 

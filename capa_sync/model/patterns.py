@@ -88,7 +88,7 @@ def literal(words: str) -> Pattern[str]:
 
 # -- any text
 CONTROL = Pattern("CONTROL", r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x85\ufeff]", reach=LONGEST_BODY)
-LINE_ENDS = Pattern("LINE_ENDS", r"[\r\n\t]+")
+LINE_ENDS = Pattern("LINE_ENDS", r"[\r\n\t\u2028]+")
 WORDS = Pattern("WORDS", r"\w+")
 TUNNEL_REFUSED = Pattern("TUNNEL_REFUSED", r"Tunnel connection failed: (\d{3})", reach=20_000)
 ENTITY = Pattern("ENTITY", r"&(?:[A-Za-z]{2,31}|#\d{1,7}|#[xX][0-9A-Fa-f]{1,6});")
@@ -204,7 +204,7 @@ LINK = Pattern("LINK", r"(?<!\\)\[([^\[\]|\n]{1,300})\|[^\[\]\n|]{1,2000}(?:\|[^
 BARE_LINK = Pattern("BARE_LINK", r"(?<!\\)\[((?:https?|mailto|ftp):[^\[\]|\n]{1,2000})\]")
 ATTACHMENT = Pattern("ATTACHMENT", r"(?<!\\)\[\^([^\[\]\n]{1,250})\]")
 HEAD = Pattern("HEAD", r"^[ \t]{0,20}(?:h[1-6]|bq)\.(?:[ \t]+|$)", re.MULTILINE)
-BULLET = Pattern("BULLET", r"^[ \t]{0,20}(?:[*#]{1,6}|-)[ \t]+(?=\S)", re.MULTILINE)
+BULLET = Pattern("BULLET", r"^[ \t]{0,20}(?:[*#]{1,6}|-)[ \t]+(?=[^\s|])", re.MULTILINE)
 BULLET_OF_NOTHING = Pattern("BULLET_OF_NOTHING", r"^[ \t]{0,20}[*#]{1,2}[ \t\u00a0]{0,20}$", re.MULTILINE)
 DASHES = Pattern("DASHES", r"^[ \t]{0,20}-{4,5}[ \t]{0,20}$", re.MULTILINE)
 TABLE_HEAD = Pattern("TABLE_HEAD", r"^[ \t]{0,20}\|\|([^\n]*)\|\|[ \t]{0,20}$", re.MULTILINE)

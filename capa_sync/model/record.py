@@ -103,6 +103,8 @@ class Action:
         done_at: when it was done, None while open. cancelled: it counts neither as open nor as done.
         text_first_at, text_first_group: when its text was first filled, and the group of that change.
         readable: False when the child ticket cannot be read: rules on actions then give cannot tell.
+        is_confidential: the child ticket itself is, by the field that says so of a record, or may be: the field is
+            there and cannot be read.
     """
 
     id: str
@@ -122,6 +124,7 @@ class Action:
     text_first_group: int | None = None
     readable: bool = True
     reason: str = ""
+    is_confidential: bool = False
 
 
 @light

@@ -34,6 +34,11 @@ class Raw:
 
 
 BLANK = Raw()
+LINE_IN_CELL = "\u2028"
+"""Between the lines of one table cell in the text of a `Raw`.
+
+A placeholder on each line is a placeholder; a person reads a blank there, so that a row stays one line.
+"""
 
 
 class ValueState(StrEnum):

@@ -189,6 +189,7 @@ def action_row(source: str, ticket_id: str, action: Action) -> Row:
         _words(action.owner),
         day_or_instant_text(due) if isinstance(due, date) else None,
         optional_text(action.done_at),
+        "yes" if action.is_confidential else "no",
     )
 
 

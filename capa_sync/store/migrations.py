@@ -265,3 +265,9 @@ def time_until_cause(db: Any) -> None:
 def waivers_of_a_ticket(db: Any) -> None:
     """Find the waivers of a ticket that have ended, too, without reading those of all tickets."""
     run_all(db, ("CREATE INDEX waiver_of_ticket ON waiver (source, ticket_id)",))
+
+
+@STEPS(name="0047_confidential_actions")
+def confidential_actions(db: Any) -> None:
+    """Store whether an action's own ticket says that it is confidential; judge again for it."""
+    run_all(db, ("ALTER TABLE action ADD COLUMN confidential TEXT NOT NULL DEFAULT 'no'", JUDGE_AGAIN))

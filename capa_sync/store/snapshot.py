@@ -31,13 +31,15 @@ _QUOTING = {view.name: {column.name for column in view.columns if column.quotes_
 _ACTIONS_ARE_CLEAR = """NOT EXISTS (SELECT 1 FROM v_actions a
     WHERE a.source = v.source AND a.ticket_id = v.ticket_id AND a.confidential = 'yes')"""
 _HEAD = "SELECT number, hash FROM event WHERE kind NOT IN (?, ?, ?) ORDER BY number DESC LIMIT 1"
-# An action that is no record is as its records are; of a record without a row nothing says that it is open.
+# An action that is no record is confidential by itself, or as its records are; of a record without a row nothing says
+# that it is open.
 _HIDDEN = """SELECT m.source, m.ticket_id, COALESCE(t.ticket_key, ''), COALESCE(k.ticket_key, '')
     FROM mirror m LEFT JOIN ticket t ON t.nr = m.nr LEFT JOIN old_key k ON k.nr = m.nr
     LEFT JOIN register_row r ON r.source = m.source AND r.ticket_id = m.ticket_id
     WHERE COALESCE(r.confidential, CASE m.role WHEN 'record' THEN '' ELSE 'no' END) <> 'no'
     OR (m.source, m.ticket_id) IN (SELECT a.source, a.action_id FROM register_row p
-        JOIN action a ON a.source = p.source AND a.ticket_id = p.ticket_id WHERE p.confidential <> 'no')"""
+        JOIN action a ON a.source = p.source AND a.ticket_id = p.ticket_id
+        WHERE p.confidential <> 'no' OR a.confidential = 'yes')"""
 _ENDED = "('closed', 'rejected', 'cancelled', 'duplicate')"
 
 

@@ -140,9 +140,10 @@ _TICKETS = f"""SELECT m.source, m.ticket_id, t.ticket_key, m.presence, {_at("t.u
     NULL, '', NULL, 0, 0, '', '' FROM quarantine q
     WHERE NOT EXISTS (SELECT 1 FROM mirror m WHERE m.source = q.source AND m.ticket_id = q.ticket_id)"""
 
-# An action that is a ticket of its own may be confidential by itself. Of a joined record it may be of another source,
-# which the row does not say: ids of two Jira sites may be equal, so that there its key counts too.
-_OWN_TICKET_HIDDEN = """EXISTS (SELECT 1 FROM register_row o
+# An action that is a ticket of its own may be confidential by itself, as a record or as an action alone. Of a joined
+# record it may be of another source, which the row does not say: ids of two Jira sites may be equal, so that there
+# its key counts too.
+_OWN_TICKET_HIDDEN = """a.confidential = 'yes' OR EXISTS (SELECT 1 FROM register_row o
         WHERE o.source = a.source AND o.ticket_id = a.action_id AND o.confidential <> 'no')
     OR EXISTS (SELECT 1 FROM source CROSS JOIN register_row o ON o.source = source.source
         AND o.ticket_id = a.action_id AND o.ticket_key = a.action_key AND o.confidential <> 'no')"""

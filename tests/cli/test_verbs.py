@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -83,13 +84,17 @@ def test_json_holds_the_same_for_programs(harness: Harness) -> None:
 def test_an_action_names_its_record(harness: Harness) -> None:
     """A sub-task is not a record of its own."""
     action = harness.players["jira"].actions["parent"]
-    assert _explained(harness, action).startswith(f"jira:{action} is an action of {harness.key('jira', 'parent')}\n")
+    headline, where = _explained(harness, action).splitlines()[:2]
+    assert headline == f"jira:{action} is an action of {harness.key('jira', 'parent')}"
+    assert re.fullmatch(rf"  “.+” http://\S+/browse/{action}", where), "its title, and its address to open"
 
 
 def test_a_quarantined_ticket_says_why(harness: Harness) -> None:
     """The output names the status that the mapping does not list."""
-    text = _explained(harness, harness.key("jira", "odd"))
+    key = harness.key("jira", "odd")
+    text = _explained(harness, key)
     assert "is quarantined: it could not be mapped" in text
+    assert re.fullmatch(rf"  “.+” http://\S+/browse/{key}", text.splitlines()[1])
     assert "Under discussion" in text
     assert "Traceback" not in text
 
@@ -97,7 +102,9 @@ def test_a_quarantined_ticket_says_why(harness: Harness) -> None:
 def test_a_duplicate_names_the_primary_that_has_the_finding(harness: Harness) -> None:
     """The same nonconformity in two trackers is judged on the ticket of the source named first."""
     duplicate, primary = harness.key("servicenow", "duplicate"), harness.key("jira", "clean")
-    assert _explained(harness, duplicate).startswith(f"servicenow:{duplicate} is judged with jira:{primary}\n")
+    headline, where = _explained(harness, duplicate).splitlines()[:2]
+    assert headline == f"servicenow:{duplicate} is judged with jira:{primary}"
+    assert re.fullmatch(r"  “.+” http://\S+", where)
     assert "root-cause-before-action (10): " in _explained(harness, primary)
 
 

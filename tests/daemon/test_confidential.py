@@ -14,16 +14,17 @@ import requests
 
 from capa_sync.assistants.answers import Answers
 from capa_sync.model.digest import DigestItem
-from capa_sync.sandbox.stories.script import Create, Day, Fill
+from capa_sync.sandbox.stories.script import AddAction, Create, Day, Fill
 from capa_sync.web import RegisterPage, serve_register
 from capa_sync.web.reader_views import ReaderViews
 from tests.daemon.conftest import MakeHarness
 from tests.daemon.harness import FACTS, NOW, Harness
 from tests.patience import PATIENCE
 
-RECORD, ACTION, OTHER = "Zebrafish", "Zebrafinch", "Zebrawood"
-"""Words in the texts of a confidential record, of one that is an open record's action, and of a related one."""
-WORDS = (RECORD, ACTION, OTHER)
+RECORD, ACTION, OTHER, SUBTASK = "Zebrafish", "Zebrafinch", "Zebrawood", "Zebroid"
+"""Words in the texts of a confidential record, of one that is an open record's action, of a related one, and of a
+sub-task that is confidential by itself."""
+WORDS = (RECORD, ACTION, OTHER, SUBTASK)
 OWNER = "Adeyemi"
 """He is named by the confidential tickets alone."""
 PERIOD = ("--from", "2026-06-01", "--to", "2026-06-15")
@@ -39,6 +40,8 @@ EXITS: dict[str, tuple[str, tuple[str, ...]]] = {
     "sample": ("sample", ("--seed", "x")),
 }
 """Name of a file or folder -> the verb that makes it, with its options."""
+WITHOUT_ACTIONS = ("changes.csv", "report.html")
+"""Exits that have records alone."""
 
 
 def _plant(harness: Harness, source: str, story: str, word: str) -> None:
@@ -50,7 +53,7 @@ def _plant(harness: Harness, source: str, story: str, word: str) -> None:
 
 @pytest.fixture(scope="module")
 def harness(shared_harness: MakeHarness) -> Harness:
-    """Confidential tickets: one alone, one that is an action of an open record, one that another is related to."""
+    """Confidential tickets: one alone, one related to another, and actions of open records: a link and a sub-task."""
     made = shared_harness("jira-dc", "servicenow", rules=("root-cause-before-action", "action-overdue"))
     made.create_broken("servicenow", "open")
     _plant(made, "servicenow", "secret", RECORD)
@@ -59,10 +62,19 @@ def harness(shared_harness: MakeHarness) -> Harness:
         made.create_broken("jira-dc", story)
         _plant(made, "jira-dc", word, word)
         tracker.link(made.key("jira-dc", word), link, made.key("jira-dc", story))
+    made.create_broken("jira-dc", "parent")
+    made.play_event("jira-dc", "parent", AddAction(f"{SUBTASK} action", Day(3), "child", "samuel.adeyemi"))
+    tracker.edit(made.players["jira-dc"].actions["parent"], {"Confidential": "Yes"})
     made.sync()
     made.set_clock(NOW + timedelta(days=1))
     made.sync()  # so that the day of the first one is past
     return made
+
+
+def _hidden_key(harness: Harness, word: str) -> str:
+    """Return the key of the confidential ticket in Jira whose texts have a word."""
+    player = harness.players["jira-dc"]
+    return player.actions["parent"] if word == SUBTASK else player.keys[word]
 
 
 def _texts(path: Path) -> Iterator[bytes]:
@@ -88,7 +100,8 @@ def test_no_exit_has_a_confidential_text_for_a_reader_and_each_has_it_for_an_aud
 ) -> None:
     """The auditor's file has the planted words, the reader's none of them, and has the open tickets all the same."""
     verb, options = EXITS[file]
-    for role, expected in (("auditor", set(WORDS)), ("reader", set())):
+    whole = {*WORDS} - ({SUBTASK} if file in WITHOUT_ACTIONS else set())
+    for role, expected in (("auditor", whole), ("reader", set())):
         path = harness.folder / f"{role}-{file}"
         done = harness.run("register", verb, str(path), *options, "--as-role", role)
         assert done.code == 0, done.err
@@ -132,13 +145,16 @@ def test_no_view_or_facet_of_the_page_has_a_text_or_owner_of_a_confidential_acti
         assert not [word for word in (*WORDS, OWNER) if word in text]
 
 
-def test_only_the_confidential_action_of_an_open_record_is_hidden(harness: Harness, page: RegisterPage) -> None:
+@pytest.mark.parametrize(("story", "origin", "word"), [("resolved", "link", ACTION), ("parent", "subtask", SUBTASK)])
+def test_only_the_confidential_action_of_an_open_record_is_hidden(
+    harness: Harness, page: RegisterPage, story: str, origin: str, word: str
+) -> None:
     """The record's own action is shown, and the texts of the record; what may quote its actions is not."""
-    key = harness.key("jira-dc", "resolved")
+    key = harness.key("jira-dc", story)
     asked = f"{page.url}register/v_actions.json?_shape=array&ticket_key={key}"
     actions = {row["origin"]: row for row in requests.get(asked, timeout=PATIENCE).json()}
-    assert (actions["link"]["text"], actions["link"]["owner"]) == ("restricted", "restricted")
-    assert actions["link"]["action_key"] == harness.key("jira-dc", ACTION)
+    assert (actions[origin]["text"], actions[origin]["owner"]) == ("restricted", "restricted")
+    assert actions[origin]["action_key"] == _hidden_key(harness, word)
     assert actions["field"]["text"] == "Do the missing review and name a deputy"
     (row,) = requests.get(asked.replace("v_actions", "v_register"), timeout=PATIENCE).json()
     assert (row["title"], row["action_text"], row["confidential"]) == (FACTS["title"], "restricted", "no")
@@ -153,7 +169,7 @@ def test_our_own_pages_show_and_find_no_confidential_action(harness: Harness, pa
     """The record's page, the search and today's list."""
     ids = {row["ticket_key"]: row["ticket_id"] for row in harness.rows("v_tickets")}
     paths = ["", "records", "register/v_today.json"]
-    own = [ids[harness.key("jira-dc", story)] for story in ("resolved", "related")]
+    own = [ids[harness.key("jira-dc", story)] for story in ("resolved", "related", "parent")]
     paths += [f"record?source=jira-dc&ticket={ticket_id}" for ticket_id in own]
     for path in paths:
         text = requests.get(page.url + path, timeout=PATIENCE).text
@@ -165,7 +181,7 @@ def test_our_own_pages_show_and_find_no_confidential_action(harness: Harness, pa
 def test_an_assistant_is_told_nothing_of_a_confidential_action(harness: Harness) -> None:
     """Neither in the explanation of the open record, nor by a statement of its own."""
     answers = Answers(ReaderViews(harness.register_file))
-    answered = [answers.explain(harness.key("jira-dc", story), 100) for story in ("resolved", "related")]
+    answered = [answers.explain(harness.key("jira-dc", story), 100) for story in ("resolved", "related", "parent")]
     answered += [
         answers.query(f"SELECT * FROM {view}", 1000)  # noqa: S608 - names of ours
         for view in VIEWS
@@ -180,7 +196,7 @@ def test_a_digest_marks_what_may_quote_a_confidential_action(harness: Harness) -
     with harness.register() as register:
         items: tuple[DigestItem, ...] = register.sends.facts().items
     marked = {item.ticket_key for item in items if item.has_secret_action and not item.is_confidential}
-    assert marked == {harness.key("jira-dc", "resolved")}
+    assert marked == {harness.key("jira-dc", story) for story in ("resolved", "parent")}
 
 
 def _pack(harness: Harness, story: str, role: str) -> tuple[Path, dict[str, Any]]:
@@ -192,7 +208,7 @@ def _pack(harness: Harness, story: str, role: str) -> tuple[Path, dict[str, Any]
         return path, json.loads(archive.read("evidence.json"))
 
 
-@pytest.mark.parametrize(("story", "word"), [("resolved", ACTION), ("related", OTHER)])
+@pytest.mark.parametrize(("story", "word"), [("resolved", ACTION), ("related", OTHER), ("parent", SUBTASK)])
 def test_a_readers_pack_names_what_it_has_not_of_a_confidential_ticket(
     harness: Harness, story: str, word: str
 ) -> None:
@@ -202,10 +218,10 @@ def test_a_readers_pack_names_what_it_has_not_of_a_confidential_ticket(
     path, evidence = _pack(harness, story, "reader")
     assert _words(path) == set()
     assert not any(OWNER.encode() in text for text in _texts(path))
-    own, other = (f"jira-dc:{harness.key('jira-dc', name)}" for name in (story, word))
+    own, other = (f"jira-dc:{key}" for key in (harness.key("jira-dc", story), _hidden_key(harness, word)))
     hint = "an auditor may take it"
     assert f"{own}: raw payloads of record: it names {other}, which is confidential; {hint}" in evidence["missing"]
-    left_out = [f"{other} (action): it is confidential; {hint}"] if story == "resolved" else []
+    left_out = [f"{other} (action): it is confidential; {hint}"] if story != "related" else []
     assert [what for what in evidence["missing"] if "(action)" in what] == left_out
     assert [finding["rule"] for finding in evidence["findings"]] == [row["rule"] for row in whole["findings"]]
     assert any(event["what"].startswith("Root cause") or event["kind"] == "created" for event in evidence["timeline"])

@@ -78,6 +78,11 @@ def cells(kind: str, bar: str, tag: str, count: int) -> Callable[[str], Piece]:
     )
 
 
+def in_a_cell(*blocks: Node) -> list[Node]:
+    """Return a table of one cell."""
+    return [node("table", node("tableRow", node("tableCell", *blocks)))]
+
+
 WRAPPINGS: dict[str, Callable[[str], Piece]] = {
     "paragraph": lambda words: Piece([para(words)], words, f"<p>{words}</p>", words),
     "bold": marked("strong", "*", "strong"),
@@ -184,6 +189,74 @@ WRAPPINGS: dict[str, Callable[[str], Piece]] = {
         f"<table><tr><td><ul><li>{words}</li></ul></td></tr></table>",
         f"• {words}",
     ),
+    "two bullets in a cell": lambda words: Piece(
+        in_a_cell(node("bulletList", node("listItem", para(words)), node("listItem", para(words)))),
+        f"|* {words}\n* {words}|",
+        f"<table><tr><td><ul><li>{words}</li><li>{words}</li></ul></td></tr></table>",
+        f"• {words}\n• {words}",
+    ),
+    "a bullet in a bullet in a cell": lambda words: Piece(
+        in_a_cell(
+            node("bulletList", node("listItem", para(words), node("bulletList", node("listItem", para(words)))))
+        ),
+        f"|* {words}\n** {words}|",
+        f"<table><tr><td><ul><li>{words}<ul><li>{words}</li></ul></li></ul></td></tr></table>",
+        f"• {words}\n  • {words}",
+    ),
+    "a numbered item and a paragraph in a cell": lambda words: Piece(
+        in_a_cell(node("orderedList", node("listItem", para(words))), para(words)),
+        f"|# {words}\n\n{words}|",
+        f"<table><tr><td><ol><li>{words}</li></ol><p>{words}</p></td></tr></table>",
+        f"1. {words}\n{words}",
+    ),
+    "two tasks in a cell": lambda words: Piece(
+        in_a_cell(node("taskList", *[node("taskItem", *para(words)["content"], state="TODO") for _ in range(2)])),
+        f"|* {words}\n* {words}|",
+        f'<table><tr><td><ul><li><input type="checkbox">{words}</li><li>{words}</li></ul></td></tr></table>',
+        f"[ ] {words}\n[ ] {words}",
+    ),
+    "two paragraphs in a cell": lambda words: Piece(
+        in_a_cell(para(words), para(words)),
+        f"|{words}\n\n{words}|",
+        f"<table><tr><td><p>{words}</p><p>{words}</p></td></tr></table>",
+        f"{words}\n\n{words}",
+    ),
+    "two paragraphs in each of two cells": lambda words: Piece(
+        [node("table", node("tableRow", *[node("tableCell", para(words), para(words)) for _ in range(2)]))],
+        f"|{words}\n{words}|{words}\n{words}|",
+        f"<table><tr><td><p>{words}</p><p>{words}</p></td><td><p>{words}</p><p>{words}</p></td></tr></table>",
+        f"{words}\n{words}\t{words}\n{words}",
+    ),
+    "two paragraphs in a heading cell": lambda words: Piece(
+        [node("table", node("tableRow", node("tableHeader", para(words), para(words))))],
+        f"||{words}\n{words}||",
+        f"<table><tr><th><p>{words}</p><p>{words}</p></th></tr></table>",
+        f"{words}\n{words}",
+    ),
+    "a line break in a cell": lambda words: Piece(
+        in_a_cell(node("paragraph", *para(words)["content"], {"type": "hardBreak"}, *para(words)["content"])),
+        f"|{words}\\\\\n{words}|",
+        f"<table><tr><td>{words}<br>{words}</td></tr></table>",
+        f"{words}\n{words}",
+    ),
+    "a heading and a paragraph in a cell": lambda words: Piece(
+        in_a_cell(node("heading", *para(words)["content"], level=2), para(words)),
+        f"|h2. {words}\n{words}|",
+        f"<table><tr><td><h2>{words}</h2><p>{words}</p></td></tr></table>",
+        f"{words}\n{words}",
+    ),
+    "a quote and a ruler in a cell": lambda words: Piece(
+        in_a_cell(node("blockquote", para(words)), node("rule"), para(words)),
+        f"|bq. {words}\n----\n{words}|",
+        f"<table><tr><td><blockquote>{words}</blockquote><hr>{words}</td></tr></table>",
+        f"{words}\n----\n{words}",
+    ),
+    "a table in a cell": lambda words: Piece(
+        in_a_cell(*in_a_cell(para(words), para(words))),
+        f"|{words}\n{words}|",
+        f"<table><tr><td><table><tr><td><p>{words}</p><p>{words}</p></td></tr></table></td></tr></table>",
+        f"{words}\n{words}",
+    ),
     "two paragraphs": lambda words: Piece(
         [para(words), para(words)], f"{words}\n\n{words}", f"<p>{words}</p><p>{words}</p>", f"{words}\n\n{words}"
     ),
@@ -224,6 +297,26 @@ OTHERS: dict[str, tuple[ValueState, Piece]] = {
     "a space of an entity": (EMPTY, Piece([para("\u00a0")], "&nbsp;", "<p>&nbsp;</p>", "&nbsp;")),
     "a zero-width space": (EMPTY, Piece([para("\u200b")], "\u200b", "<p>&#8203;</p>", "\u200b")),
     "a dash": (PLACEHOLDER, Piece([para("-")], "-", "<p>-</p>", "-")),
+    "a long dash, which wiki markup writes as three": (PLACEHOLDER, Piece([para("—")], "---", "<p>—</p>", "—")),
+    "three dashes": (PLACEHOLDER, Piece([para("---")], "---", "<p>---</p>", "---")),
+    "different placeholders in a cell": (
+        PLACEHOLDER,
+        Piece(
+            in_a_cell(node("paragraph", text("TBD"), {"type": "hardBreak"}, text("n/a")), para("see above")),
+            "|TBD\\\\\nn/a\n\nsee above|",
+            "<table><tr><td><p>TBD<br>n/a</p><p>see above</p></td></tr></table>",
+            "TBD\nn/a\n\nsee above",
+        ),
+    ),
+    "a placeholder and a real line in a cell": (
+        FILLED,
+        Piece(
+            in_a_cell(para("TBD"), para("Rota lost")),
+            "|TBD\n\nRota lost|",
+            "<table><tr><td><p>TBD</p><p>Rota lost</p></td></tr></table>",
+            "TBD\n\nRota lost",
+        ),
+    ),
     "a question mark": (PLACEHOLDER, Piece([para("?")], "?", "<p>?</p>", "?")),
     "a bracketed note": (
         PLACEHOLDER,
@@ -362,3 +455,15 @@ def test_a_picture_fills_and_a_placeholder_beside_it_stays_one(wiki: str, state:
     convert = converter(FIELDS["root_cause"])
     raws = (field_value("c", adf), field_value("c", wiki), markup_value(html))
     assert [convert(raw or Raw(), PEOPLE).state for raw in raws] == [state] * 3
+
+
+def test_the_lines_of_a_cell_are_read_as_one_line_of_a_row() -> None:
+    """Only the state sees them: what a person is shown has a blank there, and the rows stay rows."""
+    convert = converter(FIELDS["root_cause"])
+    row = [node("tableCell", para("Rota lost"), para("on leave")), node("tableCell", para("Ann"), para("Ben"))]
+    found = field_value("c", {"type": "doc", "content": [node("table", node("tableRow", *row))]})
+    assert convert(found or Raw(), PEOPLE).text == "Rota lost on leave\tAnn Ben"
+    assert convert(found or Raw(), PEOPLE).data == "Rota lost on leave Ann Ben"
+    placeholder = field_value("c", {"type": "doc", "content": in_a_cell(para("TBD"), para("n/a"))})
+    assert convert(placeholder or Raw(), PEOPLE).text == "TBD n/a"
+    assert converter(FIELDS["why_chain"])(found or Raw(), PEOPLE).text == "Rota lost on leave\tAnn Ben"

@@ -35,10 +35,33 @@ from capa_sync.errors import Problem, UserError
 from capa_sync.sandbox.jira.load_issue import IssueLoader
 from capa_sync.sandbox.jira.state import JiraState, Json, Project, User, account_of
 from capa_sync.sandbox.lines import UNREADABLE, lines_of
+from capa_sync.sandbox.shapes import ID, OBJECT, ShapeError, check_shape
 
 _REPLACED = ("priority", "resolution", "linktype")
 _PATHS = {"status": "status", "priority": "priority", "resolution": "resolution", "issuetype": "issuetype"}
 _PATHS["linktype"] = "issueLinkType"
+_NAMED = {"id!": ID}
+_USER = {"sandbox": OBJECT}
+_SHAPES = {
+    "site": {"api_user": _USER, "serverInfo": OBJECT},
+    "user": _USER,
+    "field": {"id!": ID, "options": [OBJECT], "schema": OBJECT},
+    "choice": {"field!": ID},
+    "project": {"id!": ID, "key!": ID, "sandbox": OBJECT},
+    "workflow": {"transitions!": [{"name!": ID, "to!": ID, "from": [ID]}], "issuetypes": [ID], "initial": ID},
+    "ticket": {
+        "issue!": {
+            "key!": ID,
+            "fields": {"comment": {"comments": [OBJECT]}, "issuelinks": [OBJECT], "project": OBJECT},
+            "changelog": {"histories": [{"items": [OBJECT], "author": OBJECT}]},
+            "comments": [OBJECT],
+            "oldKeys": [ID],
+            "sandbox": OBJECT,
+        }
+    },
+    **dict.fromkeys(_PATHS, _NAMED),
+}
+_HINT = "see the file form of the sandbox"
 
 
 def load(state: JiraState, source: Path | str | Iterable[str | Json]) -> int:
@@ -53,8 +76,7 @@ def load(state: JiraState, source: Path | str | Iterable[str | Json]) -> int:
         try:
             loader.take(line if isinstance(line, dict) else _parsed(line))
         except UNREADABLE as error:
-            what = f"cannot load this line: {type(error).__name__} {error}"[:200]
-            raise UserError([Problem(name, number, what, "see the file form of the sandbox")]) from error
+            raise UserError([Problem(name, number, why_not_loaded(error), _HINT)]) from error
     return loader.finish(name)
 
 
@@ -66,10 +88,13 @@ def _lines(source: Path | str | Iterable[str | Json]) -> Iterator[str | Json]:
 
 
 def _parsed(line: str) -> Json:
-    found = json.loads(line) if line.strip() else {"kind": "blank"}
-    if not isinstance(found, dict):
-        raise TypeError("not a JSON object")
-    return found
+    try:
+        found = json.loads(line) if line.strip() else {"kind": "blank"}
+    except ValueError as error:
+        message = f"this line is no JSON: {error}"
+        raise ShapeError(message) from error
+    check_shape(found, {"kind!": ID})
+    return dict(found)
 
 
 class _Loader:
@@ -102,13 +127,14 @@ class _Loader:
         self._count += 1
         raw = {name: value for name, value in line.items() if name != "kind"}
         kind = str(line["kind"])
+        check_shape(raw, _SHAPES.get(kind, OBJECT))
         if kind in self._lists:
             self._listed(kind, raw)
         elif kind in self._takers:
             self._takers[kind](raw)
         else:
-            message = f"unknown kind {kind!r}"
-            raise ValueError(message)
+            message = f"unknown kind {kind!r}; it must be one of {', '.join(sorted(_SHAPES))}"
+            raise ShapeError(message)
 
     def finish(self, name: str) -> int:
         loader = IssueLoader(self._state)
@@ -116,8 +142,7 @@ class _Loader:
             try:
                 loader.add(raw)
             except UNREADABLE as error:
-                what = f"cannot load this ticket: {type(error).__name__} {error}"[:200]
-                raise UserError([Problem(name, number, what, "see the file form of the sandbox")]) from error
+                raise UserError([Problem(name, number, why_not_loaded(error), _HINT)]) from error
         self._state.version += 1
         return len(self._tickets)
 
@@ -146,7 +171,7 @@ class _Loader:
     def _choice(self, raw: Json) -> None:
         field = self._state.field_by(str(raw.pop("field")))
         if field is None:
-            raise KeyError("a choice of an unknown field")
+            raise ShapeError("a choice names a `field` that no earlier line describes")
         self._state.options[field["id"]].append(raw)
 
     def _project(self, raw: Json) -> None:
@@ -159,6 +184,15 @@ class _Loader:
         self._state.projects[project.id] = project
         if project.id.isdecimal():
             self._state.note_id("project", int(project.id))
+
+
+def why_not_loaded(error: Exception) -> str:
+    """Return what is wrong with a line; of an error that is not ours no more than that."""
+    return (
+        str(error)[:300]
+        if isinstance(error, ShapeError)
+        else "a value in this line has not the form that Jira gives it"
+    )
 
 
 def self_link(state: JiraState, path: str, id_: object) -> str:
@@ -174,7 +208,7 @@ def add_user(state: JiraState, raw: Json) -> User:
     shown = {name: value for name, value in raw.items() if name != "sandbox"}
     account = account_of(shown)
     if not account:
-        raise KeyError("a user without accountId, name and key")
+        raise ShapeError("a user needs `accountId`, `name` or `key`")
     known = state.users.get(account)
     if known is None:
         known = state.users[account] = User(account, {})

@@ -41,6 +41,7 @@ from capa_sync.sandbox.servicenow.schema import TableDef
 from capa_sync.sandbox.servicenow.store import StoredRow
 from capa_sync.sandbox.servicenow.tables import loaded_column
 from capa_sync.sandbox.servicenow.write import as_text
+from capa_sync.sandbox.shapes import ShapeError
 
 _PLAIN_KINDS = {"field": "sys_dictionary", "choice": "sys_choice", "status": "sys_choice", "user": "sys_user"}
 _IDENTITY = {
@@ -50,13 +51,11 @@ _IDENTITY = {
     "sys_db_object": ("name",),
 }
 """Columns that identify the shipped row that a loaded row replaces."""
+_HINT = "see the file form of the sandbox"
+_OTHER_FORM = "a value in this line has not the form that the Table API gives it"
 _OWN_KEYS = frozenset({"kind", "password", "roles"})
 
 Source = str | Path | Iterable[str | Mapping[str, Any]]
-
-
-class _LineError(ValueError):
-    """A line cannot be loaded; the message says why."""
 
 
 class Loader:
@@ -76,11 +75,10 @@ class Loader:
         for number, line in enumerate(_lines(source), 1):
             try:
                 self._take(_parse(line))
-            except _LineError as error:
-                raise UserError([Problem(name, number, str(error)[:200], "see the sandbox's file form")]) from error
+            except ShapeError as error:
+                raise UserError([Problem(name, number, str(error)[:200], _HINT)]) from error
             except UNREADABLE as error:
-                what = f"cannot load this line: {type(error).__name__} {error}"[:200]
-                raise UserError([Problem(name, number, what, "see the sandbox's file form")]) from error
+                raise UserError([Problem(name, number, _OTHER_FORM, _HINT)]) from error
         return dict(self.added)
 
     def _take(self, thing: Mapping[str, Any] | None) -> None:
@@ -98,18 +96,18 @@ class Loader:
                 self._open_account(row, thing)
         elif kind != "project":
             message = f"unknown kind {kind!r}"
-            raise _LineError(message)
+            raise ShapeError(message)
 
     def _take_site(self, site: Mapping[str, Any]) -> None:
         if site.get("face") != "servicenow":
             message = f"the site's face is {site.get('face')!r}, not 'servicenow'"
-            raise _LineError(message)
+            raise ShapeError(message)
         for name, value in _mapping(site, "properties").items():
             self.instance.set_property(name, as_text(value))
         for table in _listed(site, "tables"):
             parent = as_text(table.get("super_class"))
             if not table.get("name"):
-                raise _LineError("a table needs `name`")
+                raise ShapeError("a table needs `name`")
             new = TableDef(as_text(table["name"]), as_text(table.get("label")), parent)
             new.prefix, new.display = as_text(table.get("prefix")), as_text(table.get("display"))
             new.is_audited = as_text(table.get("audit")) == "true"
@@ -125,7 +123,7 @@ class Loader:
     def _take_ticket(self, ticket: Mapping[str, Any]) -> None:
         table, record = ticket.get("table"), ticket.get("record")
         if not isinstance(table, str) or not isinstance(record, Mapping):
-            raise _LineError("a ticket needs `table` and `record`")
+            raise ShapeError("a ticket needs `table` and `record`")
         real = as_text(record.get("sys_class_name"))
         row = self._add(real if real in self.instance.schema else table, record)
         for number, entry in enumerate(_listed(ticket, "audit")):
@@ -135,13 +133,13 @@ class Loader:
 
     def _add_audit(self, row: StoredRow, entry: Mapping[str, Any], number: int) -> None:
         if not entry.get("fieldname"):
-            raise _LineError("an audit row needs `fieldname`")
+            raise ShapeError("an audit row needs `fieldname`")
         own = {"tablename": row.table, "documentkey": row.sys_id, "sys_created_by": entry.get("user", "")}
         self._add_entry("sys_audit", {**own, **entry}, row, number)
 
     def _add_journal(self, row: StoredRow, entry: Mapping[str, Any], number: int) -> None:
         if not entry.get("element"):
-            raise _LineError("a journal row needs `element`")
+            raise ShapeError("a journal row needs `element`")
         self._add_entry("sys_journal_field", {"name": row.table, "element_id": row.sys_id, **entry}, row, number)
 
     def _add_entry(self, table: str, entry: Mapping[str, Any], row: StoredRow, number: int) -> None:
@@ -198,7 +196,7 @@ def _mapping(thing: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     found = thing.get(name) or {}
     if not isinstance(found, Mapping):
         message = f"`{name}` must be an object"
-        raise _LineError(message)
+        raise ShapeError(message)
     return found
 
 
@@ -206,7 +204,7 @@ def _listed(thing: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
     found = thing.get(name) or []
     if not isinstance(found, list) or not all(isinstance(entry, Mapping) for entry in found):
         message = f"`{name}` must be a list of objects"
-        raise _LineError(message)
+        raise ShapeError(message)
     return found
 
 
@@ -219,9 +217,9 @@ def _parse(line: str | Mapping[str, Any]) -> Mapping[str, Any] | None:
         thing = orjson.loads(line)
     except orjson.JSONDecodeError as error:
         message = f"not JSON: {error}"
-        raise _LineError(message) from error
+        raise ShapeError(message) from error
     if not isinstance(thing, dict):
-        raise _LineError("not a JSON object")
+        raise ShapeError("this line must be an object")
     return thing
 
 

@@ -39,16 +39,16 @@ def is_document(value: Mapping[str, Any]) -> bool:
     return value.get("type") == "doc" and "content" in value
 
 
-def adf_text(document: Mapping[str, Any]) -> tuple[str, bool]:
+def adf_text(document: Mapping[str, Any], in_cell: str = " ") -> tuple[str, bool]:
     """Return the plain text, and whether the document contains media.
 
     Paragraphs and list items end in a newline, table cells are separated by tabs, mentions are their own text.
-    A document of empty paragraphs is an empty text.
+    A document of empty paragraphs is an empty text. `in_cell` joins the lines of one cell.
     """
     line = _only_line(document)
     if line is not None:
         return line.strip(), False
-    found = _AdfText()
+    found = _AdfText(in_cell)
     found.visit(document, 0)
     lines = (line.rstrip() for line in "".join(found.pieces).split("\n"))
     return "\n".join(lines).strip(), found.has_media
@@ -71,7 +71,8 @@ def _only_line(document: Mapping[str, Any]) -> str | None:
 
 
 class _AdfText:
-    def __init__(self) -> None:
+    def __init__(self, in_cell: str) -> None:
+        self._in_cell = in_cell
         self.pieces: list[str] = []
         self.has_media = False
 
@@ -121,10 +122,11 @@ class _AdfText:
     def _row(self, node: Mapping[str, Any], depth: int) -> None:
         cells = []
         for cell in _nodes(node.get("content")):
-            inner = _AdfText()
+            inner = _AdfText(self._in_cell)
             inner.visit(cell, depth + 1)
             self.has_media = self.has_media or inner.has_media
-            cells.append(" ".join("".join(inner.pieces).split()))
+            lines = (" ".join(line.split()) for line in "".join(inner.pieces).replace("\t", "\n").splitlines())
+            cells.append(self._in_cell.join(filter(None, lines)))
         self._line_break()
         self._add("\t".join(cells) + "\n")
 

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 from capa_sync.model.patterns import CASCADE, CONTROL, ID_LIST, ISO, PROSE, SPRINT_DUMP, without_addresses
-from capa_sync.model.values import BLANK, Raw
+from capa_sync.model.values import BLANK, LINE_IN_CELL, Raw
 from capa_sync.sources.jira.adf import adf_text, is_document
 from capa_sync.sources.jira.times import in_utc
 from capa_sync.sources.jira.wiki import wiki_text
@@ -84,7 +84,7 @@ def _dumped(inside: str) -> Raw:
 
 def _object(value: Mapping[str, Any]) -> Raw | None:
     if is_document(value):
-        text, has_media = adf_text(value)
+        text, has_media = adf_text(value, LINE_IN_CELL)
         text = clean(text)
         return Raw((text,) if text else (), (), text, media_only=has_media and not text)
     if is_ticking(value):

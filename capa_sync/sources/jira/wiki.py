@@ -29,6 +29,9 @@ _PLAIN_STEPS: tuple[tuple[Pattern[str], str], ...] = (
     (patterns.BULLET_OF_NOTHING, ""),
 )
 
+_CELL_STEPS = _PLAIN_STEPS[-4:]
+"""What begins a line begins a cell too."""
+
 
 def wiki_text(source: str) -> tuple[str, bool]:
     """Return the plain text, and whether the markup embeds an image or names an attachment."""
@@ -63,11 +66,37 @@ def _cells(text: str) -> str:
     if "|" not in text:
         return text
     text = patterns.TABLE_HEAD.sub(lambda row: "\t".join(map(_cell, row[1].split("||"))), text)
-    return patterns.TABLE_ROW.sub(lambda row: "\t".join(map(_cell, row[1].split("|"))), text)
+    text = patterns.TABLE_ROW.sub(lambda row: "\t".join(map(_cell, row[1].split("|"))), text)
+    return _rows_over_lines(text) if "|" in text else text
+
+
+def _rows_over_lines(text: str) -> str:
+    """Write the rows of which a cell holds several lines: from a line that begins with a bar to one that ends so."""
+    lines, begun, ended = text.split("\n"), -1, -1
+    for number, line in enumerate(lines):
+        bare = line.strip()
+        is_bar = bare in ("|", "||")
+        if is_bar and ended == number - 1 >= 0:  # a further cell, of empty lines
+            lines[number], ended = "", number
+            continue
+        if bare.startswith("|") and not (is_bar and begun >= 0):
+            begun = number
+        if begun >= 0 and bare.endswith("|") and number > begun:
+            lines[begun : number + 1] = _row(lines[begun : number + 1])
+            begun, ended = -1, number
+    return "\n".join(lines)
+
+
+def _row(lines: list[str]) -> list[str]:
+    """Return as many lines of a row, without its bars and with tabs between its cells."""
+    bared = [lines[0].strip().lstrip("|"), *lines[1:-1], lines[-1].strip().rstrip("|")]
+    return ["\t".join(_cell(cell) for cell in line.split("|")) for line in bared]
 
 
 def _cell(text: str) -> str:
-    return patterns.BULLET_OF_NOTHING.sub("", patterns.BULLET.sub("- ", text.strip()))
+    for pattern, new in _CELL_STEPS:
+        text = pattern.sub(new, text.strip())
+    return text
 
 
 def _embedded_adf(text: str) -> tuple[str, bool]:

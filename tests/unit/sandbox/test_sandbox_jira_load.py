@@ -188,14 +188,27 @@ def test_a_file_is_read_plain_or_packed(tmp_path: Path, suffix: str) -> None:
 
 
 BROKEN = [
-    ("not json", "cannot load this line"),
-    ('["list"]', "not a JSON object"),
-    ('{"no": "kind"}', "kind"),
-    ('{"kind": "surprise"}', "unknown kind 'surprise'"),
-    ('{"kind": "status", "name": "without id"}', "'id'"),
-    ('{"kind": "ticket", "issue": {"id": "1"}}', "'key'"),
-    ('{"kind": "choice", "field": "nowhere", "id": "1"}', "unknown field"),
-    ('{"kind": "user", "displayName": "nobody"}', "without accountId"),
+    ("not json", "this line is no JSON: Expecting value"),
+    ('["list"]', "this line must be an object, and is a list"),
+    ('{"no": "kind"}', "this line needs `kind`"),
+    ('{"kind": "surprise"}', "unknown kind 'surprise'; it must be one of choice, field, issuetype"),
+    ('{"kind": "status", "name": "without id"}', "this line needs `id`"),
+    ('{"kind": "ticket", "issue": {"id": "1"}}', "`issue` needs `key`"),
+    ('{"kind": "ticket", "issue": [1]}', "`issue` must be an object, and is a list"),
+    ('{"kind": "ticket", "issue": {"key": "A-1", "fields": 3}}', "`issue.fields` must be an object, and is a number"),
+    (
+        '{"kind": "ticket", "issue": {"key": "A-1", "changelog": {"histories": [{}, {"items": {}}]}}}',
+        "`items` of entry 2 of `issue.changelog.histories` must be a list, and is an object",
+    ),
+    (
+        '{"kind": "ticket", "issue": {"key": "A-1", "fields": {"comment": {"comments": ["x"]}}}}',
+        "entry 1 of `issue.fields.comment.comments` must be an object, and is a text",
+    ),
+    ('{"kind": "workflow", "transitions": [{"name": "Go"}]}', "entry 1 of `transitions` needs `to`"),
+    ('{"kind": "field", "id": true}', "`id` must be a text or a number, and is true or false"),
+    ('{"kind": "choice", "field": "nowhere", "id": "1"}', "a choice names a `field` that no earlier line describes"),
+    ('{"kind": "user", "displayName": "nobody"}', "a user needs `accountId`, `name` or `key`"),
+    ('{"kind": "ticket", "issue": {"key": "A-1", "properties": [3]}}', "has not the form that Jira gives it"),
 ]
 
 

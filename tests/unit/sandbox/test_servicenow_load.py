@@ -158,7 +158,11 @@ def test_files_may_be_packed(tracker: ServiceNowTracker, tmp_path: Path, is_pack
     ("line", "what"),
     [
         ("{not json", "not JSON"),
-        ("[1]", "not a JSON object"),
+        ("[1]", "this line must be an object"),
+        (
+            '{"kind": "ticket", "table": "task", "record": {"a": {"link": 3}}}',
+            "has not the form that the Table API gives",
+        ),
         ('{"kind": "tickets"}', "unknown kind 'tickets'"),
         ('{"kind": "ticket", "table": "task"}', "needs `table` and `record`"),
         ('{"kind": "site", "face": "cloud"}', "the site's face is 'cloud'"),

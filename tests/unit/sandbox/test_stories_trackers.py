@@ -73,7 +73,7 @@ def test_a_file_of_each_face_is_served(face: str, tmp_path: Path) -> None:
         ('{"kind": "ticket"}\n', ":1: this is no site line"),
         ('["site"]\n', ":1: this is no site line"),
         ('{"kind": "site", "face": "server"}\n', ":1: there is no face 'server'"),
-        ('{"kind": "site", "face": "cloud"}\n{"kind": "nonsense"}\n', ":2: cannot load this line"),
+        ('{"kind": "site", "face": "cloud"}\n{"kind": "nonsense"}\n', ":2: unknown kind"),
         ('{"kind": "site", "face": "servicenow"}\n{"kind": "nonsense"}\n', ":2: unknown kind"),
     ],
 )
