@@ -12,6 +12,7 @@ from capa_sync.errors import Fatal
 from capa_sync.sources import environment
 from capa_sync.sources.servicenow.network import open_session, translated
 from capa_sync.sources.unreachable import AS_WRITTEN
+from tests.patience import PATIENCE
 
 VARIABLES = [f"{kind}_proxy" for kind in ("http", "https", "all", "no")]
 HOST = "tracker.example"
@@ -31,7 +32,7 @@ def _asked(url: str, *, writes: bool = False) -> str:
     """Return the message of Fatal that a request ends with."""
     session = open_session(url)
     with pytest.raises(Fatal) as caught:
-        translated("sn", url, lambda: session.get(url, timeout=5), writes=writes)
+        translated("sn", url, lambda: session.get(url, timeout=PATIENCE), writes=writes)
     return caught.value.message
 
 
@@ -78,7 +79,7 @@ def test_a_proxy_for_other_hosts_is_not_blamed(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     with pytest.raises(requests.ConnectionError):
         environment.sent(
-            "sn", f"https://127.0.0.1:{port}", lambda: requests.get(f"https://127.0.0.1:{port}", timeout=5)
+            "sn", f"https://127.0.0.1:{port}", lambda: requests.get(f"https://127.0.0.1:{port}", timeout=PATIENCE)
         )
 
 
@@ -101,15 +102,15 @@ def test_certificates_that_cannot_be_used_are_told_with_variable_and_path(
             "that can be read"
         )
     with pytest.raises(requests.ConnectionError):
-        environment.sent("sn", url, lambda: requests.get(url, timeout=5, verify=True))
+        environment.sent("sn", url, lambda: requests.get(url, timeout=PATIENCE, verify=True))
 
 
 def test_an_address_or_header_that_cannot_be_sent_is_no_lost_connection() -> None:
     """ServiceNow says what Jira says; a write with it is not in doubt."""
     for send in (
-        lambda: requests.get("https://a..b/x", timeout=5),
-        lambda: requests.get(URL, headers={"X": "a\nb"}, timeout=5),
-        lambda: requests.get(URL.replace("https", "gopher"), timeout=5),
+        lambda: requests.get("https://a..b/x", timeout=PATIENCE),
+        lambda: requests.get(URL, headers={"X": "a\nb"}, timeout=PATIENCE),
+        lambda: requests.get(URL.replace("https", "gopher"), timeout=PATIENCE),
     ):
         with pytest.raises(Fatal, match=AS_WRITTEN):
             translated("sn", URL, send, writes=True)
