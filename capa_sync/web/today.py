@@ -10,8 +10,10 @@ from capa_sync.web.words import MATTERS, Matter
 
 SHOWN = 8
 """Rows of a section; the others are behind its link."""
-_COUNTS = """SELECT matter, COUNT(*) AS found, COUNT(DISTINCT source || ' ' || ticket_id) AS tickets
-    FROM v_today GROUP BY matter"""
+# Of each ticket first: distinct names over all rows take half as much time again.
+_COUNTS = """SELECT matter, SUM(found) AS found, COUNT(*) AS tickets
+    FROM (SELECT matter, COUNT(*) AS found FROM v_today GROUP BY matter, source, ticket_id) x
+    GROUP BY matter"""
 _ROWS = """SELECT source, ticket_id, ticket_key, register_no, title, owner, since, due_at, rule, severity, reason, fix
     FROM v_today WHERE matter = ? ORDER BY {order} LIMIT ?"""
 _UNKNOWN = "SELECT source, reason, tickets, verdicts FROM v_cannot_tell ORDER BY tickets DESC, source, reason"
