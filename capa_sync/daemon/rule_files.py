@@ -66,6 +66,11 @@ class RuleFiles:
         return None if file is None else decoded(read_user_file(file, str(file), LARGEST), str(file))
 
 
+def files_seen(differing: Mapping[str, str]) -> str:
+    """Return a digest of what `differing` returned: a form holds it, so that a later edit of a file is noticed."""
+    return _digest("\n".join(f"{rule} {digest}" for rule, digest in sorted(differing.items())))
+
+
 def _digest(text: str | None) -> str:
     return "" if text is None else hashlib.sha256(text.encode()).hexdigest()
 

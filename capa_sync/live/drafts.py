@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from capa_sync.daemon.requests import ask
-from capa_sync.daemon.rule_files import RuleFiles
+from capa_sync.daemon.rule_files import RuleFiles, files_seen
 from capa_sync.errors import Problem, UserError
 from capa_sync.live.changing import SetChange, change_to_set, live_set
 from capa_sync.live.files import configuration_of
@@ -37,9 +38,14 @@ class StoredDraft:
     before: dict[str, str]
 
     def difference(self, folder: Path) -> Iterator[str]:
-        """Yield the lines of the difference from what is live to the draft; files are named from `folder` on."""
+        """Yield the lines of the difference from what is live to the draft, for the command `patch_command`."""
+        base = folder if self.is_inside(folder) else None
         for part in self.rules:
-            yield from text_difference(shown_name(part.name, folder), self.before[part.key], part.text)
+            yield from text_difference(shown_name(part.name, base), self.before[part.key], part.text)
+
+    def is_inside(self, folder: Path) -> bool:
+        """Return whether all its files are below a folder."""
+        return all(not Path(shown_name(part.name, folder)).is_absolute() for part in self.rules)
 
     @property
     def texts(self) -> dict[str, str]:
@@ -48,6 +54,7 @@ class StoredDraft:
 
     def summary(self, folder: Path, files: RuleFiles | None) -> DraftSummary:
         """Return what the page shows of it; `files` as in `Runtime.rule_files`."""
+        differing = files.differing(self.texts) if files is not None else None
         return DraftSummary(
             self.draft.number,
             self.draft.saved_at,
@@ -56,22 +63,34 @@ class StoredDraft:
             [part.key for part in self.rules],
             self.changed_since,
             list(self.difference(folder)),
-            list(files.differing(self.texts)) if files is not None else None,
+            list(differing) if differing is not None else None,
             self.draft.discarded_at,
             self.draft.discarded_by,
+            files_seen(differing or {}),
+            patch_command(is_inside=self.is_inside(folder)),
         )
 
 
 def text_difference(name: str, before: str, after: str) -> Iterator[str]:
-    """Yield the lines of a unified difference of one file, which `patch -p0` takes, without line ends."""
+    """Yield the lines of a unified difference of one file, which `patch` takes, without line ends."""
     old = name if before else "/dev/null"
     yield from difflib.unified_diff(before.splitlines(), after.splitlines(), old, name, lineterm="")
 
 
-def shown_name(name: str, folder: Path) -> str:
-    """Return the name of a file from a folder on, where it is inside."""
-    path = Path(name)
-    return str(path.relative_to(folder)) if path.is_absolute() and path.is_relative_to(folder) else name
+def patch_command(*, is_inside: bool) -> str:
+    """Return the command that takes a difference of files, which are all below the settings' folder or not.
+
+    GNU patch refuses full names and those with `..`: below the root folder full names lose their first slash.
+    """
+    return "patch -p0" if is_inside else "patch -p1 -d /"
+
+
+def shown_name(name: str, folder: Path | None) -> str:
+    """Return the name of a file from a folder on, where it is inside; otherwise in full, without `..`."""
+    path = Path(os.path.normpath(name))
+    if not path.is_absolute():
+        return name
+    return str(path.relative_to(folder)) if folder is not None and path.is_relative_to(folder) else str(path)
 
 
 def stored_draft(register: Register, draft: RuleDraft) -> StoredDraft:

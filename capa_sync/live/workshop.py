@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from capa_sync.daemon.requests import ask, carry_out_where_free
+from capa_sync.daemon.rule_files import files_seen
 from capa_sync.errors import Problem, UserError
 from capa_sync.live.drafts import (
+    StoredDraft,
     discard_draft,
     draft_in_use,
     draft_numbered,
@@ -117,7 +119,9 @@ class RuleWorkshop:
     def draft(self, number: int) -> DraftSummary:
         """Return a draft, compared with what is live. Raises UserError when there is none of this number."""
         with self._reading() as register:
-            return draft_numbered(register, number).summary(self._folder, self._rule_files)
+            stored = draft_numbered(register, number)
+            problems = self._problems(self._live(register), stored)
+        return replace(stored.summary(self._folder, self._rule_files), problems=problems)
 
     def explain(self, source: str, ticket_id: str) -> Sequence[ExplainedTicket]:
         """Explain a mirrored ticket by the live set: every verdict with the facts that it rests on."""
@@ -221,16 +225,24 @@ class RuleWorkshop:
             arguments = {"set_hash": wanted.hash, "base_hash": live.set_hash, "by": by}
             return ask(register, SAVE_DRAFT, arguments, self._clock.now())
 
-    def write_files(self, draft: int, by: str) -> int:
-        """Ask that the rules of a draft are written into their files, as these are now; return the request's number.
+    def write_files(self, draft: int, seen: str, by: str) -> int:
+        """Ask that the rules of a draft are written into their files; return the request's number.
 
-        The answer says in words what was written, or why nothing was. Raises UserError where that is not allowed.
+        `seen` is that of the draft's summary which somebody looked at. The answer says in words what was written, or
+        why nothing was. Raises UserError where that is not allowed, where a file was edited since, and for a draft
+        with mistakes.
         """
         if self._rule_files is None:
             hint = "set [web] rules_folder_writable, or bring the difference into the files yourself"
             raise UserError([Problem("", 0, "the page may not have files written here", hint)])
         with self._writing() as register:
-            expected = self._rule_files.differing(draft_in_use(register, draft).texts)
+            stored = draft_in_use(register, draft)
+            expected = self._rule_files.differing(stored.texts)
+            if problems := self._problems(self._live(register), stored):
+                raise UserError(problems)
+            if files_seen(expected) != seen:
+                what, hint = "a file was edited after you looked at this draft", "look at it again, and then write it"
+                raise UserError([Problem("", 0, what, hint)])
             asked = {"draft": draft, "expected": expected, "by": by}
             return ask(register, WRITE_RULES, asked, self._clock.now(), self._rule_files)
 
@@ -267,6 +279,18 @@ class RuleWorkshop:
             read, _ = check_rule(part.text, part.name, ())
             others |= {part.key: read} if read is not None else {}
         return *check_rule(text, f"{rule}.yaml", others.values()), live.rules.options
+
+    def _problems(self, live: _LiveRules, stored: StoredDraft) -> list[Problem]:
+        """Return the mistakes of each text of a draft, beside the live rules and the other texts of the draft."""
+        read = {part.key: check_rule(part.text, f"{part.key}.yaml", ()) for part in stored.rules}
+        others = {rule.id: rule for rule in live.rules.rules} | {
+            key: rule for key, (rule, _) in read.items() if rule is not None
+        }
+        return [
+            problem
+            for part in stored.rules
+            for problem in check_rule(part.text, f"{part.key}.yaml", others.values())[1]
+        ]
 
     def _reading(self) -> Register:
         path = self._folder / self._settings.register_file

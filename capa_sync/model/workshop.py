@@ -105,8 +105,10 @@ class DraftSummary:
         number, saved_at, saved_by, discarded_at, discarded_by: as in `RuleDraft`. state: see `DraftState`.
         rules: ids that it changes or adds.
         changed_since: those that were changed in what is live since it was saved.
-        difference: the lines of a difference from what is live, which `patch -p0` takes.
+        difference: the lines of a difference from what is live.
         unwritten: those whose file holds another text; None where the page may not have files written.
+        seen: a digest of these files as they are now, which `write_files` asks for. patch: the command that takes the
+            difference. problems: the mistakes of its texts beside the other live rules.
     """
 
     number: int
@@ -119,6 +121,9 @@ class DraftSummary:
     unwritten: Sequence[str] | None
     discarded_at: datetime | None = None
     discarded_by: str = ""
+    seen: str = ""
+    patch: str = ""
+    problems: Sequence[Problem] = ()
 
 
 @dataclass(frozen=True, slots=True)

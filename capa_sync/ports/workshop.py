@@ -88,10 +88,11 @@ class Workshop(Protocol):
         """
         ...
 
-    def write_files(self, draft: int, by: str) -> int:
+    def write_files(self, draft: int, seen: str, by: str) -> int:
         """Ask that the rules of a draft are written into their files; return the number of the request.
 
-        The answer says in words what was written, or why nothing was. Raises UserError where that is not allowed.
+        `seen`: as in the summary of the draft that was looked at. The answer says in words what was written, or why
+        nothing was. Raises UserError where that is not allowed, after a later edit, and for a draft with mistakes.
         """
         ...
 

@@ -74,8 +74,11 @@ async def _draft(datasette: Any, request: Request, workshop: Workshop) -> Respon
     """Show a draft; its forms ask that it is written into the files, or discarded."""
     if request.method == "POST":
         given, by = await request.post_vars(), visitor_of(request.scope).name
-        does = workshop.discard if given.get("do") == "discard" else workshop.write_files
-        number = await asyncio.to_thread(does, _number(given, "number"), by)
+        draft = _number(given, "number")
+        if given.get("do") == "discard":
+            number = await asyncio.to_thread(workshop.discard, draft, by)
+        else:
+            number = await asyncio.to_thread(workshop.write_files, draft, str(given.get("seen", "")), by)
         return Response.redirect(f"/workshop/request?number={number}", status=303)
     found = await asyncio.to_thread(workshop.draft, _number(request.args, "number"))
     return await rendered(datasette, request, "workshop_draft.html", {"draft": found, "draft_words": _DRAFTS})

@@ -211,10 +211,10 @@ def test_files_are_written_where_the_settings_allow_it_and_nobody_edited_them(ma
     new = shop.rule_text("backup-tested").text
     shop.save("backup-tested", new, 1, "mara.roy")
     assert shop.draft(1).unwritten == [ORDER]
-    assert shop.answer(shop.write_files(1, "mara.roy")) == f"written: {ORDER}.yaml"
+    assert shop.answer(shop.write_files(1, shop.draft(1).seen, "mara.roy")) == f"written: {ORDER}.yaml"
     assert (file.read_text(encoding="utf-8"), file.stat().st_mode & 0o777) == (lowered(shop), 0o640)
     with harness.daemon() as daemon:
-        request = shop.write_files(2, "mara.roy")
+        request = shop.write_files(2, shop.draft(2).seen, "mara.roy")
         assert until(lambda: shop.answer(request)) == "written: backup-tested.yaml"
         assert daemon.lines("rules_written", asked_by="mara.roy")
         assert daemon.stop().code == 0
@@ -222,7 +222,7 @@ def test_files_are_written_where_the_settings_allow_it_and_nobody_edited_them(ma
     assert shop.draft(2).unwritten == []
     with RegisterLock(harness.register_file):
         edit(harness, "severity: low", "severity: info")
-        request = shop.write_files(1, "mara.roy")
+        request = shop.write_files(1, shop.draft(1).seen, "mara.roy")
         edit(harness, "severity: info", "severity: medium")
     with open_register(harness.register_file, clock_now=harness.clock.now()) as register:
         setup = set_up(load_settings(harness.file, {}), harness.file, {}, with_secrets=False)
@@ -237,4 +237,66 @@ def test_files_are_written_where_the_settings_allow_it_and_nobody_edited_them(ma
     closed = workshop(harness)
     assert closed.draft(1).unwritten is None
     with pytest.raises(UserError, match="may not have files written"):
-        closed.write_files(1, "mara.roy")
+        closed.write_files(1, "", "mara.roy")
+
+
+def test_an_edit_after_the_page_was_shown_is_not_overwritten(make_harness: MakeHarness) -> None:
+    """What counts is the page that the person looked at, not the instant of the click."""
+    harness = make_harness("jira", rules=(ORDER,), settings=WRITABLE)
+    harness.sync()
+    shop = workshop(harness)
+    shop.save(ORDER, lowered(shop), 0, "mara.roy")
+    seen = shop.draft(1).seen
+    edit(harness, "severity: high", "severity: medium")
+    with pytest.raises(UserError, match="a file was edited after you looked at this draft; look at it again"):
+        shop.write_files(1, seen, "mara.roy")
+    assert "severity: medium" in (harness.folder / "rules" / f"{ORDER}.yaml").read_text(encoding="utf-8")
+    assert shop.answer(shop.write_files(1, shop.draft(1).seen, "mara.roy")) == f"written: {ORDER}.yaml"
+
+
+@pytest.mark.parametrize(
+    ("text", "mistake"),
+    [("broken: [", "this is not YAML"), ("severity: purple", "purple"), ("", "the file is empty")],
+)
+def test_a_draft_with_mistakes_says_so_and_is_written_nowhere(
+    make_harness: MakeHarness, text: str, mistake: str
+) -> None:
+    """Unfinished work is kept, and the good file stays."""
+    harness = make_harness("jira", rules=(ORDER,), settings=WRITABLE)
+    harness.sync()
+    shop, file = workshop(harness), harness.folder / "rules" / f"{ORDER}.yaml"
+    before = file.read_text(encoding="utf-8")
+    text = before.replace("severity: high", text) if text.startswith("severity") else text
+    shop.save(ORDER, text, 0, "mara.roy")
+    shown = shop.draft(1)
+    assert any(mistake in str(problem) for problem in shown.problems), shown.problems
+    assert str(shown.problems[0]).startswith(f"{ORDER}.yaml:")
+    with pytest.raises(UserError) as refused:
+        shop.write_files(1, shown.seen, "mara.roy")
+    assert refused.value.problems == shown.problems
+    assert file.read_text(encoding="utf-8") == before
+
+
+@pytest.mark.parametrize("is_inside", [True, False])
+def test_patch_takes_the_difference_of_a_draft_wherever_the_rules_are(
+    make_harness: MakeHarness, is_inside: bool
+) -> None:
+    """The page names the command that takes what `rules drafts` prints."""
+    if shutil.which("patch") is None:
+        pytest.skip("patch is not installed")
+    harness = make_harness("jira", rules=(ORDER,), settings=WAITS)
+    harness.write_settings()
+    place = harness.folder / "rules"
+    if not is_inside:
+        place = place.rename(harness.folder.parent / f"{harness.folder.name}-rules")
+        text = harness.file.read_text(encoding="utf-8").replace('"rules"', f'"../{place.name}"')
+        harness.file.write_text(text, encoding="utf-8")
+    assert harness.run("sync").code == 0
+    shop = workshop(harness)
+    wanted = lowered(shop)
+    shop.save(ORDER, wanted, 0, "mara.roy")
+    lines = harness.run("rules", "drafts", "1").out
+    command = [*shop.draft(1).patch.split(), "--batch"]
+    done = subprocess.run(command, cwd=harness.folder, input=lines, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    assert (place / f"{ORDER}.yaml").read_text(encoding="utf-8") == wanted
