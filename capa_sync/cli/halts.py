@@ -79,7 +79,7 @@ def resume(config: Path, test_clock: str | None, only: str | None, as_json: bool
             hint = "run `capa-sync resume` without --source"
             raise UserError([Problem("", 0, f"every source is paused, not '{only}' alone", hint)])
         with register.transaction():
-            ended = register.halts.end(only or EVERY)
+            ended = register.halts.end(only or EVERY, clock.now())
             _ask(register, clock, RESUME, only or EVERY)
     finally:
         register.close()

@@ -29,7 +29,7 @@ from capa_sync.cli.summary import findings_exit_code, print_cycle, summary_of
 from capa_sync.cli.verbs import VerbCommand
 from capa_sync.daemon.cycle import CycleResult, run_round
 from capa_sync.daemon.erasure_work import ErasureWork
-from capa_sync.daemon.requests import carry_out_requests, refresh, release
+from capa_sync.daemon.requests import carry_out_requests, refresh, release, withdrawn_of
 from capa_sync.daemon.runtime import Runtime
 from capa_sync.daemon.shutdown import stop_on_signals
 from capa_sync.errors import Problem, UserError
@@ -162,7 +162,8 @@ def _leave(setup: Setup, clock: Clock, names: list[str], requests: Mapping[str, 
         _refuse_while_paused(register, names)
         for verb, count in requests.items():
             for name in names:
-                register.requests.leave(verb, {"source": name, "tickets": count}, clock.now())
+                asked = {"source": name, "tickets": count, "withdrawn": withdrawn_of(register, [name])}
+                register.requests.leave(verb, asked, clock.now())
     finally:
         register.close()
     click.echo(f"the daemon holds the register and will {' and '.join(requests)} at its next tick")

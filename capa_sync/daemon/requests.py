@@ -12,6 +12,7 @@ from capa_sync.daemon.runtime import Runtime
 from capa_sync.daemon.waiver_requests import record_approval, record_waiver
 from capa_sync.errors import RegisterUnavailable, UserError
 from capa_sync.model.draft import RuleDraft
+from capa_sync.model.halt import HaltKind
 from capa_sync.model.verdict_set import How
 from capa_sync.store import (
     ACTIVATE,
@@ -45,10 +46,20 @@ _HALTING = {
 
 
 def release(runtime: Runtime, sources: Iterable[str], tickets: int | None) -> None:
-    """Release the brakes of these sources once, for `tickets` tickets each (None: all)."""
+    """Release the brakes of these sources once, for `tickets` tickets each (None: all).
+
+    During a withdrawal this releases the removals alone.
+    """
+    withdrawn = withdrawn_of(runtime.register, sources := list(sources))
     for source in sources:
-        runtime.register.outbox.release(source, tickets, runtime.clock.now())
+        runtime.register.outbox.release(source, tickets, runtime.clock.now(), of_warnings=source not in withdrawn)
         log(LogAction.RELEASED, source=source, tickets="all" if tickets is None else tickets)
+
+
+def withdrawn_of(register: Register, sources: Iterable[str]) -> list[str]:
+    """Return those of some sources from which all our texts are being taken back."""
+    halts = {source: register.halts.of(source) for source in sources}
+    return [source for source, halt in halts.items() if halt is not None and halt.kind is HaltKind.WITHDRAWN]
 
 
 def refresh(runtime: Runtime, sources: Iterable[str], tickets: int | None) -> None:
@@ -219,7 +230,10 @@ def _carry_out_for_sources(runtime: Runtime, request: VerbRequest) -> list[str]:
     named = request.args.get("source", "")
     sources = [name for name in runtime.contexts if named in ("", name)]
     if request.verb == RELEASE:
-        release(runtime, sources, request.args.get("tickets"))
+        withdrawn = withdrawn_of(runtime.register, sources)
+        asked_for = request.args.get("withdrawn", withdrawn)  # absent: left by an earlier version
+        same = [name for name in sources if (name in withdrawn) == (name in asked_for)]
+        release(runtime, same, request.args.get("tickets"))
     elif request.verb in (PAUSE, WITHDRAW, RESUME):
         log(_HALTING[request.verb], source=named, asked_by=request.args.get("asked_by", ""))
         for name in sources if request.verb == RESUME else ():

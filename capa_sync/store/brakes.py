@@ -74,10 +74,11 @@ class Brakes:
         return [(row[0], row[1]) for row in rows]
 
     # --- releases --------------------------------------------------------------------------------------------------
-    def release(self, source: str, count: int | None, at: datetime) -> None:
+    def release(self, source: str, count: int | None, at: datetime, *, of_warnings: bool = True) -> None:
         """Release a source's brakes once: for `count` notifications, or with None for all that are planned now.
 
-        This also activates the register, ends the source's safety stop and closes an earlier open release.
+        This also activates the register, ends the source's safety stop and closes an earlier open release. The first
+        two not during a withdrawal (`of_warnings`): who releases removals has seen no warning.
         """
         with self._db.transaction():
             self.close_release(source, at)
@@ -85,8 +86,9 @@ class Brakes:
                 "INSERT INTO release (source, allowed, used, released_at) VALUES (?,?,0,?)",
                 (source, count, instant_text(at)),
             )
-            self.activate(at)
-            self.clear_stop(source)
+            if of_warnings:
+                self.activate(at)
+                self.clear_stop(source)
 
     def released(self, source: str) -> Release | None:
         """Return the open release of a source, None when its brakes are active."""

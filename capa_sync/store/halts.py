@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from capa_sync.model.halt import Halt, HaltKind
 from capa_sync.store.columns import instant, instant_text
 from capa_sync.store.database import Database
@@ -11,7 +13,10 @@ EVERY_SOURCE = ""
 
 
 class Halts:
-    """The table `halt`: at most one row per source. Any process may write it; it takes effect immediately."""
+    """The table `halt`: at most one row per source. Any process may write it; it takes effect immediately.
+
+    What a person released and was not used yet ends with each change: it was for other writes than those of now.
+    """
 
     def __init__(self, db: Database) -> None:
         self._db = db
@@ -25,17 +30,27 @@ class Halts:
 
     def set(self, source: str, halt: Halt) -> None:
         """Halt a source (or EVERY_SOURCE); this replaces an earlier halt of another kind."""
-        self._db.execute(
-            """INSERT INTO halt VALUES (?,?,?,?) ON CONFLICT (source) DO UPDATE
-            SET kind = excluded.kind, since = excluded.since, asked_by = excluded.asked_by
-            WHERE kind <> excluded.kind""",
-            (source, halt.kind.value, instant_text(halt.since), halt.asked_by),
-        )
+        with self._db.transaction():
+            self._db.execute(
+                """INSERT INTO halt VALUES (?,?,?,?) ON CONFLICT (source) DO UPDATE
+                SET kind = excluded.kind, since = excluded.since, asked_by = excluded.asked_by
+                WHERE kind <> excluded.kind""",
+                (source, halt.kind.value, instant_text(halt.since), halt.asked_by),
+            )
+            self._close_releases(source, halt.since)
 
-    def end(self, source: str) -> int:
+    def end(self, source: str, at: datetime) -> int:
         """End the halt of a source; EVERY_SOURCE ends all halts. Return the number of ended halts."""
         where, params = ("", ()) if source == EVERY_SOURCE else ("WHERE source = ?", (source,))
-        return self._db.execute(f"DELETE FROM halt {where}", params)
+        with self._db.transaction():
+            self._close_releases(source, at)
+            return self._db.execute(f"DELETE FROM halt {where}", params)
+
+    def _close_releases(self, source: str, at: datetime) -> None:
+        self._db.execute(
+            "UPDATE release SET closed_at = ? WHERE closed_at IS NULL AND ? IN (source, ?)",
+            (instant_text(at), source, EVERY_SOURCE),
+        )
 
     def all(self) -> dict[str, Halt]:
         """Return source (or EVERY_SOURCE) -> its halt."""

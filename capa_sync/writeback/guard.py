@@ -124,6 +124,8 @@ class BrakePolicy:
         return [stop for stop in found if stop is not None]
 
     def _released(self, counts: Counts, release: ReleaseLimit) -> Allowed:
+        if counts.halt is not None:  # it is for removals: what holds warnings stays as it is
+            return Allowed(tickets=release.tickets, consumes=True)
         if release.tickets is None or release.tickets >= counts.planned:
             return Allowed(tickets=release.tickets, consumes=True, lifts_hold=True)
         what = f"{release.tickets} of {count_of(counts.planned, 'ticket')} were released, the rest waits"

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+from capa_sync.store import RegisterLock
 from tests.daemon.conftest import MakeHarness
 from tests.daemon.harness import NOW, Harness, until
 
@@ -201,3 +202,48 @@ def test_a_running_daemon_pauses_withdraws_and_resumes(make_harness: MakeHarness
         daemon.wait_for("withdrawal_asked")
         assert harness.run("sync", "--release", "all").code == 0
         until(lambda: comments(harness) == 0)
+
+
+def commented(harness: Harness, stories: list[str]) -> list[str]:
+    """Return the stories whose ticket has our comment."""
+    return [story for story in stories if harness.picture("jira", story)["comments"]]
+
+
+def test_a_release_of_removals_releases_no_warning(make_harness: MakeHarness) -> None:
+    """What held warnings before a withdrawal holds them after it, until somebody releases them."""
+    harness = make_harness("jira", rules=RULES)
+    stories = ["one", "two", "three", "four"]
+    for story in stories:
+        harness.create_broken("jira", story)
+    assert harness.run("sync").code == 4
+    assert harness.run("withdraw").code == 0
+    assert harness.run("sync", "--release", "all").code == 0
+    assert harness.run("resume").code == 0
+    held = harness.run("sync")
+    assert (held.code, harness.writes()) == (4, [])
+    assert "this register has never written before; 4 tickets would be written to" in held.err
+    assert harness.run("sync", "--release", "1").code == 0
+    assert len(commented(harness, stories)) == 1
+    assert harness.run("withdraw").code == 0
+    assert harness.run("sync", "--release", "all").code == 0
+    assert harness.run("resume").code == 0
+    held = harness.run("sync")
+    assert held.code == 4
+    assert "an earlier stop was not released" in held.err
+    assert commented(harness, stories) == []
+    assert harness.run("sync", "--release", "all").code == 0
+    assert len(commented(harness, stories)) == 3, "the fourth waits for a day since its last notification"
+
+
+def test_a_release_that_waits_for_the_daemon_is_for_what_was_planned_then(make_harness: MakeHarness) -> None:
+    """It was given for removals, and `resume` came before the daemon's tick: no warning is released by it."""
+    harness = make_harness("jira", rules=RULES)
+    harness.create_broken("jira", "one")
+    assert harness.run("sync").code == 4
+    assert harness.run("withdraw").code == 0
+    with RegisterLock(harness.register_file):
+        left = harness.run("sync", "--release", "all")
+        assert "at its next tick" in left.out
+        assert harness.run("resume").code == 0
+    assert harness.run("sync").code == 4
+    assert harness.writes() == []

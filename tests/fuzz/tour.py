@@ -139,7 +139,7 @@ class Tour:
         self._ask(WITHDRAW)
         release(self.world.runtime, [self.name], None)
         self._try_cycle(minutes=1)
-        halts.end(self.name)
+        halts.end(self.name, self.world.clock.now())
         self._ask(RESUME)
 
     def _ask(self, verb: str) -> None:

@@ -56,7 +56,7 @@ def halt(harness: Harness, kind: HaltKind) -> None:
 
 def resume(harness: Harness) -> None:
     """Store what the command `resume` leaves in the register."""
-    harness.runtime.register.halts.end(harness.source)
+    harness.runtime.register.halts.end(harness.source, harness.clock.now())
     harness.runtime.register.requests.leave(RESUME, {"source": harness.source}, harness.clock.now())
     carry_out_requests(harness.runtime)
 

@@ -299,7 +299,7 @@ def test_a_write_that_waits_is_withheld_when_its_ticket_raises(
         retitle(users, tickets[1], "changed")
         world.cycle()
         assert texts_on(users, tickets) == [0, 0, 0]
-        halts.end(source)
+        halts.end(source, world.clock.now())
         for _ in range(2):
             world.cycle()
             assert texts_on(users, tickets) == [1, 0, 1]

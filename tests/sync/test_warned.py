@@ -99,7 +99,7 @@ class WarnedStory(Story):
                 assert (ours.texts, ours.state, ours.rules or "") == ((), "", ""), ticket
             if self.world.presences().get(ticket) in READ:  # of others a deletion may be found later
                 self.deletions[ticket] = self.world.runtime.register.outbox.deletions(self.name, ticket)
-        self._ask(RESUME, lambda halts: halts.end(self.name))
+        self._ask(RESUME, lambda halts: halts.end(self.name, self.world.clock.now()))
 
     @rule()
     def paused_cycle(self) -> None:
@@ -110,7 +110,7 @@ class WarnedStory(Story):
         self.world.try_cycle()
         self.world.try_cycle()
         assert self.world.writes() == before
-        self._ask(RESUME, lambda halts: halts.end(self.name))
+        self._ask(RESUME, lambda halts: halts.end(self.name, self.world.clock.now()))
 
     def _ask(self, verb: str, change: Callable[[Any], object]) -> None:
         """What the commands `pause`, `resume` and `withdraw` leave in the register."""

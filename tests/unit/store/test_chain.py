@@ -142,7 +142,7 @@ def _write(register: Register) -> None:
     outbox.spend(SOURCE, 1, T0)
     register.halts.set(SOURCE, Halt(HaltKind.PAUSED, T0, "ann"))
     register.halts.set("other", Halt(HaltKind.PAUSED, T0, "ann"))
-    register.halts.end("other")
+    register.halts.end("other", T0)
 
 
 def verified(path: Path, *heads: ChainHead) -> ChainReport:

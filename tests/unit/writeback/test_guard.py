@@ -240,7 +240,7 @@ def test_a_withdrawal_is_written_by_release_alone_and_no_other_brake_adds_to_it(
     """Its release takes texts back; with nothing to take back there is no stop."""
     asked = replace(FLOOD, is_activated=False, halt=Halt(HaltKind.WITHDRAWN, T0, "roy"))
     assert [stop.cause for stop in BRAKES.holding(asked)] == [Cause.WITHDRAWAL]
-    assert BRAKES.check(asked, ReleaseLimit()) == Allowed(consumes=True, lifts_hold=True)
+    assert BRAKES.check(asked, ReleaseLimit()) == Allowed(consumes=True)
     assert BRAKES.check(replace(asked, planned=0)) == Allowed()
 
 
