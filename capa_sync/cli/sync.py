@@ -36,6 +36,7 @@ from capa_sync.errors import Problem, UserError
 from capa_sync.model.clock import Clock
 from capa_sync.model.finding import Severity
 from capa_sync.model.halt import HaltKind
+from capa_sync.settings.lines import key_line
 from capa_sync.store import REFRESH, RELEASE, Register, open_register
 from capa_sync.wiring import Setup, write_options
 
@@ -138,7 +139,8 @@ def _writing_sources(setup: Setup, config: Path, names: list[str], request: str)
     what = "; ".join(f"{name}: write_back.mode is {modes[name]}, nothing is written" for name in idle)
     if len(idle) == len(names):
         hint = f'look at `capa-sync plan`, set mode = "on", then {request}'
-        raise UserError([Problem(str(config), 0, what, hint)])
+        own, common = (key_line(config, (*of, "write_back", "mode")) for of in (("sources", idle[0]), ()))
+        raise UserError([Problem(str(config), common or own, what, hint)])
     say(f"{what}, so the {request} leaves it out", err=True)
     return [name for name in names if name not in idle]
 

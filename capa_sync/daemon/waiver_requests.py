@@ -19,6 +19,7 @@ from capa_sync.model.patterns import DATE_LIKE
 from capa_sync.model.record import CapaRecord
 from capa_sync.model.ticket import Presence
 from capa_sync.model.values import ValueState
+from capa_sync.model.visible import seen
 from capa_sync.model.waiver import Waiver, WaiverState, Way
 from capa_sync.store import Register
 
@@ -81,7 +82,7 @@ def _asked(runtime: Runtime, wish: WaiverWish, now: datetime) -> tuple[Waiver, W
         ticket_id=ticket_id,
         rule=rule,
         until=until,
-        reason=" ".join(wish.reason.split()),
+        reason=seen(wish.reason),
         asked_by=wish.by,
         asked_at=now,
         way=wish.way,
@@ -111,18 +112,35 @@ def approval_of(runtime: Runtime, ticket: str, rule: str, by: str, now: datetime
     waiting = [waiver for waiver in standing if waiver.rule == rule and not waiver.approved_by]
     if not waiting:
         raise _refused(f"no waiver of {rule} on '{ticket}' waits for a second person", "see capa-sync waivers")
-    approved = replace(newest_first(waiting)[0], approved_by=by)
-    found = standing_of(approved, _case(runtime, (source, ticket_id), ticket, rule, now))
+    newest, case = newest_first(waiting)[0], _case(runtime, (source, ticket_id), ticket, rule, now)
+    if standing_of(newest, case).state is WaiverState.ACTIVE:
+        raise _refused(f"the waiver of {rule} on '{ticket}' counts already; it needs no second person")
+    approved = replace(newest, approved_by=by)
+    found = standing_of(approved, case)
     if found.state is not WaiverState.ACTIVE:
         raise _refused(found.why)
     return approved
 
 
 def record_waiver(register: Register, waiver: Waiver, now: datetime, *, waits: bool = False) -> None:
-    """Record a waiver, and make its ticket due for evaluation; one that waits for its second person ends no other."""
+    """Record a waiver, and make its ticket due for evaluation; one that waits for its second person ends no other.
+
+    What a person asked for already, as by sending a form twice, changes nothing.
+    """
     with register.transaction():
+        standing = register.waivers.standing(waiver.source, [waiver.ticket_id]).get(waiver.ticket_id, [])
+        if any(_is_again(waiver, earlier) for earlier in standing):
+            return
         register.waivers.add(waiver, now, replaces=not waits)
         register.queue.want_judging(waiver.source, [waiver.ticket_id], now)
+
+
+def _is_again(waiver: Waiver, earlier: Waiver) -> bool:
+    """Return whether a waiver that has not ended says the same, of the same content of the ticket."""
+    same = ("rule", "until", "reason", "asked_by", "reads")
+    return waiver.approved_by in ("", earlier.approved_by) and all(
+        getattr(waiver, name) == getattr(earlier, name) for name in same
+    )
 
 
 def record_approval(register: Register, source: str, ticket_id: str, number: int, by: str, now: datetime) -> None:

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from capa_sync.model.comment_texts import ENGLISH
 from capa_sync.model.finding import Severity
 from capa_sync.model.light import light
+from capa_sync.model.visible import seen
 from capa_sync.model.waiver import SHORTEST_REASON, Waiver, WaiverState, end_of
 
 _SAY = ENGLISH.sentences
@@ -94,8 +95,8 @@ def _obstacles(waiver: Waiver, case: WaiverCase) -> Iterator[str]:
     """Yield why a waiver that is not over does not count, each with what to do."""
     if waiver.rule in case.unwaivable:
         yield _SAY.refused_unwaivable.format(rule=waiver.rule)
-    if len(waiver.reason) < SHORTEST_REASON:
-        yield _SAY.refused_reason.format(count=len(waiver.reason), least=SHORTEST_REASON)
+    if (count := len(seen(waiver.reason))) < SHORTEST_REASON:
+        yield _SAY.refused_reason.format(count=count, least=SHORTEST_REASON)
     if case.owner and waiver.asked_by == case.owner:
         yield _SAY.refused_owner.format(person=waiver.asked_by)
     if case.owner and waiver.approved_by == case.owner:

@@ -118,4 +118,5 @@ class Previews:
         if running.process.returncode == 0:
             found: dict[str, Any] = orjson.loads(out)
             return found, ""
-        return None, err.decode("utf-8", "replace").strip() or f"it ended with {running.process.returncode}"
+        code = running.process.returncode
+        return None, err.decode("utf-8", "replace").strip() or ("it was stopped" if code < 0 else f"it ended with {code}")

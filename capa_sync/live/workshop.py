@@ -255,9 +255,14 @@ class RuleWorkshop:
             return discard_draft(register, draft, by, self._clock.now())
 
     def answer(self, request: int) -> str | None:
-        """Return the answer to a request, None while it waits; it is carried out here once no daemon is there."""
+        """Return the answer to a request, None while it waits; it is carried out here once no daemon is there.
+
+        Raises UserError when there is no such request.
+        """
         with self._reading() as register:
             found = register.requests.answer(request)
+            if found is None and all(waiting.id != request for waiting in register.requests.waiting()):
+                raise UserError([Problem("", 0, f"there is no request {request}", "go back to the workshop")])
         if found is not None:
             return found
         with self._writing() as register:

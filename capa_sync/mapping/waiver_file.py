@@ -15,6 +15,7 @@ from capa_sync.errors import MappingFileError
 from capa_sync.mapping.people import People
 from capa_sync.mapping.reading import YamlReader, line_of
 from capa_sync.model.near import near_or_all
+from capa_sync.model.visible import seen
 from capa_sync.model.waiver import SHORTEST_REASON
 
 _KEYS = ("ticket", "rule", "until", "because", "by", "approved_by")
@@ -122,8 +123,8 @@ def _entry(
     by, approved_by = reader.text_at(item, "by"), reader.text_at(item, "approved_by")
     if rule and rule not in rules:
         reader.add(line_of(item, "rule"), f"there is no rule '{rule}'", near_or_all(rule, rules))
-    if reason and len(reason) < SHORTEST_REASON:
-        what = f"the reason has {len(reason)} characters"
+    if reason and len(seen(reason)) < SHORTEST_REASON:
+        what = f"the reason has {len(seen(reason))} characters"
         reader.add(line_of(item, "because"), what, f"write at least {SHORTEST_REASON}")
     for key, person in (("by", by), ("approved_by", approved_by)):
         if person and not members.get(person, False):

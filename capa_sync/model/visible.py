@@ -28,6 +28,11 @@ def one_line(text: str) -> str:
     return UNSAFE.sub(" ", UNSEEN.sub("", text))
 
 
+def seen(text: str) -> str:
+    """Return what a person sees of a text on one line, with single blanks."""
+    return " ".join(one_line(text).split())
+
+
 def lines(text: str) -> str:
     """The same for text that keeps its line ends and tabs."""
     if text.isascii() and text.isprintable():

@@ -34,14 +34,18 @@ def _places(text: str) -> Iterator[tuple[Key, int]]:
 
 
 def find_line(text: str, path: Key) -> int:
-    """Return the 1-based line of the key at `path`, otherwise of the nearest table that contains it; 0 if none."""
-    lines: dict[Key, int] = {}
+    """Return the 1-based line of the key at `path`, otherwise of the nearest table that contains it; 0 if none.
+
+    A table without a header of its own is where the first key or header names it: `[sources.jira.auth]` names two.
+    """
+    own: dict[Key, int] = {}
+    inner: dict[Key, int] = {}
     for place, number in _places(text):
-        lines.setdefault(place, number)
-    for length in range(len(path), 0, -1):
-        if path[:length] in lines:
-            return lines[path[:length]]
-    return 0
+        own.setdefault(place, number)
+        for length in range(1, len(place)):
+            inner.setdefault(place[:length], number)
+    parts = (path[:length] for length in range(len(path), 0, -1))
+    return next((own.get(part) or inner[part] for part in parts if part in own or part in inner), 0)
 
 
 def key_line(file: Path, path: Key) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,5 +35,15 @@ def in_words(path: Path) -> Iterator[None]:
         name = getattr(error, "sqlite_errorname", "") or ""
         for start, meaning in _MEANINGS:
             if name.startswith(start):
-                raise RegisterUnavailable(f"{path}: {meaning}") from error
+                raise RegisterUnavailable(f"{path}: {meaning}{_why(path, name)}") from error
         raise
+
+
+def _why(path: Path, name: str) -> str:
+    """Return why a file cannot be opened, where its folder shows it; "" for other errors."""
+    if not name.startswith("SQLITE_CANTOPEN"):
+        return ""
+    if not path.parent.is_dir():
+        return ": its folder is not there"
+    is_writable = os.access(path.parent, os.W_OK)
+    return "" if is_writable else ": its folder cannot be written, and reading needs that, too; mount it writable"

@@ -77,7 +77,7 @@ def _content(asked: PageQuery) -> dict[str, Any] | None:
         return None
     return {
         "finding": findings[0],
-        "waiting": waiting[0] if waiting else None,
+        "waiting": waiting[0] if waiting and findings[0]["severity"] == "high" else None,  # others need nobody
         "back": record_link(findings[0]),
     }
 

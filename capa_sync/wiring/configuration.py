@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+import os
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -132,9 +133,29 @@ def configured(setup: Setup) -> Configuration:
     settings, folder, options = setup.settings, setup.folder, judge_options(setup.settings)
 
     def mapping_of(source: str) -> MappingFile:
-        return load_mapping(folder / settings.sources[source].mapping, settings.sources[source].mapping)
+        name = settings.sources[source].mapping
+        _require_there(setup, ("sources", source, "mapping"), [name])
+        return load_mapping(folder / name, name)
 
-    return assembled(setup, lambda: load_rules(rule_paths(settings.rules, folder), options), options, mapping_of)
+    def rules_of() -> RuleSet:
+        _require_there(setup, ("rules",), settings.rules)
+        return load_rules(rule_paths(settings.rules, folder), options)
+
+    return assembled(setup, rules_of, options, mapping_of)
+
+
+def _require_there(setup: Setup, place: tuple[str, ...], names: Iterable[str]) -> None:
+    """Raise UserError with the line of a settings key for each of its files and folders that is not there."""
+    line, key = key_line(setup.file, place), ".".join(place)
+    problems = [
+        Problem(
+            str(setup.file), line, f"{key}: there is no file or folder '{name}'", "look at the name and the folder"
+        )
+        for name in names
+        if name and not os.path.lexists(setup.folder / name)
+    ]
+    if problems:
+        raise UserError(problems)
 
 
 def assembled(
@@ -224,9 +245,9 @@ def judge_options(settings: Settings) -> JudgeOptions:
 
 def _unknown_unwaivable(file: Path, rules: RuleSet, options: JudgeOptions) -> list[Problem]:
     """Return a problem for each rule that may not be waived and that there is none of; the default ones may lack."""
-    known = [rule.id for rule in rules.rules]
+    known, line = [rule.id for rule in rules.rules], key_line(file, ("waivers", "unwaivable"))
     return [
-        Problem(str(file), 0, f"waivers.unwaivable: there is no rule '{name}'", did_you_mean(name, known))
+        Problem(str(file), line, f"waivers.unwaivable: there is no rule '{name}'", did_you_mean(name, known))
         for name in sorted(options.unwaivable - {*known, *UNWAIVABLE})
     ]
 
@@ -236,7 +257,7 @@ def _misfits(file: Path, name: str, source: SourceSettings, mapping: MappingFile
     problems = []
     if mapping.kind != source.kind:
         what = f"sources.{name}: the mapping {source.mapping} is for {mapping.kind}, the source is {source.kind}"
-        problems.append(Problem(str(file), 0, what))
+        problems.append(Problem(str(file), key_line(file, ("sources", name, "mapping")), what))
     problems += mapping.problems_with_table(source.table)
     if wrong := source.declared.check_query(source.query):
         problems.append(Problem(str(file), 0, f"sources.{name}: {wrong}"))

@@ -97,8 +97,11 @@ def test_two_members_waive_a_high_finding_and_nobody_else_can(
     assert "Waive this finding" in mara.get(record, timeout=PATIENCE).text
     short = send(mara, form, site.url + "waive", **place, until="2026-06-25", because="short")
     assert (short.status_code, "the reason has 5 characters" in short.text) == (400, True)
-    asked = send(mara, form, site.url + "waive", **place, until="2026-06-25", because=REASON, by="priya.nair")
-    assert asked.status_code == 303, asked.text
+    unseen = send(mara, form, site.url + "waive", **place, until="2026-06-25", because="\u200b" * 25)
+    assert (unseen.status_code, "the reason has 0 characters" in unseen.text) == (400, True)
+    for _ in range(2):  # as by sending the form twice
+        asked = send(mara, form, site.url + "waive", **place, until="2026-06-25", because=REASON, by="priya.nair")
+        assert asked.status_code == 303, asked.text
     assert "once a second member of the waiver group approves it here" in mara.get(record, timeout=PATIENCE).text
     harness.sync()
     [waiting] = harness.rows("v_waivers")
@@ -117,6 +120,22 @@ def test_two_members_waive_a_high_finding_and_nobody_else_can(
     assert harness.run("verify").code == 0
     hidden = f"{site.url}waive?{urlencode({**place, 'ticket': harness.sys_id('secret')})}"
     assert [who.get(hidden, timeout=PATIENCE).status_code for who in (mara, priya)] == [403, 200]
+
+
+def test_a_waiver_of_a_low_finding_waits_for_nobody(harness: Harness, request: pytest.FixtureRequest) -> None:
+    """Before the next cycle looks at it, too, the form asks for no second person, and takes none."""
+    file = harness.folder / "rules" / f"{RULE}.yaml"
+    file.write_text(file.read_text(encoding="utf-8").replace("severity: high", "severity: low"), encoding="utf-8")
+    harness.sync()
+    sessions: Sessions = request.getfixturevalue("sessions")
+    site: RegisterPage = request.getfixturevalue("site")
+    place = {"source": "servicenow", "ticket": harness.sys_id("broken"), "rule": RULE}
+    form = f"{site.url}waive?{urlencode(place)}"
+    asked = send(sessions["mara.roy"], form, site.url + "waive", **place, until="2026-06-25", because=REASON)
+    assert asked.status_code == 303, asked.text
+    assert "waits for a second person" not in sessions[EMAIL].get(form, timeout=PATIENCE).text
+    approved = send(sessions[EMAIL], form, site.url + "waive", **place, do="approve")
+    assert (approved.status_code, "it needs no second person" in approved.text) == (400, True)
 
 
 @pytest.mark.parametrize("obstacle", ["rule", "owner"])

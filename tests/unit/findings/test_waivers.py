@@ -71,6 +71,8 @@ def test_a_waiver_counts_up_to_each_limit(waiver: Waiver, facts: dict[str, Any])
     [
         (WAIVER, {"unwaivable": frozenset({"rca-method"})}, "the rule rca-method cannot be waived"),
         (wants(reason="x" * 19), {}, "the reason has 19 characters; write at least 20"),
+        (wants(reason="x" * 19 + "\u200b\u0000"), {}, "the reason has 19 characters; write at least 20"),
+        (wants(reason="x" + "\n" * 20 + "y"), {}, "the reason has 3 characters; write at least 20"),
         (WAIVER, {"owner": "roy"}, "roy owns the ticket"),
         (wants(approved_by="lee"), {}, "lee owns the ticket"),
         (wants(approved_by="roy"), {}, "roy cannot approve the own waiver"),

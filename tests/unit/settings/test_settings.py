@@ -209,6 +209,11 @@ def test_lines_are_found_in_inline_tables_and_nested_ones() -> None:
     assert find_line(text, ("a", "c", "d")) == 6
     assert find_line(text, ("a", "b", "missing")) == 1
     assert find_line(text, ("nothing",)) == 0
+    text = '[source.jira]\nkind = "jira"\n[sources.jira.auth]\nmethod = "basic"\n[sources.jira]\nurl = 1\n'
+    assert find_line(text, ("sources", "jira", "kind")) == 5, "its own header"
+    text = text.replace("[sources.jira]", "[sources.other]")
+    assert find_line(text, ("sources", "jira", "kind")) == 3, "where the table is named first"
+    assert find_line(text, ("sources",)) == 3
 
 
 SECRETS = {
