@@ -33,7 +33,7 @@ from capa_sync.model.clock import Clock
 from capa_sync.model.record import Stage
 from capa_sync.model.selection import ExportSelection
 from capa_sync.settings import Settings
-from capa_sync.store import Register, own_files
+from capa_sync.store import Register, is_own_file
 from capa_sync.wiring import conceal_available
 
 ROLES = ("auditor", "reader")
@@ -157,7 +157,7 @@ def _opened(
 
 def refuse_register_file(file: Path, register: Path) -> None:
     """Raise UserError when a file to write is one of the register's own."""
-    if file.absolute() in own_files(register):
+    if is_own_file(register, file):
         raise UserError([Problem(str(file), 0, "a file of the register itself", "name another file")])
 
 

@@ -22,7 +22,7 @@ from capa_sync.errors import Problem, RegisterUnavailable, UserError
 from capa_sync.model.chain import ChainHead
 from capa_sync.output_files import whole_file
 from capa_sync.publishing import push_tag, tag_commit, time_stamp, without_credentials
-from capa_sync.store import own_files
+from capa_sync.store import is_own_file
 
 _ID = 8
 """Characters of the register's id that a name has."""
@@ -110,7 +110,7 @@ def _tagged(found: _Published, folder: Path, remote: str | None) -> str:
 def _stored(found: _Published, file: Path, authority: str | None, register: Path) -> list[str]:
     """Write the text, and the time stamp beside it, once both are there."""
     stamp_file = file.with_name(f"{file.name}.tsr")
-    if own_files(register) & {file.absolute(), stamp_file.absolute()}:
+    if is_own_file(register, file) or is_own_file(register, stamp_file):
         raise UserError([Problem(str(file), 0, "a file of the register itself", "name another one")])
     answer = time_stamp(authority, found.text.encode()) if authority is not None else None
     with whole_file(file) as fresh:

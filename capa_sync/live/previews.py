@@ -119,4 +119,6 @@ class Previews:
             found: dict[str, Any] = orjson.loads(out)
             return found, ""
         code = running.process.returncode
-        return None, err.decode("utf-8", "replace").strip() or ("it was stopped" if code < 0 else f"it ended with {code}")
+        return None, err.decode("utf-8", "replace").strip() or (
+            "it was stopped" if code < 0 else f"it ended with {code}"
+        )

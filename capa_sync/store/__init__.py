@@ -7,7 +7,7 @@ row, and that no primary data is ever deleted but by an erasure, which leaves a 
 
 from __future__ import annotations
 
-from capa_sync.store.backup import back_up, own_files, restore
+from capa_sync.store.backup import back_up, is_own_file, restore
 from capa_sync.store.chain import RULES_WRITTEN
 from capa_sync.store.judged_rows import JudgedRows, judged_rows, standing_row
 from capa_sync.store.lock import RegisterLock
@@ -83,11 +83,11 @@ __all__ = [
     "VerbRequest",
     "WriteRow",
     "back_up",
+    "is_own_file",
     "judged_rows",
     "newest_parts",
     "open_copy",
     "open_register",
-    "own_files",
     "register_exists",
     "restore",
     "standing_row",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -26,7 +27,7 @@ def back_up(path: Path, target: Path, copied: Copied | None = None) -> None:
     An earlier file of that name is replaced when the copy is complete. Raises RegisterUnavailable, also when damage
     is found, and UserError when the target cannot be written.
     """
-    if target.absolute() in own_files(path):
+    if is_own_file(path, target):
         raise RegisterUnavailable(f"{target}: a file of the register itself; name another file for the backup")
     with whole_file(target) as fresh:
         copy_register(path, fresh, shown=target, copied=copied)
@@ -59,7 +60,7 @@ def restore(path: Path, backup: Path, now: datetime, copied: Copied | None = Non
     """
     if not backup.is_file():
         raise RegisterUnavailable(f"{backup}: there is no such file; name a file that `register backup` wrote")
-    if backup.absolute() in own_files(path):
+    if is_own_file(path, backup):
         raise RegisterUnavailable(f"{backup}: a file of the register itself; name the backup to restore")
     with RegisterLock(path), whole_file(path) as fresh:
         _fetch(backup, fresh, copied)
@@ -92,11 +93,20 @@ def _erase_again(path: Path, fresh: Path, now: datetime) -> tuple[list[Tombstone
     return again, ""
 
 
-def own_files(path: Path) -> set[Path]:
-    """Return the files of a register, none of which may be overwritten by a copy or an export."""
-    absolute = path.absolute()
-    names = [f"{absolute.name}{ending}" for ending in (*COMPANIONS, ".lock")]
-    return {absolute.with_name(name) for name in names} | {marker_of(absolute)}
+def is_own_file(path: Path, target: Path) -> bool:
+    """Return whether a file is one of a register's own, however its name is spelt: nothing is written there.
+
+    The folders decide, by `..` and links in them; what a link of the last name leads to counts, too.
+    """
+    register = _place(path)
+    names = {f"{register.name}{ending}" for ending in (*COMPANIONS, ".lock")} | {marker_of(register).name}
+    places = (_place(target), Path(os.path.realpath(target)))
+    return any(place.parent == register.parent and place.name in names for place in places)
+
+
+def _place(path: Path) -> Path:
+    """Return a path whose folder is named without `..` and links; of a loop of links what can be followed."""
+    return Path(os.path.realpath(path.parent)) / path.name
 
 
 def _fetch(backup: Path, fresh: Path, copied: Copied | None) -> None:

@@ -48,7 +48,7 @@ class Database:
         with in_words(path):
             self._connections = Connections(path, read_only=read_only, durable=durable)
         self.writer = self._connections.writer
-        self._files = RegisterFiles(path)
+        self._files = RegisterFiles(path, self._is_whole)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -188,6 +188,7 @@ class Database:
                 connection.execute("VACUUM")
             finally:
                 connection.close()
+                self._files.shortened()
 
     def empty_log(self) -> bool:
         """Move the write-ahead log into the file and cut it to nothing; False where a reader keeps it.
@@ -201,6 +202,7 @@ class Database:
                 blocked, _pages, _moved = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
             finally:
                 connection.close()
+                self._files.shortened()
         return not blocked
 
     def words(self) -> AbstractContextManager[None]:
@@ -225,6 +227,14 @@ class Database:
         found = self._connections.check(sql)
         if found not in ("ok", ""):
             raise RegisterUnavailable(f"{self.path}: {DAMAGED} ({' '.join(found.split())[:120]})")
+
+    def _is_whole(self) -> bool:
+        """Return whether SQLite finds no damage; only it may open the file here, as its locks end with any other."""
+        try:
+            self.check_damage()
+        except (RegisterUnavailable, sqlite3.Error):
+            return False
+        return True
 
     def copy_to(self, target: Path, *, shown: Path | None = None, copied: Copied | None = None) -> None:
         """Write a consistent copy, mode 0600, with SQLite's own backup. Raises RegisterUnavailable.

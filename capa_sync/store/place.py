@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
@@ -133,10 +134,16 @@ def marked_id(path: Path) -> str:
 
 
 class RegisterFiles:
-    """The files of an open register, known by device and inode."""
+    """The files of an open register, known by device and inode.
 
-    def __init__(self, path: Path) -> None:
+    Args:
+        is_whole: return whether SQLite finds the register undamaged. It is asked where the file is shorter than
+            before: an erasure, of this process or another one, writes it anew without free space.
+    """
+
+    def __init__(self, path: Path, is_whole: Callable[[], bool]) -> None:
         self._path = path
+        self._is_whole = is_whole
         self._known: dict[str, tuple[int, int]] = {}
         self._size = 0
         self.check()
@@ -146,10 +153,14 @@ class RegisterFiles:
         for ending in COMPANIONS:
             self._check(ending)
 
-    def _has_grown(self, size: int) -> bool:
-        """Return whether the register is at least as long as before; capa-sync never shortens it."""
+    def shortened(self) -> None:
+        """Note that this process may have written the register anew, and shorter."""
+        self._size = 0
+
+    def _is_complete(self, size: int) -> bool:
+        """Return whether the register is at least as long as before, or whole all the same."""
         was, self._size = self._size, size
-        return size >= was
+        return size >= was or self._is_whole()
 
     def _check(self, ending: str) -> None:
         name = self._path.with_name(f"{self._path.name}{ending}")
@@ -164,7 +175,7 @@ class RegisterFiles:
             raise RegisterUnavailable(f"{name}: cannot be looked at: {error.strerror}") from error
         else:
             here = (found.st_dev, found.st_ino)
-            if self._known.setdefault(ending, here) == here and (ending or self._has_grown(found.st_size)):
+            if self._known.setdefault(ending, here) == here and (ending or self._is_complete(found.st_size)):
                 return
             what = "replaced by another file" if self._known[ending] != here else "cut short"
         raise RegisterUnavailable(

@@ -11,6 +11,7 @@ from capa_sync.errors import RegisterUnavailable, UserError
 from capa_sync.store import back_up, open_register, restore
 from tests.daemon.conftest import MakeHarness
 from tests.daemon.harness import NOW
+from tests.daemon.test_erasing import leave_free_space
 
 
 def test_a_restored_register_doubles_no_comment(make_harness: MakeHarness) -> None:
@@ -44,6 +45,7 @@ def test_a_restore_brings_back_nothing_that_was_erased(make_harness: MakeHarness
     harness = make_harness("jira")
     keys = [harness.create_broken("jira", story) for story in ("broken", "other")]
     harness.sync()
+    leave_free_space(harness.register_file)
     assert harness.run("register", "backup", "copy.db").code == 0
     assert "copy.db (by " in harness.run("register", "erase", keys[0], "--reason", "case 17", "--yes").out
     assert harness.run("register", "hold", keys[1], "--reason", "case 18").code == 0
@@ -150,5 +152,15 @@ def test_a_backup_overwrites_no_file_of_the_register_and_needs_its_folder(tmp_pa
     for name in ("register.db", "register.db-wal", "register.db.origin"):
         with pytest.raises(RegisterUnavailable, match="a file of the register itself"):
             back_up(register, register.with_name(name))
+    (tmp_path / "link").symlink_to(register.parent)
+    (tmp_path / "to").symlink_to(register)
+    spelt = (
+        tmp_path / "mine" / ".." / "mine" / "register.db",
+        tmp_path / "link" / "register.db-wal",
+        tmp_path / "to",
+    )
+    for target in spelt:
+        with pytest.raises(RegisterUnavailable, match="a file of the register itself"):
+            back_up(register, target)
     with pytest.raises(UserError, match="No such file or directory; nothing was written under that name"):
         back_up(register, tmp_path / "absent" / "copy.db")

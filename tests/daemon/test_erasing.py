@@ -2,9 +2,52 @@
 
 from __future__ import annotations
 
+import os
+import sqlite3
 from datetime import timedelta
+from pathlib import Path
 
+import pytest
+
+from capa_sync.errors import RegisterUnavailable
+from capa_sync.store import open_register
 from tests.daemon.conftest import MakeHarness
+
+
+def leave_free_space(register: Path) -> int:
+    """Leave pages in a register that nothing uses, as a year of work does; return its size."""
+    with sqlite3.connect(register) as connection:
+        connection.execute("CREATE TABLE spare AS SELECT zeroblob(3000000) AS content")
+        connection.execute("DROP TABLE spare")
+    connection.close()
+    return register.stat().st_size
+
+
+def test_an_erasure_that_makes_the_register_shorter_ends_nothing(make_harness: MakeHarness) -> None:
+    """Not the erasing process, nor a daemon, nor another process that has it open; a file cut short still does."""
+    harness = make_harness("jira")
+    keys = [harness.create_broken("jira", story) for story in ("one", "two", "three")]
+    harness.sync()
+    before = leave_free_space(harness.register_file)
+    with open_register(harness.register_file, clock_now=harness.clock.now()) as beside:
+        done = harness.run("register", "erase", keys[0], "--reason", "case 17", "--yes")
+        assert (done.code, "free space" in done.out + done.err) == (0, False)
+        assert harness.register_file.stat().st_size < before - 2_000_000
+        beside.check_place()
+        with beside.transaction():
+            assert len([*beside.view("v_register")]) == 2
+    leave_free_space(harness.register_file)
+    with harness.daemon() as daemon:
+        harness.run("register", "erase", keys[1], "--reason", "case 17", "--yes")
+        daemon.wait_for("ticket_erased", ticket=keys[1])
+        daemon.wait_for_cycles(2, ["jira"])
+        assert daemon.stop().code == 0
+    assert harness.register_file.stat().st_size < before - 2_000_000
+    assert harness.run("verify").code == 0
+    with open_register(harness.register_file, clock_now=harness.clock.now()) as beside:
+        os.truncate(harness.register_file, harness.register_file.stat().st_size // 2)
+        with pytest.raises(RegisterUnavailable, match="cut short while capa-sync had it open"):
+            beside.check_place()
 
 
 def test_a_running_daemon_erases_and_goes_on(make_harness: MakeHarness) -> None:

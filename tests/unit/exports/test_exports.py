@@ -543,6 +543,10 @@ def test_the_verb_writes_the_file_and_says_what_is_in_it(folder: Path) -> None:
         2,
         "register.db: a file of the register itself; name another file\n",
     )
+    (folder / "link").symlink_to(folder)
+    for name in (f"../{folder.name}/register.db", "link/register.db", "link/link/register.db-wal"):
+        refused = _verb(folder, "export", name, "--format", "csv")
+        assert (refused.returncode, "a file of the register itself" in refused.stderr) == (2, True), name
 
 
 UTF8_CSV_OF_ALL_SHEETS = "csv:Text - txt - csv (StarCalc):44,34,76,1,,0,false,true,false,false,false,-1"
