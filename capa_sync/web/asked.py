@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -26,12 +26,14 @@ class PageQuery:
 
     Attributes:
         connection: to the masked views. arguments: the parameters of the link, each once. times: now and zone.
+        unused: parameter -> further values of it that the link has, which nobody reads.
     """
 
     connection: sqlite3.Connection
     arguments: Mapping[str, str]
     times: PageTimes
     options: PageOptions
+    unused: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def rows(self, sql: str, values: Iterable[object] = ()) -> list[Row]:
         """Run one of our own statements and return its rows by column name."""
@@ -55,6 +57,13 @@ class PageQuery:
         age = self.times.now - instant(row["as_of"])
         is_stale = age > _STALE_TURNS * every + _STALE_SLACK
         return {**row, "age": ago(age.total_seconds()), "is_stale": is_stale}
+
+
+def once(values: Mapping[str, Sequence[str]]) -> tuple[dict[str, str], dict[str, list[str]]]:
+    """Return each parameter of a link with the first value that is not empty, and the other values that it has."""
+    several = {name: list(dict.fromkeys(filter(None, every))) for name, every in values.items()}
+    first = {name: next(iter(every), "") for name, every in several.items()}
+    return first, {name: every[1:] for name, every in several.items() if len(every) > 1}
 
 
 def web_address(value: object) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 
+from capa_sync.model.columns import RESTRICTED
+from capa_sync.web.search import FOUND, folded
 from capa_sync.web.times import PageTimes, month_of
-from capa_sync.web.words import SEVERITIES, STAGES, STATES
+from capa_sync.web.words import FINDINGS, SEVERITIES, STAGES
 
 _IN = "(source, ticket_id) IN (SELECT source, ticket_id FROM {0})"
 _TODAY = _IN.format("v_today WHERE matter = '{0}'")
@@ -24,7 +26,7 @@ AGES: Mapping[str, tuple[int, int]] = {
     "91-180": (91, 180),
     "over-180": (181, 10**9),
 }
-_FOUND = _IN.format("v_findings WHERE {0} = ? AND state = ? AND hidden_by = ''")
+_FINDINGS = _IN.format("v_findings WHERE {0} AND state = ? AND hidden_by = ''")
 _SEARCHED = ("title", "ticket_key", "register_no", "owner", "root_cause", "correction", "action_text", "requirement")
 
 
@@ -53,51 +55,82 @@ class RowFilter:
     problem: str = ""
 
 
-Maker = Callable[[str, Mapping[str, str], PageTimes], RowFilter | str]
+@dataclass(frozen=True, slots=True)
+class FilterQuery:
+    """What a filter may look at besides its own value.
+
+    Attributes:
+        given: all filters of the link. known: the values that those filters know whose values the register has.
+    """
+
+    given: Mapping[str, str]
+    times: PageTimes
+    known: Mapping[str, Collection[str]]
+
+
+Maker = Callable[[str, FilterQuery], RowFilter | str]
 """Returns the condition of a value, or which values there are when it is none of them."""
 _A_MONTH = "a month is written like 2026-03"
 
 
 def _one_of(values: Iterable[str]) -> str:
-    return f"there are {', '.join(values)}"
+    return f"there are {', '.join(values) or 'none yet'}"
 
 
-def _equal(column: str, says: str, words: Mapping[str, str] | None = None) -> Maker:
-    """Return a filter on a column; `none` finds records that have nothing there."""
+def _equal(name: str, says: str, column: str = "", words: Collection[str] | None = None) -> Maker:
+    """Return a filter on a column; `none` finds records that have nothing there.
 
-    def made(value: str, _all: Mapping[str, str], _times: PageTimes) -> RowFilter | str:
-        if words is not None and value not in words and value != "none":
-            return _one_of((*words, "none"))
-        shown = "none" if value == "none" else value
-        return RowFilter(f"COALESCE({column}, '') = ?", ("" if value == "none" else value,), f"{says} {shown}")
+    Without `words` its values are those of the register. Owners are too many to name: the form has them.
+    """
+
+    def made(value: str, asked: FilterQuery) -> RowFilter | str:
+        known = asked.known[name] if words is None else words
+        if value not in known and value != "none":
+            if name == "owner":
+                return "no record here has an owner of that name"
+            return _one_of([*(one for one in known if one != "none"), "none"])
+        shown = "confidential" if value == RESTRICTED else value
+        wanted = "" if value == "none" else value
+        return RowFilter(f"COALESCE({column or name}, '') = ?", (wanted,), f"{says} {shown}")
 
     return made
 
 
 def _choice(choices: Mapping[str, RowFilter]) -> Maker:
-    return lambda value, _all, _times: choices.get(value) or _one_of(choices)
+    return lambda value, _asked: choices.get(value) or _one_of(choices)
 
 
 def _finding(column: str) -> Maker:
     """Return a filter on findings of a rule or clause; `finding` names their state, open by default."""
 
-    def made(value: str, given: Mapping[str, str], _times: PageTimes) -> RowFilter:
-        state = given.get("finding", "open")
-        state = state if state in STATES else "open"
-        says = f"{column} {value}" + ("" if state == "open" else f" ({STATES[state]})")
-        return RowFilter(_FOUND.format(column), (value, state), says)
+    def made(value: str, asked: FilterQuery) -> RowFilter | str:
+        if value not in asked.known[column]:
+            return _one_of(asked.known[column])
+        state = asked.given.get("finding", "open")
+        values = "" if value == "none" else value, state if state in FINDINGS else "open"
+        return RowFilter(_FINDINGS.format(f"{column} = ?"), values, f"{column} {value}")
 
     return made
+
+
+def _finding_state(value: str, asked: FilterQuery) -> RowFilter | str:
+    """Return a filter on findings of a state, of any rule; with a rule or a clause it is part of their filter."""
+    if value not in FINDINGS:
+        return _one_of(FINDINGS)
+    says = f"with {FINDINGS[value]}"
+    if asked.given.keys() & {"rule", "clause"}:
+        return RowFilter("1", says=says)
+    return RowFilter(_FINDINGS.format("1"), (value,), says)
 
 
 def _month(sql: str, says: str) -> Maker:
     """Return a filter on a month; its SQL takes the first instant and the first one after the month."""
 
-    def made(value: str, _all: Mapping[str, str], times: PageTimes) -> RowFilter | str:
+    def made(value: str, asked: FilterQuery) -> RowFilter | str:
         month = month_of(value)
         if month is None:
             return _A_MONTH
-        start, end = map(times.start, month)
+        start, end = map(asked.times.start, month)
         return RowFilter(f"{IS_DATED} AND {sql}", (start, end), f"{says} {month[0]:%B %Y}")
 
     return made
@@ -106,11 +139,11 @@ def _month(sql: str, says: str) -> Maker:
 def _reached(column: str, says: str, also: str = "1") -> Maker:
     """Return a filter on the month in which records reached a step; the step may be known by its day alone."""
 
-    def made(value: str, _all: Mapping[str, str], times: PageTimes) -> RowFilter | str:
+    def made(value: str, asked: FilterQuery) -> RowFilter | str:
         month = month_of(value)
         if month is None:
             return _A_MONTH
-        days, instants = [f"{day}" for day in month], [times.start(day) for day in month]
+        days, instants = [f"{day}" for day in month], [asked.times.start(day) for day in month]
         is_in = f"{column} >= ? AND {column} < ?"
         sql = f"{IS_DATED} AND {also} AND CASE WHEN length({column}) = 10 THEN {is_in} ELSE {is_in} END"
         return RowFilter(sql, (*days, *instants), f"{says} {month[0]:%B %Y}")
@@ -118,32 +151,30 @@ def _reached(column: str, says: str, also: str = "1") -> Maker:
     return made
 
 
-def _open_at(value: str, _all: Mapping[str, str], times: PageTimes) -> RowFilter | str:
+def _open_at(value: str, asked: FilterQuery) -> RowFilter | str:
     """Return a filter on records that were open at the end of a month."""
     month = month_of(value)
     if month is None:
         return _A_MONTH
-    end = times.start(month[1])
+    end = asked.times.start(month[1])
     sql = f"{IS_DATED} AND {BEGUN} < ? AND COALESCE({ENDED_AT}, 'none') >= ?"
     return RowFilter(sql, (end, end), f"open at the end of {month[0]:%B %Y}")
 
 
-def _search(value: str, _all: Mapping[str, str], _times: PageTimes) -> RowFilter:
-    escaped = value.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    sql = " OR ".join(f"{column} LIKE ? ESCAPE '\\'" for column in _SEARCHED)
-    return RowFilter(f"({sql})", (f"%{escaped}%",) * len(_SEARCHED), f"“{value}”")
+def _search(value: str, _asked: FilterQuery) -> RowFilter:
+    return RowFilter(f"{FOUND}(?, {', '.join(_SEARCHED)})", (folded(value),), f"“{value}”")
 
 
 FILTERS: Mapping[str, Maker] = {
     "q": _search,
-    "stage": _equal("claimed_stage", "claimed stage", STAGES),
-    "evidenced": _equal("evidenced_stage", "evidenced stage", STAGES),
+    "stage": _equal("stage", "claimed stage", "claimed_stage", STAGES),
+    "evidenced": _equal("evidenced", "evidenced stage", "evidenced_stage", STAGES),
     "owner": _equal("owner", "owner"),
     "source": _equal("source", "source"),
     "grade": _equal("grade", "grade"),
     "rule": _finding("rule"),
     "clause": _finding("clause"),
-    "finding": _choice(dict.fromkeys(STATES, RowFilter("1"))),  # `rule` and `clause` read it
+    "finding": _finding_state,
     "warning": _choice(
         {
             "any": RowFilter(f"{_WARNED} > 0", says="with open warnings"),
@@ -183,20 +214,21 @@ FILTERS: Mapping[str, Maker] = {
 """Parameter -> its condition; a parameter that is not known filters nothing, and an unknown value finds no record."""
 
 
-def conditions(given: Mapping[str, str], times: PageTimes) -> list[RowFilter]:
-    """Return the conditions of a link's parameters."""
-    return [_condition(name, value, given, times) for name, value in given.items() if name in FILTERS and value]
+def conditions(asked: FilterQuery) -> dict[str, RowFilter]:
+    """Return the condition of each filter of a link."""
+    return {name: _condition(name, value, asked) for name, value in asked.given.items()}
 
 
-def _condition(name: str, value: str, given: Mapping[str, str], times: PageTimes) -> RowFilter:
+def _condition(name: str, value: str, asked: FilterQuery) -> RowFilter:
     """Return the condition of one parameter; of an unknown value one that no record fulfils."""
-    found = FILTERS[name](value, given, times)
+    found = FILTERS[name](value, asked)
     if isinstance(found, RowFilter):
         return found
     return RowFilter("0", says=f"{name} “{value}”", problem=f"{name} “{value}” finds no record: {found}.")
 
 
-def where(wanted: Sequence[RowFilter]) -> tuple[str, list[object]]:
+def where(wanted: Iterable[RowFilter]) -> tuple[str, list[object]]:
     """Return the WHERE clause of conditions, and its values in order."""
-    sql = " AND ".join(f"({condition.sql})" for condition in wanted)
-    return (f"WHERE {sql}" if sql else ""), [value for condition in wanted for value in condition.values]
+    listed = list(wanted)
+    sql = " AND ".join(f"({condition.sql})" for condition in listed)
+    return (f"WHERE {sql}" if sql else ""), [value for condition in listed for value in condition.values]

@@ -14,10 +14,11 @@ from datasette.utils.asgi import Request, Response
 
 from capa_sync.model.page import PageOptions
 from capa_sync.model.visitor import AccessRole
-from capa_sync.web.asked import PageQuery, Row
+from capa_sync.web.asked import PageQuery, Row, once
 from capa_sync.web.record import record
 from capa_sync.web.records import records
 from capa_sync.web.rules import rules
+from capa_sync.web.search import add_search
 from capa_sync.web.sync import sync
 from capa_sync.web.times import PageTimes
 from capa_sync.web.today import today
@@ -48,15 +49,22 @@ def register_routes(datasette: object) -> list[tuple[str, Callable[..., Awaitabl
     return [(rf"^{path}$", _view(path)) for path in PAGES]
 
 
+@hookimpl  # type: ignore[untyped-decorator]
+def prepare_connection(conn: sqlite3.Connection, datasette: object) -> None:
+    """Give each connection of our pages the search; statements of others, such as an assistant's, have none."""
+    if getattr(datasette, "options", None) is not None:
+        add_search(conn)
+
+
 def _view(path: str) -> Callable[..., Awaitable[Response]]:
     template, _, content = PAGES[path]
 
     async def view(datasette: Any, request: Request) -> Response:
-        arguments = {name: request.args.get(name) for name in request.args}
+        arguments, unused = once({name: request.args.getlist(name) for name in request.args})
         times = PageTimes(datasette.options.clock.now(), datasette.options.timezone)
 
         def read(connection: sqlite3.Connection) -> dict[str, Any] | UnknownTicket:
-            asked = PageQuery(connection, arguments, times, datasette.options)
+            asked = PageQuery(connection, arguments, times, datasette.options, unused)
             return content(asked) or unknown_ticket(asked)
 
         found = await datasette.page.execute_fn(read)

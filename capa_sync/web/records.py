@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from capa_sync.model.columns import RESTRICTED
 from capa_sync.web.asked import PageQuery, Row, link, record_link
-from capa_sync.web.filters import FILTERS, GAP, conditions, where
-from capa_sync.web.words import STAGES
+from capa_sync.web.choices import Choices, choices, known_values
+from capa_sync.web.filters import FILTERS, GAP, FilterQuery, RowFilter, conditions, where
+from capa_sync.web.words import FINDINGS, STAGES
 
 PAGE_ROWS = 50
+_DIGITS = 9
+"""Digits of a page's number that are read; a longer one is beyond every list."""
 _COLUMNS = f"""source, ticket_id, ticket_key, register_no, title, grade, owner, claimed_stage, evidenced_stage,
     evidence_missing, source_status, due_at, implemented_at, warnings_high, warnings_medium, warnings_low, presence,
     days_open, {GAP} AS is_gap"""
@@ -31,33 +34,35 @@ ORDERS: Mapping[str, tuple[str, str]] = {
     "number": ("by register number", "register_no"),
     "changed": ("latest change first", "changed_at DESC"),
 }
-_DUES = {"overdue": "overdue", "week": "due this week", "review": "review due", "none": "no due date"}
-_WARNINGS = {"any": "any", "high": "high", "medium": "medium", "low": "low", "new": "new this week", "none": "none"}
+_MORE = frozenset({"evidenced", "gap", "state", "source", "grade", "rule", "clause"})
+"""Filters whose fields are folded away while none of them is used."""
 
 
 def records(asked: PageQuery) -> dict[str, Any]:
     """Return the content of the page."""
-    given = {name: value for name, value in asked.arguments.items() if name in FILTERS}
-    wanted = conditions(given, asked.times)
-    clause, values = where(wanted)
+    given, offered = _given(asked), choices(asked)
+    wanted = conditions(FilterQuery(given, asked.times, known_values(asked, given, offered)))
+    clause, values = where(wanted.values())
     order = asked.arguments.get("sort", "")
     order = order if order in ORDERS else "warnings"
-    page = _page_number(asked)
+    (sums,) = asked.rows(_SUMS + clause, values)
+    page, pages = _page(asked, sums["records"])
     sql = (
         f"SELECT {_COLUMNS} FROM v_register {clause} ORDER BY {ORDERS[order][1]}, source, ticket_key LIMIT ? OFFSET ?"  # noqa: S608 - names of ours
     )
-    (sums,) = asked.rows(_SUMS + clause, values)
     here = {**given, "sort": order if order != "warnings" else ""}
-    pages = max(1, -(-sums["records"] // PAGE_ROWS))
     return {
         "sums": sums,
         "rows": [_shown(asked, row) for row in asked.rows(sql, (*values, PAGE_ROWS, (page - 1) * PAGE_ROWS))],
-        "says": [condition.says for condition in wanted if condition.says],
-        "problems": [condition.problem for condition in wanted if condition.problem],
+        "says": [condition.says for condition in wanted.values() if condition.says],
+        "problems": [*_problems(asked, wanted), *_page_problem(asked, page, pages)],
         "given": given,
         "sort": order,
         "orders": {name: says for name, (says, _) in ORDERS.items()},
-        "choices": _choices(asked),
+        "choices": _with_chosen(offered, given, wanted),
+        "kept": _kept(given, wanted, offered, here),
+        "has_more": not _MORE.isdisjoint(given),
+        "of_finding": FINDINGS.get(given.get("finding", ""), FINDINGS["open"]),
         "page": page,
         "pages": pages,
         "earlier": link("/records", **here, page=page - 1) if page > 1 else "",
@@ -66,9 +71,62 @@ def records(asked: PageQuery) -> dict[str, Any]:
     }
 
 
-def _page_number(asked: PageQuery) -> int:
-    text = asked.arguments.get("page", "")
-    return max(1, int(text)) if text.isascii() and text.isdecimal() and len(text) < 7 else 1
+def _given(asked: PageQuery) -> dict[str, str]:
+    """Return the filters of the link; an empty one filters nothing."""
+    given = {name: value for name, value in asked.arguments.items() if name in FILTERS}
+    return {name: value for name, value in (given | {"q": given.get("q", "").strip()}).items() if value}
+
+
+def _page(asked: PageQuery, found: int) -> tuple[int, int]:
+    """Return which page of the list is shown, and how many there are; beyond the last page that one."""
+    text, pages = asked.arguments.get("page", ""), max(1, -(-found // PAGE_ROWS))
+    if not (text.isascii() and text.isdecimal()):
+        return 1, pages
+    return min(max(1, int(text)) if len(text) < _DIGITS else pages, pages), pages
+
+
+def _page_problem(asked: PageQuery, page: int, pages: int) -> list[str]:
+    asked_for = asked.arguments.get("page", "")
+    if not asked_for or asked_for.lstrip("0") == f"{page}":
+        return []
+    return [f"There is no such page of this list. This is page {page} of {pages}."]
+
+
+def _problems(asked: PageQuery, wanted: Mapping[str, RowFilter]) -> list[str]:
+    """Return what to know of filters that do not do what their link seems to say."""
+    unknown = [condition.problem for condition in wanted.values() if condition.problem]
+    several = [
+        f"{name} stands in the link more than once: “{asked.arguments[name]}” counts, {_quoted(others)} does not."
+        for name, others in asked.unused.items()
+        if name in wanted
+    ]
+    return unknown + several
+
+
+def _quoted(values: Iterable[str]) -> str:
+    return ", ".join(f"“{value}”" for value in values)
+
+
+def _with_chosen(offered: Choices, given: Mapping[str, str], wanted: Mapping[str, RowFilter]) -> Choices:
+    """Return the choices with each value of the link that fits although no record has it: the form keeps it so."""
+    chosen = {name: {given[name]: given[name]} for name in offered if name in given and not wanted[name].problem}
+    return {name: chosen.get(name, {}) | shown for name, shown in offered.items()}
+
+
+def _kept(
+    given: Mapping[str, str], wanted: Mapping[str, RowFilter], offered: Choices, here: Mapping[str, str]
+) -> list[Row]:
+    """Return the filters for which the form has no field: it keeps them, and each has a link without it."""
+    return [
+        {
+            "name": name,
+            "value": given[name],
+            "says": condition.says,
+            "without": link("/records", **{**here, name: ""}),
+        }
+        for name, condition in wanted.items()
+        if name != "q" and name not in offered
+    ]
 
 
 def _shown(asked: PageQuery, row: Row) -> Row:
@@ -76,30 +134,3 @@ def _shown(asked: PageQuery, row: Row) -> Row:
     shown = {name: "" if value == RESTRICTED else value for name, value in row.items()}
     shown["is_hidden"] = row["title"] == RESTRICTED
     return {**shown, "link": record_link(row), "late": asked.times.late(row["due_at"]) if is_open else ""}
-
-
-def _choices(asked: PageQuery) -> dict[str, dict[str, str]]:
-    """Return for each filter the values that the register has, with their words."""
-    stages = {stage: f"{stage}: {meaning}" for stage, meaning in STAGES.items()}
-    owners, grades = _values(asked, "v_register", "owner", "grade")
-    rules, clauses = _values(asked, "v_findings", "rule", "clause")
-    return {
-        "stage": stages,
-        "evidenced": dict(list(stages.items())[:7]) | {"none": "none: no stage is proven"},
-        "owner": owners,
-        "source": _values(asked, "v_sources", "source")[0],
-        "grade": grades,
-        "rule": rules,
-        "clause": clauses,
-        "warning": _WARNINGS,
-        "due": _DUES,
-    }
-
-
-def _values(asked: PageQuery, view: str, *columns: str) -> list[dict[str, str]]:
-    """Return the values of each column, `none` for the empty one if it occurs; the view is read once for all."""
-    names = ", ".join(f"COALESCE({column}, '') AS {column}" for column in columns)
-    found = asked.rows(f"SELECT DISTINCT {names} FROM {view}")  # noqa: S608 - names of ours
-    words = {"": "none", RESTRICTED: "confidential"}
-    values = [sorted({str(row[column]) for row in found}) for column in columns]
-    return [{value or "none": words.get(value, value) for value in known} for known in values]

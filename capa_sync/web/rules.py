@@ -7,6 +7,7 @@ from typing import Any
 
 from capa_sync.errors import UserError
 from capa_sync.model.amounts import count_of, percent
+from capa_sync.model.columns import RESTRICTED
 from capa_sync.model.page import RuleWords
 from capa_sync.web.asked import PageQuery, Row, link
 from capa_sync.web.chart import Point, line_chart
@@ -52,6 +53,7 @@ def rules(asked: PageQuery) -> dict[str, Any]:
         "live": next(iter(asked.rows(_LIVE)), None),
         "chosen": chosen if chosen in names else "",
         "reasons": asked.rows(_REASONS, (chosen,)) if chosen in names else [],
+        "restricted": RESTRICTED,
     }
 
 

@@ -16,7 +16,11 @@ _COUNTS = """SELECT matter, SUM(found) AS found, COUNT(*) AS tickets
     GROUP BY matter"""
 _ROWS = """SELECT source, ticket_id, ticket_key, register_no, title, owner, since, due_at, rule, severity, reason, fix
     FROM v_today WHERE matter = ? ORDER BY {order} LIMIT ?"""
-_UNKNOWN = "SELECT source, reason, tickets, verdicts FROM v_cannot_tell ORDER BY tickets DESC, source, reason"
+_WAIVED = """SELECT waived_by, waived_reason FROM v_episodes
+    WHERE source = ? AND ticket_id = ? AND rule = ? AND state = 'waived'"""
+# The view tells confidential tickets apart; a ticket is on one side alone, so who may see both may add them up.
+_UNKNOWN = """SELECT source, reason, SUM(tickets) AS tickets, SUM(verdicts) AS verdicts FROM v_cannot_tell
+    GROUP BY source, reason ORDER BY tickets DESC, source, reason"""
 
 
 def today(asked: PageQuery) -> dict[str, Any]:
@@ -32,6 +36,7 @@ def today(asked: PageQuery) -> dict[str, Any]:
         "unknown_more": max(0, len(unknown) - SHOWN),
         "unknown_verdicts": sum(row["verdicts"] for row in unknown),
         "is_calm": not sections and not stale,
+        "restricted": RESTRICTED,
     }
 
 
@@ -53,6 +58,14 @@ def _worded(asked: PageQuery, matter: Matter, row: Row) -> Row:
     clear = {name: "" if value == RESTRICTED else value for name, value in row.items()}
     shown = {**clear, "link": record_link(row), "is_hidden": row["title"] == RESTRICTED}
     if matter.name == "waiver_ends":
-        shown["due_at"] = asked.times.last_day(row["due_at"])
+        shown |= {"due_at": asked.times.last_day(row["due_at"]), "waived": _waived(asked, row)}
     owner, ticket = shown["owner"] or "its owner", f"{row['source']}:{row['ticket_key']}"
-    return {**shown, "step": shown["fix"] or matter.step.format(owner=owner, ticket=ticket)}
+    return {**shown, "step": matter.step.format(owner=owner, ticket=ticket) or shown["fix"]}
+
+
+def _waived(asked: PageQuery, row: Row) -> str:
+    """Return by whom a finding is waived and why; "" where a visitor may not know."""
+    for found in asked.rows(_WAIVED, (row["source"], row["ticket_id"], row["rule"])):
+        if found["waived_by"] and RESTRICTED not in found.values():
+            return f"Waived by {found['waived_by']}: {found['waived_reason']}"
+    return ""

@@ -22,13 +22,14 @@ STAGES: Mapping[str, str] = {
 """Stage -> what a record of that stage has reached."""
 
 SEVERITIES = ("high", "medium", "low", "info")
-STATES: Mapping[str, str] = {
-    "open": "open",
-    "waived": "waived",
-    "historical": "in the past only",
-    "cleared": "cleared",
-    "cannot_tell": "cannot tell",
+FINDINGS: Mapping[str, str] = {
+    "open": "an open finding",
+    "waived": "a waived finding",
+    "historical": "a finding in the past only",
+    "cleared": "a cleared finding",
+    "cannot_tell": "a check that cannot tell",
 }
+"""State -> a finding of that state."""
 PRESENCES: Mapping[str, str] = {
     "present": "present",
     "deleted": "deleted on the tracker",
@@ -53,7 +54,8 @@ class Matter:
     """One section of Today.
 
     Attributes:
-        name: as in `v_today`. title: the heading. meaning: which rows are in it. step: what to do about each.
+        name: as in `v_today`. title: the heading. meaning: which rows are in it. step: what to do about each;
+            "" where the rule of the finding says it.
         order: the order of its rows, in SQL. rows: the filter of the register that lists its records; "" for none.
         empty: what stands there when there is none.
     """

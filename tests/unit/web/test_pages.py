@@ -61,8 +61,8 @@ RULES = (
         f"tests:\n  - case: {HOSTILE}\n    expect:\n      - {{day: 2026-03-02, result: ok}}",
     ),
 )
-FREE = {"q", "owner", "source", "grade", "rule", "clause"}
-"""Filters that take any value: what no record has finds none."""
+FREE = {"q", "owner"}
+"""A search takes any value; owners are too many to name."""
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +105,11 @@ def test_today_lists_each_matter_with_its_reason_and_its_next_step(world: Regist
     assert "CAPA-4 Backups untested 4 Mar 2026 · in 2 days" in text
     assert "New warnings 4 findings on 3 tickets" in text
     assert "root-cause-before-action is broken Write the cause down." in text
-    assert "CAPA-5 Old firewall rule high 7 Mar 2026 · in 5 days" in text
+    waiver = section(text, "Waivers about to end 1 ticket", "Stuck writes")
+    assert "CAPA-5 Old firewall rule high 7 Mar 2026 · in 5 days" in waiver
+    assert (
+        "Waived by Mara Roy: The list is being replaced. Close the point with Ann Lee, or renew the waiver." in waiver
+    )
     assert "Stuck writes 1 write on 1 ticket" in text
     assert "then run capa-sync retry ." in text
     assert "explain paper:CAPA-6" in text
@@ -148,8 +152,6 @@ def test_a_calm_register_says_so(tmp_path: Path) -> None:
         ("owner=none", []),
         ("stage=&source=paper&q=firewall&no-such-filter=x", ["CAPA-5"]),
         (f"q={SECRET}", []),
-        ("owner=nobody", []),
-        ("rule=no-such-rule", []),
     ],
 )
 def test_a_link_lists_the_records_that_it_names(world: RegisterPage, query: str, keys: list[str]) -> None:
@@ -160,7 +162,7 @@ def test_a_link_lists_the_records_that_it_names(world: RegisterPage, query: str,
 
 
 @pytest.mark.parametrize("name", [name for name in FILTERS if name not in FREE])
-@pytest.mark.parametrize("value", ["bogus", "2026-13", HOSTILE], ids=["word", "month", "hostile"])
+@pytest.mark.parametrize("value", ["bogus", "2026-13", f"{HOSTILE}!"], ids=["word", "month", "hostile"])
 def test_an_unknown_value_of_a_filter_says_so_and_shows_no_record(world: RegisterPage, name: str, value: str) -> None:
     """A mistyped link shows no other rows than it names; the page says which values there are."""
     query = urlencode({name: value, "rule": "root-cause-before-action"} if name == "finding" else {name: value})

@@ -57,6 +57,7 @@ _RECORDS: dict[str, dict[str, object]] = {
     "5": {"title": "Old firewall rule", "claimed_stage": "closed", "closed_at": datetime(2026, 2, 27, 8, tzinfo=UTC)},
     "7": {"title": "Shared twice"},
 }
+_WAIVER = {"waived_until": T0 + 5 * DAY, "waived_by": "Mara Roy", "waived_reason": "The list is being replaced."}
 
 
 def build_world(path: Path) -> None:
@@ -135,7 +136,7 @@ def _judge(register: Register) -> None:
         finding("owner-active", source=SOURCE, ticket_id="1", severity=Severity.LOW, title="The owner is active"),
         finding(source=SOURCE, ticket_id="2", message=SECRET, fix=SECRET, title="The root cause comes first"),
         finding(source=SOURCE, ticket_id="3", message=HOSTILE, fix=HOSTILE, title=HOSTILE, clause=HOSTILE),
-        finding(source=SOURCE, ticket_id="5", state=FindingState.WAIVED, waived_until=T0 + 5 * DAY, title="Waived"),
+        finding(source=SOURCE, ticket_id="5", state=FindingState.WAIVED, title="Waived", **_WAIVER),
     ]
     fresh = [row if row.cleared_at else replace(row, opened_at=T0 - DAY) for row in rows]
     register.findings.save(fresh)
