@@ -20,6 +20,7 @@ from capa_sync.web.inert import inert_csv
 from capa_sync.web.masking import HARMLESS, REGISTER
 from capa_sync.web.sign_ins import SignIns
 from capa_sync.web.visitors import refusal_of_form
+from capa_sync.web.whole_csv import without_paging
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -131,6 +132,8 @@ class ViewGuard:
                 return
             receive = replayed(body, receive)
         scope = {**scope, "headers": headers_for_the_site(scope["headers"], is_form=is_form)}
+        if scope["path"].endswith(".csv"):
+            scope = {**scope, "query_string": without_paging(scope["query_string"])}
         if self._downloads.is_one(scope):
             await asyncio.to_thread(self._downloads.record, scope)
         if self._is_public(scope):
