@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import secrets
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +59,17 @@ class PageDatabase(Database):  # type: ignore[misc]  # datasette is untyped
             raise RegisterUnavailable(f"{self.file}: cannot be served: {error}") from error
         self._all_file_connections.append(connection)
         return connection
+
+    @contextmanager
+    def own_connection(self) -> Iterator[sqlite3.Connection]:
+        """Open a connection for one long statement, with which no page has to wait for its turn."""
+        connection = self.connect()
+        try:
+            self.ds._prepare_connection(connection, self.name)  # noqa: SLF001 - Datasette's own, as for its own
+            yield connection
+        finally:
+            self._all_file_connections.remove(connection)
+            connection.close()
 
     def _attach(self, connection: sqlite3.Connection) -> None:
         connection.execute("PRAGMA temp_store = MEMORY")

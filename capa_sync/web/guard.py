@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import codecs
-import logging
 import re
-import sqlite3
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
-from capa_sync.errors import CapaSyncError
 from capa_sync.model.page import PageOptions
-from capa_sync.model.visible import inert_markup, one_line
+from capa_sync.model.visible import inert_markup
 from capa_sync.model.visitor import Visitor
+from capa_sync.web.cookies import with_own_cookies
 from capa_sync.web.downloads import Downloads
+from capa_sync.web.faults import is_of_the_request, log_error, safe_message
+from capa_sync.web.forms import headers_for_the_site, read_form, replayed
 from capa_sync.web.inert import inert_csv
 from capa_sync.web.masking import HARMLESS, REGISTER
 from capa_sync.web.sign_ins import SignIns
 from capa_sync.web.visitors import refusal_of_form
+from capa_sync.web.whole_csv import without_paging
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -37,6 +38,8 @@ _OPTIONS = re.compile(
     r"|nocol|json|json_infinity|labels|nofacet|nosuggest|nocount|search|filter_(column|op|value)(_\d+)?)"
 )
 """Datasette's parameters that only page, sort, shape or filter; all others that begin with `_` are refused."""
+_LONGEST_QUERY = 16_384
+"""Bytes of the parameters of an address."""
 
 _POLICY = b"default-src 'none'; img-src 'self'; style-src 'self'; form-action 'self'; base-uri 'none'; "
 _EDITOR = "/workshop/rule"
@@ -88,21 +91,22 @@ class ViewGuard:
             return
         if scope["type"] != "http":
             return
+        scope = {**scope, "headers": with_own_cookies(scope["headers"])}
         outgoing = _Outgoing(send, scope["path"], is_secure=self._is_public(scope) and self._scheme == "https")
         try:
             await self._answer(scope, receive, outgoing)
         except Exception as error:  # noqa: BLE001 - the outermost handler: the log gets the error, made safe
-            is_of_the_request = bool(scope["query_string"]) and _is_of_the_request(error)
-            if not is_of_the_request:
-                _log_error(scope["path"], _safe_message(error))
+            is_mistake = bool(scope["query_string"]) and is_of_the_request(error)
+            if not is_mistake:
+                log_error(scope["path"], safe_message(error))
             if 0 < outgoing.status < 500:
                 raise ConnectionAbortedError from None  # the answer has begun: a cut connection shows the error
             outgoing.status = 500
-            if is_of_the_request:
+            if is_mistake:
                 outgoing.refusal = 400, "this page cannot be shown with these parameters; open it without them"
         else:
             if outgoing.status >= 500:
-                _log_error(scope["path"], f"status {outgoing.status}")
+                log_error(scope["path"], f"status {outgoing.status}")
         if outgoing.status >= 500:
             await _refuse(send, scope["path"], *outgoing.refusal)
 
@@ -120,6 +124,16 @@ class ViewGuard:
         if visitor is None and scope["path"] not in _WITHOUT_SIGN_IN:
             await _ask_to_sign_in(outgoing, scope)
             return
+        is_form = scope["method"] == "POST"
+        if is_form:
+            body, refusal = await read_form(receive)
+            if refusal is not None:
+                await _refuse(outgoing, scope["path"], *refusal)
+                return
+            receive = replayed(body, receive)
+        scope = {**scope, "headers": headers_for_the_site(scope["headers"], is_form=is_form)}
+        if scope["path"].endswith(".csv"):
+            scope = {**scope, "query_string": without_paging(scope["query_string"])}
         if self._downloads.is_one(scope):
             await asyncio.to_thread(self._downloads.record, scope)
         if self._is_public(scope):
@@ -150,6 +164,8 @@ def _refusal(scope: Scope) -> tuple[int, str] | None:
         return refusal
     if not (is_form or is_page(raw.decode("latin-1"))) or scope["path"].encode() != raw:
         return 404, "there is no such page"
+    if len(scope["query_string"]) > _LONGEST_QUERY:
+        return 400, f"the parameters of an address have at most {_LONGEST_QUERY:,} bytes"
     for name, _ in parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True):
         if name == "sql" or (name.startswith("_") and not _OPTIONS.fullmatch(name)):
             return 400, "this parameter is not allowed here"
@@ -224,24 +240,6 @@ class _Outgoing:
             return body
         text, self._rest = inert_csv(self._rest + body, is_end=not more)
         return text
-
-
-def _is_of_the_request(error: Exception) -> bool:
-    """Tell whether a page failed for its parameters: Datasette checks few of them before it uses them."""
-    if isinstance(error, sqlite3.Error):  # a filter or facet by array items over a column of none; a list of objects
-        return any(words in str(error) for words in ("malformed JSON", "binding parameter"))
-    return not isinstance(error, CapaSyncError | OSError)
-
-
-def _safe_message(error: Exception) -> str:
-    """Return an error's message if it cannot contain a ticket's text, otherwise only its type."""
-    is_safe = isinstance(error, sqlite3.Error | CapaSyncError)
-    return f"{type(error).__name__}: {one_line(str(error))[:200]}" if is_safe else type(error).__name__
-
-
-def _log_error(path: str, kind: str) -> None:
-    """Write the log line of an error; the path is from a closed list, `kind` has been made safe."""
-    logging.getLogger("capa_sync.web").error("action=page_error path=%s error=%r", path, kind)
 
 
 async def _refuse(send: Send, path: str, status: int, reason: str) -> None:

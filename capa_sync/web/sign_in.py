@@ -10,8 +10,9 @@ from typing import Any
 from datasette import hookimpl
 from datasette.utils.asgi import Request, Response
 
+from capa_sync.web.cookies import SESSION
 from capa_sync.web.guard import is_page
-from capa_sync.web.sign_ins import ATTEMPTS, COOKIE, SignIns, address_of
+from capa_sync.web.sign_ins import ATTEMPTS, SignIns, address_of
 from capa_sync.web.visitors import visitor_of
 
 _WRONG = "No such token. Ask whoever runs capa-sync for one; a token may also have ended."
@@ -41,7 +42,7 @@ async def sign_in(datasette: Any, request: Request) -> Response:
         logging.getLogger("capa_sync.web").warning("action=sign_in_refused address=%r held=%s", address, is_held)
         return await _form(datasette, request, way_back, *((_HELD, 429) if is_held else (_WRONG, 403)))
     answer = Response.redirect(way_back, status=303)
-    answer.set_cookie(COOKIE, cookie, httponly=True, samesite="lax")
+    answer.set_cookie(SESSION, cookie, httponly=True, samesite="lax")
     return answer
 
 
@@ -49,7 +50,7 @@ async def sign_out(datasette: Any, request: Request) -> Response:
     """End the session, and lead to the sign-in."""
     datasette.sign_ins.sign_out(request.scope["headers"])
     answer = Response.redirect("/sign-in", status=303)
-    answer.set_cookie(COOKIE, "", max_age=0, httponly=True, samesite="lax")
+    answer.set_cookie(SESSION, "", max_age=0, httponly=True, samesite="lax")
     return answer
 
 

@@ -10,7 +10,6 @@ from collections import deque
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from http.cookies import CookieError, SimpleCookie
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -19,8 +18,8 @@ from itsdangerous import BadData, URLSafeSerializer
 from capa_sync.model.page import PageOptions
 from capa_sync.model.page_access import PageToken, VisitKind, token_digest
 from capa_sync.model.visitor import AccessRole, Visitor
+from capa_sync.web.cookies import SESSION, own_cookies
 
-COOKIE = "capa_sync_session"
 ATTEMPTS, PER = 10, timedelta(minutes=1)
 """Failed sign-ins from one address within this time after which none from it is looked at."""
 _MOST_ADDRESSES, _LONGEST_ADDRESS = 10_000, 45
@@ -128,11 +127,10 @@ class SignIns:
 
     def _content(self, headers: list[tuple[bytes, bytes]]) -> tuple[str, int, str] | None:
         """Return digest of the token, begin and number of the session whose cookie a request has, None without."""
-        cookie: SimpleCookie = SimpleCookie()
-        with suppress(CookieError, BadData):
-            cookie.load((_only(headers, "cookie") or "").replace("\x00", ""))
-            if COOKIE in cookie:
-                digest, begun, number = self._signer.loads(cookie[COOKIE].value)
+        value = own_cookies(headers).get(SESSION.encode())
+        with suppress(BadData):
+            if value is not None:
+                digest, begun, number = self._signer.loads(value)
                 return digest, begun, number
         return None
 

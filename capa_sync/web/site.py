@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,7 +16,7 @@ from capa_sync.model.page import PageOptions
 from capa_sync.model.view_columns import PUBLIC_VIEWS
 from capa_sync.model.visitor import AccessRole
 from capa_sync.ports.workshop import Workshop
-from capa_sync.web import faults, pages, sign_in, waive, workshop
+from capa_sync.web import faults, pages, sign_in, waive, whole_csv, workshop
 from capa_sync.web.database import PageDatabase
 from capa_sync.web.masking import HARMLESS, REGISTER
 from capa_sync.web.sign_ins import SignIns
@@ -26,12 +27,13 @@ datasette.handle_exception.rich = None
 warnings.filterwarnings("ignore", r"coroutine '(\w*Facet|TableView)\.", RuntimeWarning)
 
 
-for plugin in (faults, pages, sign_in, waive, workshop):
+for plugin in (faults, pages, sign_in, waive, whole_csv, workshop):
     if not pm.has_plugin(plugin.__name__):
         pm.register(plugin, name=plugin.__name__)
 
 _SETTINGS = {
     "default_allow_sql": False,
+    "allow_csv_stream": False,  # every CSV is whole
     "allow_download": False,
     "allow_facet": True,
     "suggest_facets": False,
@@ -70,7 +72,7 @@ class RegisterSite(Datasette):  # type: ignore[misc]  # datasette is untyped
 
     Attributes:
         page: the only database. options: what our pages need besides the register. sign_ins: who is signed in.
-        workshop: None without one.
+        workshop: None without one. one_file: held while a whole view is read, which takes time and memory.
     """
 
     def __init__(
@@ -84,6 +86,7 @@ class RegisterSite(Datasette):  # type: ignore[misc]  # datasette is untyped
         self.options = options or PageOptions()
         self.sign_ins = sign_ins or SignIns(self.options)
         self.workshop = workshop
+        self.one_file = asyncio.Lock()
         here = Path(__file__).parent
         super().__init__(
             [],

@@ -23,6 +23,10 @@ FORMS: Mapping[str, AccessRole] = MappingProxyType(
 compares with a signed cookie; `{{ csrftoken() }}` in a template gives its value."""
 LONGEST_FORM = 1_048_576
 """Bytes of a form."""
+FORM_KIND = b"application/x-www-form-urlencoded"
+FOREIGN_FORM = 403, "this form comes from another page: open the page anew and send it again"
+TOO_LONG = 413, f"a form has at most {LONGEST_FORM:,} bytes, and says how many"
+_MOST_DIGITS = 9
 
 
 def visitor_of(scope: Mapping[str, Any]) -> Visitor:
@@ -49,8 +53,8 @@ def refusal_of_form(scope: Mapping[str, Any], headers: Mapping[bytes, bytes]) ->
     """Return status and reason if a form may not be sent, None if it may.
 
     A browser says where a form comes from (`Sec-Fetch-Site`, https://www.w3.org/TR/fetch-metadata/, or `Origin`,
-    which is `null` where no referrer is sent). Datasette asks for its token only where a cookie is sent, so one has
-    to be.
+    which is `null` where no referrer is sent). Datasette asks for its token only where a cookie is sent, so one of
+    ours has to be.
     """
     needed = FORMS.get(scope["path"])
     if needed is None or scope["method"] != "POST":
@@ -60,8 +64,8 @@ def refusal_of_form(scope: Mapping[str, Any], headers: Mapping[bytes, bytes]) ->
     site, origin = headers.get(b"sec-fetch-site", b"same-origin"), headers.get(b"origin", b"null")
     is_ours = origin == b"null" or origin.partition(b"://")[2] == headers.get(b"host")
     if site != b"same-origin" or not is_ours or b"cookie" not in headers:
-        return 403, "this form comes from another page: open the page anew and send it again"
+        return FOREIGN_FORM
+    if headers.get(b"content-type", FORM_KIND).partition(b";")[0].strip().lower() != FORM_KIND:
+        return 400, f"a form is sent as {FORM_KIND.decode()}"
     size = headers.get(b"content-length", b"")
-    if not size.isdigit() or int(size) > LONGEST_FORM:
-        return 413, f"a form has at most {LONGEST_FORM:,} bytes, and says how many"
-    return None
+    return None if size.isdigit() and len(size) <= _MOST_DIGITS and int(size) <= LONGEST_FORM else TOO_LONG
