@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from capa_sync.mapping.texts import has_word, normalise
-from capa_sync.model.patterns import BRACKETED, EMOJI_NAME, LATER, LIST_SIGN, RULER
+from capa_sync.model.patterns import BRACKETED, ICONS_BEFORE, ICONS_BEHIND, LATER, LIST_SIGN, RULER
 from capa_sync.model.values import FILLED, ValueState
 
 _WORDS = frozenset(
@@ -22,8 +22,6 @@ _WORDS = frozenset(
 )
 _BARE = frozenset(word.strip() for word in _WORDS if word.strip())
 
-_BARE |= {"(y)", "(n)", "(on)", "(off)", "(flag)", "(flagoff)"}
-"""Wiki markup for icons."""
 _EDGES = " \t.,;:!?*_~\"'`…-–—()#|^+"
 _LONGEST = 90
 """A text with more characters is no placeholder."""
@@ -34,7 +32,8 @@ _LONGEST_OF_PIECES, _MOST_PIECES = 2_000, 40
 def is_placeholder(text: str) -> bool:
     """Return whether a normalised, non-empty text stands for "nothing yet".
 
-    A text without any letter or digit does, and so does a text that is only a bracketed note.
+    A text without any letter or digit does, and so does a text that is only a bracketed note. Icons around a text
+    change nothing: emoji, their names, and wiki markup's such as (!) and (i).
     """
     if len(text) > _LONGEST:
         return False
@@ -42,9 +41,20 @@ def is_placeholder(text: str) -> bool:
         return True
     folded = text.casefold().replace("’", "'")
     inner = folded.strip(_EDGES)
-    if inner in _BARE or folded in _BARE:
+    if inner in _BARE or BRACKETED.fullmatch(text) or LATER.fullmatch(inner):
         return True
-    return any(pattern.fullmatch(text) for pattern in (BRACKETED, EMOJI_NAME)) or bool(LATER.fullmatch(inner))
+    if folded.isascii() and ":" not in folded and "(" not in folded:
+        return False
+    core = _without_icons(folded)
+    return not core or core in _BARE or bool(BRACKETED.fullmatch(core) or LATER.fullmatch(core))
+
+
+def _without_icons(text: str) -> str:
+    """Return a casefolded text without the icons and signs at its beginning and end."""
+    for pattern in (ICONS_BEFORE, ICONS_BEHIND):
+        found = pattern.match(text)
+        text = text[found.end() if found else 0 :][::-1]
+    return text
 
 
 def state_of(text: str, shown: str) -> ValueState:
@@ -71,7 +81,7 @@ def state_of(text: str, shown: str) -> ValueState:
 def bare(piece: str) -> str:
     """Return a line or cell without its leading list signs; "" for a ruler."""
     text = normalise(piece.replace("&nbsp;", " "))
-    if len(text) > 1 and text[:2].isalpha():  # a word: no sign and no ruler
+    if len(text) > 1 and text[:2].isalpha() and text[:2] not in _ROMAN:  # a word: no sign and no ruler
         return text
     if RULER.fullmatch(text):
         return ""
@@ -81,5 +91,7 @@ def bare(piece: str) -> str:
     return text
 
 
+_ROMAN = frozenset({"ii", "iv", "vi", "ix", "xi", "xv", "II", "IV", "VI", "IX", "XI", "XV"})
+"""How a number of several letters begins."""
 _DASHES = frozenset({"-", "--", "---", "–", "—"})
 """Also as wiki markup writes the last two."""

@@ -97,7 +97,24 @@ TEMPLATE_GAP = Pattern("TEMPLATE_GAP", r"\.{3,}|…|\n")
 
 # -- placeholders: texts of at most 90 characters
 BRACKETED = Pattern("BRACKETED", r"\[[^\[\]]{0,80}\]|<[^<>]{0,80}>|\{[^{}]{0,80}\}", reach=90, whole=True)
-EMOJI_NAME = Pattern("EMOJI_NAME", r":[a-z0-9_+-]{1,40}:", reach=90, whole=True)
+_SIGNS = r"""[ \t.,;:!?*_~"'`…–—()#|^+-]|[^\x00-\x7f\w¬±≈≠≤≥£¥€]"""
+"""What decorates words by itself; no sign that compares or counts."""
+ICONS_BEFORE = Pattern(
+    "ICONS_BEFORE",
+    r"(?:(?::[a-z0-9_+-]{1,40}:|\((?:[/!?+*ixyn-]|\*[rgby]|on|off|flag|flagoff)\)|:[pd]|[a-z0-9]\ufe0f\u20e3?)"
+    rf"(?![^\W_])|{_SIGNS}){{1,90}}+",
+    reach=90,
+    whole=True,
+)
+"""Emoji, their names and Jira's icons in wiki markup, with the signs around them, in a text without capitals."""
+ICONS_BEHIND = Pattern(
+    "ICONS_BEHIND",
+    r"(?:(?::[a-z0-9_+-]{1,40}:|\)(?:[/!?+*ixyn-]|[rgby]\*|no|ffo|galf|ffogalf)\(|[pd]:|\u20e3?\ufe0f[a-z0-9])"
+    rf"(?![^\W_])|{_SIGNS}){{1,90}}+",
+    reach=90,
+    whole=True,
+)
+"""The same at the end of a text, read from its end to its beginning."""
 _LATER_WORDS = (
     "determined|defined|decided|done|confirmed|announced|added|completed|filled|filled in|filled out|provided|written"
     "|discussed|clarified|investigated|analysed|analyzed|agreed|updated|specified|identified"
@@ -132,13 +149,19 @@ LATER = Pattern(
     whole=True,
 )
 """Sentences that mean "nothing yet"."""
+_ROMAN = "x?(?:i{1,3}|iv|vi{0,3}|ix)"
+_ROMAN = f"(?:{_ROMAN}|{_ROMAN.upper()})"
 LIST_SIGN = Pattern(
     "LIST_SIGN",
-    r"(?:[-*#•·▪◦‣☐☑–—]{1,6}|\d{1,3}[.)]|[A-Za-z][.)]|\[[ xX]?\])(?:\s{1,8}|\Z)",
+    rf"(?:[-*#•·▪◦‣☐☑–—]{{1,6}}|\d{{1,3}}[.)]|(?:[A-Za-z]|{_ROMAN})[.)]|\[[ xX]?\]|\(\d{{1,3}}\))(?:\s{{1,8}}|\Z)"
+    rf"|(?:[1-9]\d{{0,2}}(?:\.[1-9]\d?){{1,5}}[.)]?|\((?:[A-Za-z]|{_ROMAN})\))\s{{1,8}}(?=\S)",
     reach=200,
     whole=True,
 )
-"""The sign that begins a list item in plain text, with or without text after it."""
+"""The sign that begins a list item in plain text, with or without text after it.
+
+Without text, 10.2.1 is a clause and (i) an icon.
+"""
 RULER = Pattern("RULER", r"-{4,}|_{4,}|={4,}", reach=500, whole=True)
 
 # -- lists and times in a field
@@ -193,9 +216,17 @@ PROSE = Pattern(
 
 # -- Jira: wiki markup
 MACRO = Pattern(
-    "MACRO",
-    r"(?<!\\)\{(?:color|panel|quote|noformat|code|section|column|anchor|info|note|tip|warning|expand)(?::[^{}\n]{0,300})?\}",
+    "MACRO", r"(?<!\\)\{(?:color|anchor|toc|children|pagetree|gallery|attachments|jiraissues)(?::[^{}\n]{0,300})?\}"
 )
+"""Macros within a line, and those that show what is elsewhere. Other words in braces are the author's."""
+BLOCK_MACRO = Pattern(
+    "BLOCK_MACRO",
+    r"(?<!\\)\{(?:(?:panel|quote|noformat|code|section|column|info|note|tip|warning)(?::[^{}\n]{0,300})?"
+    r"|expand(?::(?:(?:[^{}|\n]{0,80}\|)?title=)?([^{}|\n]{0,300})(?:\|[^{}\n]{0,300})?)?)\}\n?",
+)
+"""The marks of a macro whose content has its own lines; group 1 is the title of an expand."""
+STATUS = Pattern("STATUS", r"\*\{color:#[0-9a-fA-F]{6}\}\[ ([^\[\]{}\n]{1,200}) \]\{color\}\*")
+"""How Jira Cloud writes a status lozenge; there, brackets that a person typed are escaped."""
 IMAGE = Pattern(
     "IMAGE", r"(?<![\w!\\])!(?=\S)([^!\n|]{1,250}\.\w{2,5}|https?://[^!\n|]{1,500})(?:\|[^!\n]{0,200})?!(?![\w!])"
 )

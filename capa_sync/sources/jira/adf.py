@@ -26,10 +26,13 @@ _BLOCKS = frozenset(
         "layoutColumn",
         "blockCard",
         "embedCard",
+        "caption",
     }
 )
 _ITEMS = frozenset({"listItem", "taskItem", "decisionItem"})
 _CARDS = frozenset({"inlineCard", "blockCard", "embedCard"})
+_TITLED = frozenset({"expand", "nestedExpand"})
+"""Their title is read as a heading, which it looks like."""
 _DEPTH = 60
 """Deeper nesting, which no editor makes, is cut, so that a hostile document cannot exhaust the stack."""
 
@@ -83,6 +86,7 @@ class _AdfText:
             return
         if kind in _MEDIA:
             self.has_media = True
+            self._children(node, depth)
         elif kind == "tableRow":
             self._row(node, depth)
         elif kind in _ITEMS:
@@ -90,6 +94,8 @@ class _AdfText:
         elif kind in _BLOCKS:
             self._line_break()
             self._add(_inline(kind, node))
+            if kind in _TITLED:
+                self._line_break()
             self._children(node, depth)
             self._line_break()
         else:
@@ -151,6 +157,8 @@ def _inline(kind: Any, node: Mapping[str, Any]) -> str:
         return str(attrs.get("text") or "")
     if kind == "date":
         return _date(attrs.get("timestamp"))
+    if kind in _TITLED:
+        return str(attrs.get("title") or "")
     return str(attrs.get("url") or "") if kind in _CARDS else ""
 
 

@@ -7,6 +7,8 @@ and HTML.
 from __future__ import annotations
 
 import html
+from collections.abc import Callable
+from typing import Any
 
 import orjson
 
@@ -16,12 +18,28 @@ from capa_sync.sources.jira.adf import adf_text
 
 _MARKS = tuple("{[!*_+^~#|&\\-")
 _MARKS_AND_HEADS = (*_MARKS, "bq.", *(f"h{level}." for level in range(1, 7)))
+
+
+def _block_mark(found: Any) -> str:
+    """Return what stands for the mark of a block: a line end, except beside a bar, where a cell begins or ends."""
+    text, title = found.string, found[1]
+    begins_cell = found.start() > 0 and text[found.start() - 1] == "|"
+    if title:
+        return f"{title}\n" if begins_cell else f"\n{title}\n"
+    ends_cell = text.startswith("|", found.end()) and not found[0].endswith("\n")
+    return "" if begins_cell or ends_cell else "\n"
+
+
+_BRACED_STEPS: tuple[tuple[Pattern[str], str | Callable[[Any], str]], ...] = (
+    (patterns.STATUS, r"\1"),
+    (patterns.MONOSPACED, r"\1"),
+    (patterns.MACRO, ""),
+    (patterns.BLOCK_MACRO, _block_mark),
+)
 _PLAIN_STEPS: tuple[tuple[Pattern[str], str], ...] = (
     (patterns.MENTION, r"@\1"),
     (patterns.LINK, r"\1"),
     (patterns.BARE_LINK, r"\1"),
-    (patterns.MONOSPACED, r"\1"),
-    (patterns.MACRO, ""),
     (patterns.BREAK, "\n"),
     (patterns.DASHES, ""),
     (patterns.HEAD, ""),
@@ -43,6 +61,9 @@ def wiki_text(source: str) -> tuple[str, bool]:
         text, has_media = _embedded_adf(text)
     text, images = patterns.IMAGE.subn("", text)
     text, files = patterns.ATTACHMENT.subn("", text)
+    if "{" in text:
+        for step, words in _BRACED_STEPS:
+            text = step.sub(words, text)
     for pattern, new in _PLAIN_STEPS:
         text = pattern.sub(new, text)
     text = _cells(text)

@@ -14,20 +14,22 @@ from capa_sync.model.values import BLANK, Raw
 
 _BLOCKS = frozenset(
     """
-    address article aside blockquote br caption dd details div dl dt fieldset figcaption figure footer form
-    h1 h2 h3 h4 h5 h6 header hr li main nav ol p pre section summary table tbody tfoot thead tr ul
+    address article aside blockquote br caption center dd details dir div dl dt fieldset figcaption figure footer form
+    h1 h2 h3 h4 h5 h6 header hgroup hr legend li main menu nav ol option p pre search section summary table tbody
+    textarea tfoot thead tr ul
     """.replace("\n", " ").split()
 )
 _CELLS = frozenset({"td", "th"})
 _MEDIA = frozenset({"img", "video", "object", "iframe", "embed", "audio", "svg"})
-_HIDDEN = frozenset({"script", "style"})
+_HIDDEN = frozenset({"script", "style", "title"})
+_KEEPS_LINES = frozenset({"pre", "textarea"})
 _MOST_PIECES = 50_000
 """Maximum number of tags; what follows them is not read as markup."""
 
 
 def markup_value(value: str) -> Raw:
     """Read a column of HTML: text in lines, cells of a row separated by tabs; blank where nothing is visible."""
-    reader = _HtmlText()
+    reader = _HtmlText(joins_lines="\n" in value and "<" in value and "white-space" not in value)
     for piece in _tokens(value):
         reader.take(piece)
     text = reader.text()
@@ -43,21 +45,35 @@ class _Tag(str):
 
 
 class _HtmlText:
-    def __init__(self) -> None:
+    """Collects the text of tokens.
+
+    Args:
+        joins_lines: a line feed is a blank outside of `pre`, as HTML has it. A column without tags was written as
+            plain text, and a style may keep lines anywhere (`white-space: pre-wrap`).
+    """
+
+    def __init__(self, *, joins_lines: bool) -> None:
         self.pieces: list[str] = []
         self.has_media = False
-        self._hidden = 0
+        self._joins_lines = joins_lines
+        self._kept = 0
+        self._hidden = ""
 
     def take(self, piece: str) -> None:
         if not isinstance(piece, _Tag):
             if not self._hidden:
-                self.pieces.append(piece)
+                self.pieces.append(piece.replace("\n", " ") if self._joins_lines and not self._kept else piece)
             return
         name, closes = piece.removeprefix("/"), piece.startswith("/")
+        if self._hidden:  # up to its own closing tag, everything is text
+            self._hidden = "" if closes and name == self._hidden else self._hidden
+            return
         if name in _HIDDEN:
-            self._hidden = max(0, self._hidden + (-1 if closes else 1))
+            self._hidden = "" if closes else name
         elif name in _BLOCKS:
             self.pieces.append("\n")
+            if name in _KEEPS_LINES:
+                self._kept = max(0, self._kept + (-1 if closes else 1))
         elif name in _CELLS and not closes:
             self.pieces.append("\t")
         self.has_media = self.has_media or name in _MEDIA

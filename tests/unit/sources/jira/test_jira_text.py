@@ -98,7 +98,7 @@ def test_a_hostile_depth_exhausts_no_stack() -> None:
             "see the report and https://y.example",
         ),
         ("[~accountid:5f8d] and [~jsmith] agreed", "@5f8d and @jsmith agreed"),
-        ("{color:red}late{color} {{code}} {quote}said{quote}", "late code said"),
+        ("{color:red}late{color} {{code}} {quote}said{quote}", "late code \nsaid"),
         ("||Why||Because||\n|1|late|", "Why\tBecause\n1\tlate"),
         ("2 * 3 * 4 and a-b-c and snake_case_name", "2 * 3 * 4 and a-b-c and snake_case_name"),
         (r"escaped \*star\* and \[bracket\]", "escaped *star* and [bracket]"),
