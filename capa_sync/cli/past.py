@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, time
+from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import click
 
+from capa_sync.cli.days import instant_of, is_day
 from capa_sync.errors import Problem, UserError
 from capa_sync.live.past import PastSet, is_hash, set_at, set_of_hash, set_of_path
-from capa_sync.model.near import day_hint
 from capa_sync.store import Register
 from capa_sync.wiring import Setup
-
-_DAY = len("2026-06-15")
 
 as_of_option = click.option(
     "--as-of",
@@ -61,8 +59,11 @@ def past_view(setup: Setup, register: Register, as_of: str | None, rules_of: str
     if as_of is None and rules_of is None:
         return None
     zone = setup.settings.timezone
-    at = _instant("--as-of", as_of, zone) if as_of is not None else last_read(register, setup.settings.sources)
-    words = f"the end of {as_of} in {zone}" if as_of is not None and len(as_of) == _DAY else _shown(at)
+    if as_of is None:
+        at = last_read(register, setup.settings.sources)
+    else:
+        at = instant_of("--as-of", as_of, ZoneInfo(zone))
+    words = f"the end of {as_of} in {zone}" if as_of is not None and is_day(as_of) else _shown(at)
     return PastView(at, words, _set(setup, register, rules_of, at, zone))
 
 
@@ -74,7 +75,7 @@ def _set(setup: Setup, register: Register, wanted: str | None, at: datetime, zon
     if is_hash(wanted):
         return set_of_hash(setup, register, wanted)
     if wanted[:1].isdigit():
-        return set_at(setup, register, _instant("--rules-of", wanted, zone))
+        return set_at(setup, register, instant_of("--rules-of", wanted, ZoneInfo(zone)))
     hint = "write a hash of `capa-sync history --json`, a day, or the path of rules or settings"
     raise UserError([Problem("", 0, f"--rules-of: there is no hash, day or file '{wanted[:80]}'", hint)])
 
@@ -85,18 +86,6 @@ def last_read(register: Register, sources: Iterable[str]) -> datetime:
     if not known:
         raise UserError([Problem("", 0, "no source was read to its end yet", "run `capa-sync sync` first")])
     return min(known)
-
-
-def _instant(option: str, text: str, zone: str) -> datetime:
-    """Return the instant of an option; a day means its last moment in the organisation's zone. Raises UserError."""
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        hint = day_hint(text, "write a day such as 2026-06-15, or an ISO 8601 instant")
-        raise UserError([Problem("", 0, f"{option} takes a day or an instant, not '{text[:40]}'", hint)]) from None
-    if len(text) == _DAY:
-        found = datetime.combine(found, time.max)
-    return (found.replace(tzinfo=ZoneInfo(zone)) if found.tzinfo is None else found).astimezone(UTC)
 
 
 def _shown(at: datetime) -> str:

@@ -19,6 +19,7 @@ from capa_sync.cli.context import (
     read_setup,
     say,
 )
+from capa_sync.cli.days import day_of
 from capa_sync.cli.export import ROLES, refuse_register_file
 from capa_sync.cli.progress import progress_listener
 from capa_sync.cli.taken import note_taken
@@ -30,7 +31,6 @@ from capa_sync.errors import Problem, UserError
 from capa_sync.exports.report import report_format, write_report
 from capa_sync.live.past import PastSet, set_at
 from capa_sync.model.amounts import count_of
-from capa_sync.model.near import day_hint
 from capa_sync.model.review import ReviewPeriod
 from capa_sync.register.review import review_of
 from capa_sync.store import Register
@@ -68,7 +68,7 @@ def report(
     """
     setup, clock = read_setup(config, with_secrets=False), clock_from(test_clock)
     conceal_available(setup.settings, config, os.environ)
-    begins, ends = _day("--from", first), _day("--to", last)
+    begins, ends = day_of("--from", first), day_of("--to", last)
     file = file or Path(f"management-review-{begins}-{ends}.html")
     report_format(file)
     refuse_register_file(file, setup.register_path)
@@ -101,19 +101,8 @@ def report(
         say(f"  {gap}")
 
 
-def _day(option: str, text: str) -> date:
-    """Return the day of an option. Raises UserError."""
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        hint = day_hint(text, "write a day such as 2026-06-15")
-        raise UserError([Problem("", 0, f"{option} takes a day, not '{text[:40]}'", hint)]) from None
-
-
 def _period(setup: Setup, register: Register, first: date, last: date) -> ReviewPeriod:
     """Return the period; where the sources are not read up to its end, as of when all were. Raises UserError."""
-    if last == date.max:
-        raise UserError([Problem("", 0, f"no day comes after {last}", "write the last day of the period")])
     if last < first:
         raise UserError([Problem("", 0, f"the period ends on {last}, before it begins on {first}", "swap the days")])
     zone = ZoneInfo(setup.settings.timezone)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import getpass
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from capa_sync.cli.context import (
     register_path,
     say,
 )
+from capa_sync.cli.days import instant_of
 from capa_sync.cli.drafts import draft_option
 from capa_sync.cli.verbs import VerbCommand
 from capa_sync.daemon.requests import carry_out_without_runtime
@@ -173,17 +174,9 @@ _on = click.option(
 )
 
 
-def _instant(text: str | None) -> datetime | None:
+def _live_at(text: str | None) -> datetime | None:
     """Return the instant of `--at`; a day means its end in UTC. Raises UserError."""
-    if text is None:
-        return None
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        raise UserError([Problem("", 0, f"--at takes a day or an ISO 8601 instant, not '{text[:40]}'")]) from None
-    if len(text) == len("2026-06-15"):
-        found = datetime.combine(found, time.max)
-    return found.replace(tzinfo=UTC) if found.tzinfo is None else found
+    return None if text is None else instant_of("--at", text, UTC)
 
 
 @click.command(cls=VerbCommand, examples=(("capa-sync activate", "after `capa-sync preview`"),))
@@ -231,7 +224,7 @@ def history(number: int | None, day: str | None, config: Path, test_clock: str |
 
     With NUMBER or --at it prints the texts of that set as they were.
     """
-    _history(config, test_clock, as_json, number, _instant(day), rules_alone=False)
+    _history(config, test_clock, as_json, number, _live_at(day), rules_alone=False)
 
 
 @click.command(
@@ -285,4 +278,4 @@ def history_of_rules(
 
     With NUMBER or --at it prints the text of each rule as it was.
     """
-    _history(config, test_clock, as_json, number, _instant(day), rules_alone=True)
+    _history(config, test_clock, as_json, number, _live_at(day), rules_alone=True)

@@ -10,9 +10,9 @@ from pathlib import Path
 import click
 
 from capa_sync.cli.context import clock_from, config_option, read_settings, say
+from capa_sync.cli.days import day_of
 from capa_sync.cli.verbs import VerbCommand
 from capa_sync.errors import Problem, UserError
-from capa_sync.model.near import day_hint
 from capa_sync.model.visitor import AccessRole
 
 
@@ -61,11 +61,7 @@ def _day(text: str | None, today: date) -> date | None:
     """Return the day of `--until`. Raises UserError for what is no day, and for one that has passed."""
     if text is None:
         return None
-    try:
-        day = date.fromisoformat(text)
-    except ValueError:
-        hint = day_hint(text, "write a day such as 2026-06-15")
-        raise UserError([Problem("", 0, f"--until takes a day, not '{text[:40]}'", hint)]) from None
+    day = day_of("--until", text)
     if day < today:
         raise UserError([Problem("", 0, f"--until: {day} has passed", f"write a day from {today} on")])
     return day

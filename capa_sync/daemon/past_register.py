@@ -15,6 +15,7 @@ from capa_sync.daemon.runtime import Runtime
 from capa_sync.model.amounts import count_of
 from capa_sync.model.selection import ExportSelection
 from capa_sync.model.ticket import Presence
+from capa_sync.store import Register
 
 _UNSEEN = frozenset({Presence.UNOBSERVED, Presence.ACCESS_LOST})
 
@@ -34,7 +35,7 @@ def set_views_back(runtime: Runtime, at: datetime, *, is_masked: bool) -> list[s
     judge_from_mirror(runtime, at)
     assert runtime.past is not None  # noqa: S101 - set by `look_from`
     presences, gaps = _presences(runtime, runtime.past)
-    gaps += _erased_since(runtime, at)
+    gaps += erased_since(runtime.register, at)
     reads = {
         name: (ended, list(runtime.past.unread(name)))
         for name in runtime.contexts
@@ -44,9 +45,9 @@ def set_views_back(runtime: Runtime, at: datetime, *, is_masked: bool) -> list[s
     return gaps
 
 
-def _erased_since(runtime: Runtime, at: datetime) -> list[str]:
+def erased_since(register: Register, at: datetime) -> list[str]:
     """Return in sentences how many tickets were erased later: of what they were, nothing is left."""
-    stones = [stone for stone in runtime.register.erasures.tombstones() if stone.erased_at > at]
+    stones = [stone for stone in register.erasures.tombstones() if stone.erased_at > at]
     tickets = Counter(source for source, _ in {(stone.source, stone.ticket_id) for stone in stones})
     return [f"{name}: {count_of(count, 'ticket')} erased since" for name, count in sorted(tickets.items())]
 

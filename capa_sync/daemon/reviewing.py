@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from capa_sync.daemon.past_mirror import PastMirror
+from capa_sync.daemon.past_register import erased_since
 from capa_sync.daemon.reviewed import reviewed_record
+from capa_sync.daemon.reviewed_waivers import ReviewedWaivers, reviewed_waivers
 from capa_sync.daemon.runtime import Runtime, SourceContext
 from capa_sync.mapping import unmapped_names
 from capa_sync.model.amounts import count_of
@@ -20,9 +22,8 @@ from capa_sync.model.light import altered
 from capa_sync.model.register_check import CheckName, CheckResult, RecordSpan, RegisterCheckState
 from capa_sync.model.review import ReviewPeriod, ReviewRecord
 from capa_sync.model.selection import ExportSelection
-from capa_sync.model.waiver import Waiver
 from capa_sync.register import checks
-from capa_sync.register.review import ReviewInput, WaivedRule
+from capa_sync.register.review import ReviewInput
 from capa_sync.store import Kept
 
 _BATCH = 200
@@ -54,15 +55,22 @@ def collect_review(
     found = _Found(hidden=_hidden_now(runtime) if is_masked else frozenset())
     for context in runtime.contexts.values():
         _collect_source(runtime, context, period, found, advance, basis)
-    waivers = [_waived(runtime, *row) for row in runtime.register.waivers.between(period.start, period.at)]
+    waivers = reviewed_waivers(runtime, period)
     return ReviewInput(
         found.records,
-        waivers,
+        waivers.counted,
         list(_checks(runtime, found.records, waivers, period)),
-        [*found.gaps, *_unknown(found.records)],
+        [*found.gaps, *_erased(runtime, period), *waivers.gaps, *_unknown(found.records)],
         about,
         is_masked,
+        waivers.silent,
     )
+
+
+def _erased(runtime: Runtime, period: ReviewPeriod) -> list[str]:
+    """Return in sentences how many tickets were erased since the period began."""
+    erased = erased_since(runtime.register, period.start)
+    return [f"{line} {period.first}: what they were is not counted." for line in erased]
 
 
 def _collect_source(
@@ -112,13 +120,6 @@ def _mirror(runtime: Runtime, period: ReviewPeriod) -> PastMirror:
     return PastMirror(runtime.register, sources, period.at)
 
 
-def _waived(runtime: Runtime, waiver: Waiver, is_over: bool) -> WaivedRule:
-    name = f"{waiver.source}:{runtime.register.tickets.key(waiver.source, waiver.ticket_id)}"
-    return WaivedRule(
-        name, waiver.rule, waiver.until.isoformat(), waiver.asked_by, waiver.approved_by or "nobody", is_over
-    )
-
-
 def _unknown(records: Sequence[ReviewRecord]) -> Iterator[str]:
     """Yield in a sentence how many checks could not tell."""
     unknown = [record for record in records if record.unknown]
@@ -136,7 +137,7 @@ def _most_first(entry: tuple[str, int]) -> tuple[int, str]:
 
 
 def _checks(
-    runtime: Runtime, records: Sequence[ReviewRecord], waivers: Sequence[WaivedRule], period: ReviewPeriod
+    runtime: Runtime, records: Sequence[ReviewRecord], waivers: ReviewedWaivers, period: ReviewPeriod
 ) -> Iterator[CheckResult]:
     """Yield G1 to G7 as of the end of the period."""
     limits, at = runtime.limits, period.at
@@ -156,8 +157,8 @@ def _checks(
         yield checks.unreviewed_majors(name, keys, is_mapped, limits)
     yield checks.overdue([_span(record) for record in records], limits, at, runtime.options.timezone)
     open_ones = {record.name for record in records if record.is_open(at)}
-    waived = {waiver.name for waiver in waivers if not waiver.is_over} & open_ones
-    yield checks.waivers(len(open_ones), len(waived), _expired(waivers, period), limits)
+    waived = {waiver.name for waiver in waivers.counted if not waiver.is_over} & open_ones
+    yield checks.waivers(len(open_ones), len(waived), waivers.expired(records), limits)
     for name in runtime.contexts:
         yield CheckResult(CheckName.COUNT_DIFFERS, RegisterCheckState.CANNOT_TELL, _NOT_KEPT, name)
 
@@ -186,8 +187,3 @@ def _unreviewed(failures: Sequence[ReviewRecord], source: str, before: datetime,
 def _span(record: ReviewRecord) -> RecordSpan:
     ended = record.moves[-1][0] if record.moves and record.moves[-1][1] else None
     return RecordSpan(record.begun, ended, record.due, record.implemented or ended)
-
-
-def _expired(waivers: Sequence[WaivedRule], period: ReviewPeriod) -> int:
-    """Count waivers whose last day was over at the end although nothing has ended them yet."""
-    return sum(not waiver.is_over and waiver.until < f"{period.last}" for waiver in waivers)

@@ -13,6 +13,7 @@ from capa_sync.daemon.waiving import case_of, has_finding, severity_of
 from capa_sync.errors import Problem, UserError
 from capa_sync.findings import WaiverCase, newest_first, standing_of
 from capa_sync.mapping import People
+from capa_sync.model.days import YEARS
 from capa_sync.model.finding import Finding, Verdict
 from capa_sync.model.near import day_hint, near_or_all
 from capa_sync.model.patterns import DATE_LIKE
@@ -181,6 +182,8 @@ def _day(text: str, today: date) -> date:
         day = None
     if day is None:
         raise _refused(f"'{text}' is no day", day_hint(text, "write a day such as 2026-03-31"))
+    if day.year not in YEARS:
+        raise _refused(f"{day} is not in the years {YEARS[0]} to {YEARS[-1]}", f"write a day from {today} on")
     if day < today:
         raise _refused(f"{day} has passed", f"write a day from {today} on")
     return day

@@ -11,6 +11,7 @@ from capa_sync.mapping.placeholders import bare, is_placeholder, state_of
 from capa_sync.mapping.schema import NOTHING
 from capa_sync.mapping.texts import Template, fold, normalise
 from capa_sync.model.catalogue import FieldSpec, FieldType
+from capa_sync.model.days import YEARS
 from capa_sync.model.patterns import ARROW, COMMA, LINE_ENDS, WHY, ZERO_TIME
 from capa_sync.model.values import EMPTY, FILLED, LINE_IN_CELL, Raw, Value, ValueState
 
@@ -65,10 +66,6 @@ def read_list(options: tuple[str, ...], text: str, split: str, template: Templat
         return MEDIA if media_only else EMPTY
     shown = shown.replace(LINE_IN_CELL, " ")
     return Value(ValueState.FILLED, filled, shown) if filled else Value(ValueState.PLACEHOLDER, None, shown)
-
-
-YEARS = range(1900, 2201)
-"""Years that are accepted in a date on a ticket; people write 9999 and the like for "never"."""
 
 
 def parse_time(text: str, *, day_only: bool = False) -> date | datetime | None:

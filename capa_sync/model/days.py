@@ -8,6 +8,9 @@ from zoneinfo import ZoneInfo
 from capa_sync.model.amounts import count_of
 from capa_sync.model.patterns import EXACT_INSTANT
 
+YEARS = range(1900, 2201)
+"""Years of the days that are taken: people write 9999 and the like for "never", and the calendar ends with it."""
+
 
 def day_words(day: date) -> str:
     """Return a day as people read it: `2 Mar 2026`."""

@@ -20,11 +20,12 @@ _AUDITS = ("internal_audit", "external_audit")
 _MEASURED = ("monitoring", "security_incident", "policy_deviation", "procedure_deviation", "legal_deviation")
 _OBJECTIVES = ("objective_missed",)
 _FEEDBACK = ("customer_complaint", "employee_feedback", "interested_party_feedback", "supplier")
+_SILENT = "{count} recorded without effect in the period, such as of a high finding without a second person."
 _ELSEWHERE = "The register holds nothing on this."
 
 
 class WaivedRule(NamedTuple):
-    """A waiver that counted in the period: record, rule, until, who asked, who approved, whether it has ended."""
+    """A waiver in force in the period: record, rule, until, who asked, who approved, whether it was over then."""
 
     name: str
     rule: str
@@ -39,7 +40,8 @@ class ReviewInput(NamedTuple):
 
     Attributes:
         records: as of the end. waivers, checks: see there. gaps: what is not known, in sentences. about: what to say
-            under the title. is_masked: titles of confidential records are hidden.
+            under the title. is_masked: titles of confidential records are hidden. silent: number of waivers that were
+            recorded and had no effect in the period.
     """
 
     records: Sequence[ReviewRecord]
@@ -48,6 +50,7 @@ class ReviewInput(NamedTuple):
     gaps: Sequence[str]
     about: Sequence[str]
     is_masked: bool = False
+    silent: int = 0
 
 
 def review_of(given: ReviewInput, period: ReviewPeriod) -> Review:
@@ -218,9 +221,10 @@ def _waivers(given: ReviewInput) -> ReviewSection:
     over = sum(waived.is_over for waived in waivers)
     says = (
         (
-            f"{count_of(len(waivers), 'waiver')} counted in the period, {over} of them ended in it; "
+            f"{count_of(len(waivers), 'waiver')} counted in the period, {over} of them not any more at its end; "
             f"{_LISTED} at most are listed. A waiver silences a check; it accepts no risk."
         ),
+        *((_SILENT.format(count=count_of(given.silent, "waiver")),) if given.silent else ()),
     )
     rows = [
         [*waived[:3], *([RESTRICTED] * 2 if given.is_masked and waived.name not in clear else waived[3:5])]

@@ -42,7 +42,7 @@ from capa_sync.store.runs import CENSUS, FULL, POLL, STAMPED_AHEAD
 from capa_sync.store.sends import Sends
 from capa_sync.store.snapshot import RegisterSnapshot
 from capa_sync.store.standings import StandingChange
-from capa_sync.store.waivers import waiver_as_json, waiver_from_json
+from capa_sync.store.waivers import PastWaiver, waiver_as_json, waiver_from_json
 from capa_sync.store.write_rows import WriteRow, write_from, write_notifies, write_row
 
 __all__ = [
@@ -72,6 +72,7 @@ __all__ = [
     "Naming",
     "PastInstants",
     "PastVersion",
+    "PastWaiver",
     "Register",
     "RegisterLock",
     "RegisterSnapshot",

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime
+from typing import NamedTuple
 
 from capa_sync.model.waiver import RequestAnswer, Waiver, Way
-from capa_sync.store.columns import instant, instant_text, json_text, json_value
+from capa_sync.store.columns import instant, instant_text, json_text, json_value, optional_instant
 from capa_sync.store.database import Database, Params, Row
 from capa_sync.store.replacing import replace_rows
+from capa_sync.store.waiver_states import Since, stored_since
 
 _FIELDS = (
     "source", "ticket_id", "rule", "until", "reason", "asked_by", "asked_at", "way", "approved_by", "recorded_by",
@@ -17,6 +20,34 @@ _FIELDS = (
 _SELECT = f"SELECT {', '.join(_FIELDS)} FROM waiver WHERE ended_at IS NULL"
 _END = "UPDATE waiver SET ended_at = ?, ended_why = ? WHERE ended_at IS NULL"
 REPLACED = "replaced by a newer waiver"
+
+
+class PastWaiver(NamedTuple):
+    """A waiver as it is now, and since when.
+
+    Attributes:
+        ended_at: None where it has not ended.
+    """
+
+    waiver: Waiver
+    recorded_at: datetime
+    since: Since
+    ended_at: datetime | None
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether it has a second person of whom the register cannot tell since when."""
+        return bool(self.waiver.approved_by) and self.since.approved_at is None
+
+    def as_of(self, at: datetime) -> Waiver:
+        """Return it as it was at an instant: without what came later, or what may have."""
+        approved_at, bound_at = self.since
+        found = self.waiver
+        if approved_at is None or approved_at > at:
+            found = replace(found, approved_by="")
+        if bound_at is None or bound_at > at:
+            found = replace(found, reads={}, is_bound=False)
+        return found
 
 
 class Waivers:
@@ -138,14 +169,21 @@ class Waivers:
         rows = [(json_text(dict(digests)), number) for number, digests in reads.items()]
         self._db.execute_many("UPDATE waiver SET reads = ?, is_bound = 1 WHERE id = ?", rows)
 
-    def between(self, start: datetime, end: datetime) -> list[tuple[Waiver, bool]]:
-        """Return the waivers that were recorded by `end` and had not ended at `start`, and which ended by `end`."""
+    def recorded_by(self, at: datetime) -> list[PastWaiver]:
+        """Return every waiver that was recorded by an instant."""
         rows = self._db.rows(
-            f"""SELECT {", ".join(_FIELDS)}, COALESCE(ended_at <= ?, 0) FROM waiver WHERE recorded_at <= ?
-            AND (ended_at IS NULL OR ended_at > ?) ORDER BY source, ticket_id, rule, id""",
-            (instant_text(end), instant_text(end), instant_text(start)),
+            f"""SELECT recorded_at, ended_at, {", ".join(_FIELDS)} FROM waiver WHERE recorded_at <= ?
+            ORDER BY source, ticket_id, rule, id""",
+            (instant_text(at),),
         )
-        return [(_waiver(row[:-1]), bool(row[-1])) for row in rows]
+        waivers = [_waiver(row[2:]) for row in rows]
+        later = [waiver.id for waiver in waivers if waiver.approved_by or waiver.way is Way.FILE]
+        since, found = stored_since(self._db, later), list[PastWaiver]()
+        for waiver, row in zip(waivers, rows, strict=True):
+            recorded_at = instant(row[0])
+            whole = Since(recorded_at, recorded_at)
+            found.append(PastWaiver(waiver, recorded_at, since.get(waiver.id, whole), optional_instant(row[1])))
+        return found
 
     def recorded_after(self, source: str, at: datetime) -> list[str]:
         """Return ids of tickets with a waiver that has not ended and was recorded after an instant."""

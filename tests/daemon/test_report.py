@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from datetime import timedelta
 
-from capa_sync.sandbox.stories.script import Create, Fill
+from capa_sync.sandbox.stories.script import Create, Fill, Say
 from tests.daemon.conftest import MakeHarness
 from tests.daemon.harness import FACTS, Harness
 
@@ -33,9 +33,13 @@ def test_a_later_edit_and_a_new_ticket_change_nothing_in_the_report_of_an_earlie
     harness.play_event("jira", "new", Create(FACTS))
     harness.sync()
     assert report(harness, "after.html") == before
-    for first, last in (("2027-01-01", "2027-02-01"), ("2026-06-01", "9999-12-31")):
-        refused = harness.run("register", "report", str(harness.folder / "x.html"), "--from", first, "--to", last)
-        assert (refused.code, len(refused.err.splitlines())) == (2, 1)
+    for first, last in (("2027-01-01", "2027-02-01"), ("2026-06-01", "9999-12-31"), ("0001-01-01", "2026-06-14")):
+        asked = ("register", "report", str(harness.folder / "x.html"), "--from", first, "--to", last)
+        refused = harness.run(*asked, CAPA_SYNC_TIMEZONE="Asia/Tokyo")
+        assert (refused.code, len(refused.err.splitlines())) == (2, 1), refused.err
+    explain = ("explain", harness.key("jira", "broken"), "--as-of", "9999-12-31")
+    refused = harness.run(*explain, CAPA_SYNC_TIMEZONE="America/New_York")
+    assert (refused.code, len(refused.err.splitlines())) == (2, 1), refused.err
     assert not (harness.folder / "x.html").exists()
     reader = harness.run("register", "report", str(harness.folder / "after.html"), *PERIOD, "--as-role", "reader")
     assert (reader.code, (harness.folder / "after.html").read_bytes()) == (0, before)  # nothing is confidential here
@@ -56,6 +60,51 @@ def test_a_period_that_is_not_over_says_so_and_shows_no_month_that_has_not_begun
     harness.sync()
     page = report(harness, "whole.html", late)
     assert (says in page, b"<td>2026-07</td>" in page) == (False, True)
+
+
+def test_a_waiver_counts_while_it_is_in_force_and_a_later_second_person_changes_no_earlier_report(
+    make_harness: MakeHarness,
+) -> None:
+    """A high finding's waiver waits for its second person, counts from then on, and runs out on its day alone."""
+    harness = make_harness("jira")
+    harness.create_broken("jira", days=8)
+    harness.sync()
+    later(harness, hours=1)
+    waived = "capa waive root-cause-before-action until 2026-07-20 because Only one such system is left and it goes"
+    harness.play_event("jira", "broken", Say(waived), "mara.roy")
+    harness.sync()
+    later(harness, days=2)
+    harness.sync()
+    half, quarter = ("--from", "2026-06-01", "--to", "2026-06-16"), ("--from", "2026-06-01", "--to", "2026-08-31")
+    waiting = report(harness, "waiting.html", half)
+    assert (b"0 waivers counted" in waiting, b"1 waiver recorded without effect" in waiting) == (True, True)
+    assert (b"mara.roy" in waiting, b"0 open records of 1 with a waived rule" in waiting) == (False, True)
+    harness.play_event("jira", "broken", Say("capa approve root-cause-before-action"), "priya.nair")
+    later(harness, hours=1)
+    harness.sync()
+    assert report(harness, "approved_later.html", half) == waiting
+    approved = report(harness, "approved.html", quarter)
+    assert (b"1 waiver counted" in approved, b"priya.nair" in approved, b"ran out" in approved) == (True, True, False)
+    assert b"1 open record of 1 with a waived rule" in approved
+    later(harness, days=40)
+    harness.sync()
+    over = report(harness, "over.html", quarter)
+    assert b"1 waiver counted in the period, 1 of them not any more at its end" in over
+    assert (b"1 waiver ran out while the point is open" in over, b"mara.roy" in over) == (True, False)
+    assert report(harness, "approved_later.html", half) == waiting
+
+
+def test_a_ticket_that_was_erased_since_is_a_gap_of_the_report(make_harness: MakeHarness) -> None:
+    """The numbers of the period are others then, and the report says why."""
+    harness = make_harness("jira")
+    harness.create_broken("jira", days=8)
+    harness.create_clean("jira")
+    harness.sync()
+    assert b"erased" not in report(harness, "before.html")
+    erase = ("register", "erase", harness.key("jira", "clean"), "--reason", "case 17", "--yes")
+    assert harness.run(*erase).code == 0
+    gap = b"jira: 1 ticket erased since 2026-06-01: what they were is not counted."
+    assert gap in report(harness, "after.html")
 
 
 def test_a_month_that_ended_is_reported_from_what_was_kept_as_from_the_histories(make_harness: MakeHarness) -> None:
@@ -103,6 +152,11 @@ def test_a_record_that_cannot_be_kept_ends_no_cycle(make_harness: MakeHarness) -
     assert (done.code, done.err.count("action=review_not_kept")) == (0, 1), done.err
     assert [is_done for _, is_done in made(harness)] == [True]
     assert "review_not_kept" not in harness.sync().err
+
+
+def later(harness: Harness, **time: int) -> None:
+    """Let time pass."""
+    harness.set_clock(harness.clock.now() + timedelta(**time))
 
 
 def made(harness: Harness) -> list[tuple[str, bool]]:
