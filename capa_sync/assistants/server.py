@@ -6,6 +6,7 @@ from collections.abc import Callable
 from inspect import cleandoc
 from typing import Annotated, Literal
 
+from anyio import to_thread
 from mcp.server import MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import ToolAnnotations
@@ -43,36 +44,41 @@ class _Tools:
     def __init__(self, answers: Answers) -> None:
         self._answers = answers
 
-    def overdue(self, most: Most = 50) -> str:
+    async def overdue(self, most: Most = 50) -> str:
         """List what is overdue and why: late records, the longest late first, with findings and actions.
 
         Each finding has the rule's message, what to do, and the ticket's own history entries as evidence.
         """
-        return _answered(lambda: self._answers.overdue(most))
+        return await _in_thread(lambda: self._answers.overdue(most))
 
-    def explain_ticket(
+    async def explain_ticket(
         self,
         ticket: Annotated[str, Field(max_length=200, description="KEY, SOURCE:KEY or register number.")],
         changes: Annotated[int, Field(ge=0, le=500, description="How many of its newest changes.")] = 50,
     ) -> str:
         """Tell everything that the register knows of one ticket: fields, findings with evidence, actions, changes."""
-        return _answered(lambda: self._answers.explain(ticket, changes))
+        return await _in_thread(lambda: self._answers.explain(ticket, changes))
 
-    def today(self, matter: Matter = "", most: Most = 100) -> str:
+    async def today(self, matter: Matter = "", most: Most = 100) -> str:
         """List what needs somebody now: overdue, due, newly warned, ending waivers, stuck writes, quarantined."""
-        return _answered(lambda: self._answers.today(matter, most))
+        return await _in_thread(lambda: self._answers.today(matter, most))
 
-    def list_views(self) -> str:
+    async def list_views(self) -> str:
         """List the views of the register with their columns and what each means; read it before `query`."""
-        return _answered(self._answers.views)
+        return await _in_thread(self._answers.views)
 
-    def query(
+    async def query(
         self,
         sql: Annotated[str, Field(max_length=20_000, description="One SELECT of SQLite over the views.")],
         most: Most = 100,
     ) -> str:
         """Answer one SELECT statement over the views of `list_views`; it may run five seconds."""
-        return _answered(lambda: self._answers.query(sql, most))
+        return await _in_thread(lambda: self._answers.query(sql, most))
+
+
+async def _in_thread(answer: Callable[[], object]) -> str:
+    """Answer in a thread; when input ends or the call is cancelled, nothing waits for it."""
+    return await to_thread.run_sync(_answered, answer, abandon_on_cancel=True)
 
 
 def _answered(answer: Callable[[], object]) -> str:

@@ -11,6 +11,7 @@ import click
 from capa_sync.cli.context import config_option, read_settings, register_path
 from capa_sync.cli.verbs import VerbCommand
 from capa_sync.errors import Problem, UserError
+from capa_sync.web.bounded_views import BoundedViews
 from capa_sync.web.reader_views import ReaderViews, limit_memory
 from capa_sync.wiring import conceal_available
 
@@ -37,9 +38,19 @@ def mcp(config: Path, test_clock: str | None) -> None:  # noqa: ARG001 - it show
         raise UserError([Problem("", 0, "`mcp` needs the MCP Python SDK, which is absent", hint)]) from None
     settings = read_settings(config)
     conceal_available(settings, config, os.environ)
-    views = ReaderViews(register_path(config, settings))
-    views.check()
+    reader = ReaderViews(register_path(config, settings))
+    reader.check()
     limit_memory()
+    views = BoundedViews(reader)
+
+    def end(*_signal: object) -> None:
+        views.close()
+        os._exit(0)  # it writes nothing, and threads wait for input or for a statement
+
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, lambda _number, _frame: os._exit(0))  # it writes nothing, and a thread waits for input
-    build_server(views).run("stdio")
+        signal.signal(number, end)
+    try:
+        build_server(views).run("stdio")
+    finally:
+        views.close()
+    end()

@@ -1,7 +1,8 @@
 """Hands a message over through Apprise. The only module that imports it.
 
-Apprise says whether a service took a message, and in words why not. Only where these words prove that no connection
-was made is the message certainly not there; any other failure may have come after it was taken.
+Apprise says whether a service took a message, and in words why not. Only where these words prove that no session was
+made, or that the service refused, is the message certainly not there; any other failure may have come after it was
+taken.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import logging
 import re
 import threading
 from collections.abc import Mapping
+from itertools import pairwise
 from types import ModuleType
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlsplit
@@ -28,6 +30,11 @@ GRACE = 5.0
 _LOOK = 0.2
 _MAIL = ("mailto", "mailtos")
 _RECIPIENTS = ("to", "cc", "bcc")
+_ATTEMPT = re.compile(r"Socket Exception: |Failed to send .*error=")
+"""Begins the line about an attempt that failed; an address may ask for several."""
+_NO_SESSION = re.compile(r"Connection error while submitting email to ")
+"""The line before that of an attempt which failed while the session with the mail server was being made: at
+connecting, TLS or the sign-in. What fails from MAIL on has another line."""
 _NOT_TAKEN = re.compile(
     r"Socket Exception: .*("
     r"NewConnectionError|NameResolutionError|ConnectTimeoutError|\[Errno (111|113|101|-2|-3)\]|\([45]\d\d, b)"
@@ -117,7 +124,7 @@ class AppriseSender:
                 return SendResult(SendState.UNKNOWN, one_line(redacted(own_error(error))))
             if taken:
                 return SendResult(SendState.DELIVERED)
-            is_sure = len(service) == 1 and captured.proves(_NOT_TAKEN)
+            is_sure = len(service) == 1 and captured.proves_nothing_taken()
             state = SendState.PENDING if is_sure else SendState.UNKNOWN
             return SendResult(state, captured.reason(with_detail=_is_mail(service)))
 
@@ -186,9 +193,15 @@ class _CapturedLog(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         self._lines.append((record.levelno, redacted(record.getMessage())[:_LONGEST_LINE]))
 
-    def proves(self, words: re.Pattern[str]) -> bool:
-        """Tell whether any line begins with these words."""
-        return any(words.match(line) for _level, line in self._lines)
+    def proves_nothing_taken(self) -> bool:
+        """Tell whether each attempt proves that nothing of it was taken."""
+        lines = [line for _level, line in self._lines]
+        attempts = [
+            _NOT_TAKEN.match(line) or (before and _NO_SESSION.match(before))
+            for before, line in pairwise(["", *lines])
+            if _ATTEMPT.match(line)
+        ]
+        return bool(attempts) and all(attempts)
 
     def reason(self, *, with_detail: bool) -> str:
         """Return the last warning, as one line without secrets.

@@ -23,9 +23,13 @@ _PRAGMAS = frozenset(
         "schema_version", "table_info", "table_xinfo",
     }
 )  # fmt: skip
+_RESERVED = ("sqlite_", "pragma_")
+"""Names of tables that exist without being listed begin so."""
 _KINDS = ("table", "view")
 _OLDER = "it is of another version of capa-sync; `capa-sync sync` or `run` of this version brings it up to date"
 _TABLE_FUNCTIONS = frozenset({"json_each", "json_tree"})
+LONGEST_PATTERN = 200
+"""Bytes of a pattern of LIKE or GLOB: SQLite compares it at each place of a value, and nothing can interrupt it."""
 CLOSED = "main.closed"
 """A table that does not exist: what reads it names something in the file that is no view."""
 
@@ -72,6 +76,7 @@ class PageDatabase(Database):  # type: ignore[misc]  # datasette is untyped
             connection.close()
 
     def _attach(self, connection: sqlite3.Connection) -> None:
+        connection.setlimit(sqlite3.SQLITE_LIMIT_LIKE_PATTERN_LENGTH, LONGEST_PATTERN)
         connection.execute("PRAGMA temp_store = MEMORY")
         schema = f"file_{secrets.token_hex(16)}"
         connection.execute(f"ATTACH DATABASE ? AS {schema}", (f"{self.file.absolute().as_uri()}?mode=ro",))
@@ -87,7 +92,7 @@ class PageDatabase(Database):  # type: ignore[misc]  # datasette is untyped
         connection.execute("PRAGMA query_only = 1")
         for function in _TABLE_FUNCTIONS:  # SQLite makes their tables at the first use, which the authorizer forbids
             connection.execute(f"SELECT * FROM {function}('[]')")  # noqa: S608 - names of ours
-        reads = _Reads(schema)
+        reads = _Reads(schema, _names(connection, schema))
         connection.set_authorizer(reads.learn)
         for view in HARMLESS:
             connection.execute(f"EXPLAIN SELECT * FROM {view}")  # noqa: S608 - names of ours
@@ -121,15 +126,22 @@ def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
+def _names(connection: sqlite3.Connection, schema: str) -> frozenset[str]:
+    """Return every name that means a table without a WITH: of our views, of the file, and of SQLite's own modules."""
+    stored = f"SELECT name FROM {schema}.sqlite_master UNION SELECT name FROM sqlite_temp_master"  # noqa: S608 - a name of ours
+    modules = connection.execute("PRAGMA module_list").fetchall()
+    return frozenset(name.casefold() for (name,) in [*connection.execute(stored), *modules])
+
+
 class _Reads:
     """Records once what the public views read in the file, and decides on each later access.
 
     Args:
-        schema: the name under which the file is attached.
+        schema: the name under which the file is attached. names: every name of a table there is, case-folded.
     """
 
-    def __init__(self, schema: str) -> None:
-        self._schema = schema
+    def __init__(self, schema: str, names: frozenset[str]) -> None:
+        self._schema, self._names = schema, names
         self._tables: set[str | None] = set()
         self._sources: set[str | None] = set()
 
@@ -147,7 +159,8 @@ class _Reads:
     ) -> int:
         """Decide on one access of a statement: it may read our views, or the file from inside a view (`source`).
 
-        A read of a table without any column only counts rows: SQLite does this when it rewrites a view's count.
+        A read of a table without any column only counts rows: SQLite does this when it rewrites a view's count, and
+        for a recursive WITH, whose name is that of no table.
         """
         if action in _READS:
             return sqlite3.SQLITE_OK
@@ -159,6 +172,11 @@ class _Reads:
         is_empty_schema = database == "main" and first == "sqlite_master"
         is_function = first in _TABLE_FUNCTIONS
         is_counted = not second and database in {None, self._schema} and (first in self._tables or first in HARMLESS)
+        is_counted |= not second and database is None and self._is_of_with(first or "")
         is_inside = database == self._schema and first in self._tables and source in self._sources
         allowed = is_page or is_empty_schema or is_function or is_counted or is_inside
         return sqlite3.SQLITE_OK if allowed else sqlite3.SQLITE_DENY
+
+    def _is_of_with(self, name: str) -> bool:
+        """Tell whether a name that SQLite could resolve is that of a WITH, as nothing else has it."""
+        return bool(name) and name.casefold() not in self._names and not name.casefold().startswith(_RESERVED)

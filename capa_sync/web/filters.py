@@ -28,6 +28,7 @@ AGES: Mapping[str, tuple[int, int]] = {
 }
 _FINDINGS = _IN.format("v_findings WHERE {0} AND state = ? AND hidden_by = ''")
 _SEARCHED = ("title", "ticket_key", "register_no", "owner", "root_cause", "correction", "action_text", "requirement")
+_LONGEST_SEARCH = 500
 
 
 def rank(column: str) -> str:
@@ -161,7 +162,9 @@ def _open_at(value: str, asked: FilterQuery) -> RowFilter | str:
     return RowFilter(sql, (end, end), f"open at the end of {month[0]:%B %Y}")
 
 
-def _search(value: str, _asked: FilterQuery) -> RowFilter:
+def _search(value: str, _asked: FilterQuery) -> RowFilter | str:
+    if len(value) > _LONGEST_SEARCH:
+        return f"at most {_LONGEST_SEARCH} characters are searched for"
     return RowFilter(f"{FOUND}(?, {', '.join(_SEARCHED)})", (folded(value),), f"“{value}”")
 
 

@@ -16,7 +16,7 @@ from capa_sync.web.database import CLOSED, PageDatabase
 from capa_sync.web.masking import HARMLESS
 
 SECONDS = 5.0
-"""How long one statement may run."""
+"""How long one statement may run; a single call of a function may outlast it, see bounded_views."""
 CELL = 4_000
 """Characters of one value; the rest is left out, and counted."""
 _TEXT = 200_000
@@ -70,6 +70,12 @@ def limit_memory() -> None:
         connection.execute(f"PRAGMA hard_heap_limit = {_HEAP}")
 
 
+def took_too_long() -> Problem:
+    """Return the mistake of a statement whose time is over."""
+    hint = "narrow it with WHERE source = … AND ticket_id = …, or ask for fewer joins"
+    return Problem("", 0, f"the statement took longer than {SECONDS:.0f} seconds", hint)
+
+
 def _fetched(cursor: sqlite3.Cursor, most: int) -> AnsweredRows:
     if cursor.description is None:
         raise UserError([Problem("", 0, "this statement answers no rows", _HINT)])
@@ -95,8 +101,7 @@ def _cell(value: object) -> object:
 def _refused(error: Exception, *, is_late: bool) -> UserError:
     """Return the mistake in words; SQLite's messages quote the statement alone, never a row."""
     if is_late:
-        hint = "narrow it with WHERE source = … AND ticket_id = …, or ask for fewer joins"
-        return UserError([Problem("", 0, f"the statement took longer than {SECONDS:.0f} seconds", hint)])
+        return UserError([took_too_long()])
     if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_AUTH or CLOSED in str(error):
         return UserError([Problem("", 0, "the statement reads or changes something else than the views", _HINT)])
     return UserError([Problem("", 0, f"the statement cannot be answered: {error}", _HINT)])

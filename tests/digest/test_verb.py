@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import ssl
+import subprocess
 from datetime import timedelta
 
 import pytest
 
 from tests.digest.conftest import Verb
-from tests.digest.world import PASSWORD, SECRET, TOKEN, DigestWorld
+from tests.digest.world import PASSWORD, SECRET, TOKEN, DigestWorld, refusing_mail_server
 from tests.unit.store.fake_parser import DAY, T0
 
 PERSONS = ["ana@example.com", "bo@example.com", "mara@example.com"]
@@ -174,6 +176,42 @@ def test_an_unreachable_server_is_tried_again_within_the_period(world: DigestWor
     assert verb("digest", at=T0 + timedelta(hours=1)).code == 0
     assert world.mail.recipients == PERSONS
     assert "digests that may not" not in verb("status").out
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> ssl.SSLContext:
+    """A certificate that nobody trusts."""
+    path = tmp_path_factory.mktemp("tls") / "mail.pem"
+    make = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=mail.example"]
+    try:
+        subprocess.run([*make, "-keyout", path, "-out", f"{path}.crt"], check=True, capture_output=True)
+    except FileNotFoundError:
+        pytest.skip("openssl is not installed; it makes the mail server's certificate")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(f"{path}.crt", path)
+    return context
+
+
+@pytest.mark.parametrize(
+    ("scheme", "is_plain", "says"),
+    [
+        ("mailto", True, "SMTP AUTH extension not supported by server"),
+        ("mailtos", True, "STARTTLS extension not supported by server"),
+        ("mailtos", False, "certificate verify failed"),
+    ],
+)
+def test_a_session_that_was_not_made_took_nothing(
+    world: DigestWorld, verb: Verb, certificate: ssl.SSLContext, scheme: str, is_plain: bool, says: str
+) -> None:
+    """Without a sign-in, without encryption or with a wrong certificate, the send waits and goes out later."""
+    with refusing_mail_server(None if is_plain else certificate) as refusing:
+        address = f"{scheme}://digest:{PASSWORD}@127.0.0.1:{refusing.port}?from=a@b.example"
+        bare = verb("digest", DIGEST_MAIL=f"{address}&mode=starttls" if scheme == "mailtos" else address)
+        assert refusing.received == []
+    assert (bare.code, [states(world)[f"person:{name}"] for name in ("ana", "bo", "mara")]) == (3, ["pending"] * 3)
+    assert says in bare.out
+    assert verb("digest", at=T0 + timedelta(minutes=20)).code == 0
+    assert world.mail.recipients == PERSONS
 
 
 def test_mistakes_in_the_settings_are_one_line_without_the_address(world: DigestWorld, verb: Verb) -> None:

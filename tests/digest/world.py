@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -152,6 +153,19 @@ def mail_server() -> Iterator[MailServer]:
     """Run a mail server on a free port, which demands the password."""
     server = MailServer()
     controller = _AnyPort(server, hostname="127.0.0.1", port=0, auth_require_tls=False, authenticator=_is_known)
+    controller.start()
+    try:
+        server.port = controller.port
+        yield server
+    finally:
+        controller.stop()
+
+
+@contextmanager
+def refusing_mail_server(certificate: ssl.SSLContext | None) -> Iterator[MailServer]:
+    """Run a mail server that knows no sign-in; without a certificate, no encryption either."""
+    server = MailServer()
+    controller = _AnyPort(server, hostname="127.0.0.1", port=0, tls_context=certificate)
     controller.start()
     try:
         server.port = controller.port
