@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import sqlite3
+from traceback import walk_tb
 
 from datasette import hookimpl
+from datasette.views.base import DatasetteError
 
 from capa_sync.errors import CapaSyncError
 from capa_sync.model.visible import one_line
@@ -23,6 +25,9 @@ _OF_THE_REQUEST = (
 """What SQLite says of a value that a visitor gave; everything else may be the register's fault."""
 
 
+_OURS = __name__.partition(".")[0]
+
+
 @hookimpl(tryfirst=True)  # type: ignore[untyped-decorator]
 def handle_exception(exception: Exception) -> None:
     """Raise every error, so that the guard answers it: Datasette would print its traceback and show its message.
@@ -33,10 +38,22 @@ def handle_exception(exception: Exception) -> None:
 
 
 def is_of_the_request(error: Exception) -> bool:
-    """Tell whether a page failed for its parameters: Datasette checks few of them before it uses them."""
+    """Return whether a page failed for its parameters: Datasette checks few of them before it uses them.
+
+    What our own code raises is an error of ours, whatever the parameters were.
+    """
+    if isinstance(error, DatasetteError):
+        return True
     if isinstance(error, sqlite3.Error):
         return any(words in str(error) for words in _OF_THE_REQUEST)
-    return not isinstance(error, CapaSyncError | OSError)
+    return not isinstance(error, CapaSyncError | OSError) and not _is_ours(error)
+
+
+def _is_ours(error: Exception) -> bool:
+    """Return whether our code raised it, or called what did, and not Datasette's."""
+    modules = (frame.f_globals.get("__name__", "") for frame, _line in walk_tb(error.__traceback__))
+    packages = [name.partition(".")[0] for name in modules]
+    return next((name for name in reversed(packages) if name in {_OURS, "datasette"}), "") == _OURS
 
 
 def safe_message(error: Exception) -> str:

@@ -240,3 +240,19 @@ def test_a_visitor_s_mistake_is_none_of_the_register_s(visit: Visit) -> None:
     answer = requests.get(f"{visit.site.url}register/v_register.json?_next=99999999999999999999", timeout=PATIENCE)
     expected = "this page cannot be shown with these parameters; open it without them\n"
     assert (answer.status_code, answer.text) == (400, expected)
+
+
+def test_an_error_of_our_own_is_no_mistake_of_the_visitor(
+    visit: Visit, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """With parameters in the address, too, it is logged and answered as ours; what Datasette refuses is not."""
+
+    def broken(*_asked: object) -> None:
+        raise KeyError("a bug")
+
+    monkeypatch.setattr("capa_sync.web.records.conditions", broken)
+    assert requests.get(f"{visit.site.url}records?q=x", timeout=PATIENCE).status_code == 500
+    assert [record.getMessage() for record in caplog.records] == ["action=page_error path=/records error='KeyError'"]
+    caplog.clear()
+    assert requests.get(f"{visit.site.url}register/v_register.json?_size=x", timeout=PATIENCE).status_code == 400
+    assert caplog.records == []
