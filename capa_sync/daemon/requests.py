@@ -50,8 +50,9 @@ def release(runtime: Runtime, sources: Iterable[str], tickets: int | None) -> No
 
     During a withdrawal this releases the removals alone.
     """
-    withdrawn = withdrawn_of(runtime.register, sources := list(sources))
-    for source in sources:
+    named = list(sources)
+    withdrawn = withdrawn_of(runtime.register, named)
+    for source in named:
         runtime.register.outbox.release(source, tickets, runtime.clock.now(), of_warnings=source not in withdrawn)
         log(LogAction.RELEASED, source=source, tickets="all" if tickets is None else tickets)
 

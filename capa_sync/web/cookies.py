@@ -8,7 +8,7 @@ from collections.abc import Iterable
 Header = tuple[bytes, bytes]
 SESSION = "capa_sync_session"
 _OURS = frozenset({SESSION.encode(), b"ds_csrftoken", b"ds_messages"})
-"""The session, and Datasette's two: the proof of its forms, and what it tells on the next page."""
+"""The session, and Datasette's two: the token of its forms, and messages for the next page."""
 _VALUE = re.compile(rb"[\w.-]{1,4096}")
 """What a signature of ours is made of; a cookie with anything else in it is none of ours, or damaged."""
 

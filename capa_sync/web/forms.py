@@ -1,4 +1,4 @@
-"""Reads a form before Datasette does: a mistake of its sender is told as one, and its proof is always looked at."""
+"""Reads a form before Datasette does: a mistake of its sender is answered as one, and its token is always checked."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from capa_sync.web.visitors import FOREIGN_FORM, FORM_KIND, LONGEST_FORM, TOO_LO
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 _NOT_FOR_THE_SITE = frozenset({b"authorization", b"x-csrftoken"})
-"""With `Authorization: Bearer` Datasette looks at no proof; the other header it compares in place of the form's
+"""With `Authorization: Bearer` Datasette checks no token; the other header it compares in place of the form's
 field, and fails on odd characters. No page of ours uses either."""
 
 
@@ -49,6 +49,6 @@ def replayed(body: bytes, receive: Receive) -> Receive:
 
 
 def headers_for_the_site(headers: Iterable[tuple[bytes, bytes]], *, is_form: bool) -> list[tuple[bytes, bytes]]:
-    """Return headers without those that would replace a form's proof, and a form's kind as Datasette spells it."""
+    """Return headers without those that would replace a form's token, and a form's kind as Datasette spells it."""
     kept = [(name, value) for name, value in headers if name not in _NOT_FOR_THE_SITE]
     return [(name, FORM_KIND if is_form and name == b"content-type" else value) for name, value in kept]

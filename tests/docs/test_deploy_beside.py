@@ -109,7 +109,7 @@ def test_the_wrapper_passes_on_files_that_are_kept(tmp_path: Path) -> None:
 def test_the_state_folder_is_the_one_place_that_the_wrapper_s_verb_can_write(tmp_path: Path) -> None:
     """By systemd.exec(5): a dynamic user has a read-only system and a /tmp of its own but for the state folder.
 
-    A property that opens another place must be told in the documents, and this test then says so.
+    A property that opens another place must stand in the documents, and this test then says so.
     """
     _wrapped(tmp_path, "status")
     called = (tmp_path / "called").read_text(encoding="utf-8").splitlines()

@@ -1,4 +1,4 @@
-"""A proxy or certificates that the environment names and that cannot be used are told as that, with the variable."""
+"""A proxy or certificates that the environment names and that cannot be used are named with the variable."""
 
 from __future__ import annotations
 

@@ -89,7 +89,7 @@ def test_the_form_sends_every_filter_again(world: RegisterPage, name: str) -> No
 
 
 def test_a_filter_without_a_field_is_told_with_a_link_that_takes_it_away(world: RegisterPage) -> None:
-    """The link keeps the others; a filter with a field is not told twice."""
+    """The link keeps the others; a filter with a field is not shown twice."""
     page = page_of(world, age="31-60", owner="Ann Lee", sort="age", page=1)
     kept = re.findall(r'<li>Only (.*?) <a href="([^"]*)" aria-label="Take away: \1">', page)
     ((says, address),) = kept
