@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from capa_sync.model.halt import Halt, HaltKind
 from capa_sync.model.write import Paragraph, Span, WarningText, Write, WriteKind, WriteState
 from capa_sync.store import Register, open_register
+from capa_sync.store.halts import EVERY_SOURCE
 from tests.unit.store.fake_parser import DAY, MINUTE, T0
 from tests.unit.store.writes import write
 
@@ -244,6 +246,29 @@ def test_a_release_lets_a_number_through_once(store: Register) -> None:
     store.outbox.close_release("jira", T0)
     assert store.outbox.released("jira") is None
     assert store.outbox.released("snow") is None
+
+
+@pytest.mark.parametrize("kind", HaltKind)
+@pytest.mark.parametrize("named", ["jira", EVERY_SOURCE])
+def test_an_unused_release_ends_with_each_change_of_a_halt(store: Register, kind: HaltKind, named: str) -> None:
+    """Of the sources that the halt names alone; begun and ended, and also where a second halt replaces the first."""
+    other, halts = "snow", tuple(HaltKind)
+    store.halts.set(named, Halt(halts[halts.index(kind) - 1], T0, "ann"))
+    for change in (lambda: store.halts.set(named, Halt(kind, T0, "ann")), lambda: store.halts.end(named, T0)):
+        for source in ("jira", other):
+            store.outbox.release(source, 3, T0)
+        change()
+        assert store.outbox.released("jira") is None
+        assert (store.outbox.released(other) is None) is (named == EVERY_SOURCE)
+
+
+def test_a_release_of_removals_leaves_what_holds_warnings(store: Register) -> None:
+    """Neither is the register activated by it, nor does a stored stop end; one of warnings does both."""
+    store.outbox.safety_stop("jira", "share", T0)
+    store.outbox.release("jira", None, T0, of_warnings=False)
+    assert store.outbox.released("jira") is not None
+    assert not store.outbox.activated
+    assert set(store.outbox.stops()) == {"jira"}
 
 
 def test_a_safety_stop_keeps_its_first_instant(store: Register) -> None:

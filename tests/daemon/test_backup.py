@@ -162,5 +162,7 @@ def test_a_backup_overwrites_no_file_of_the_register_and_needs_its_folder(tmp_pa
     for target in spelt:
         with pytest.raises(RegisterUnavailable, match="a file of the register itself"):
             back_up(register, target)
+        with pytest.raises(RegisterUnavailable):  # neither is it a backup to restore
+            restore(register, target, NOW)
     with pytest.raises(UserError, match="No such file or directory; nothing was written under that name"):
         back_up(register, tmp_path / "absent" / "copy.db")
