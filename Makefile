@@ -32,9 +32,12 @@ demo: $(VENV)/.extras ## run the main job on the built-in sandbox trackers, then
 system: ## install the Debian packages that the tests use (as root; else say which); SYSTEM_PACKAGES=no installs none
 	@SYSTEM_PACKAGES=$(SYSTEM_PACKAGES) sh tests/tools/system-packages.sh
 
-test: system $(VENV)/.development ## run all tests; says before it installs Debian packages, SYSTEM_PACKAGES=no installs none
+# Another half of the parameters of the large tests with each commit; tests/samples.py.
+SAMPLE ?= $(or $(shell git rev-parse --short=12 HEAD 2>/dev/null),0)
+
+test: system $(VENV)/.development ## run the tests, of the large ones a sample (SAMPLE=all: everything); says before it installs Debian packages, SYSTEM_PACKAGES=no installs none
 	@test -d tests/__pycache__ || $(COMPILED) $(BIN)/python -m pytest -q --collect-only >/dev/null 2>&1 || true # compiled once for the four
-	$(COMPILED) $(BIN)/python -m pytest -q -n 4 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+	$(COMPILED) $(BIN)/python -m pytest -q -n 4 --dist loadfile --no-loadscope-reorder --sample $(SAMPLE) $(PYTEST_ARGS)
 
 soak: $(VENV)/.development ## tell long random stories on all three trackers, and compare mirror and tracker (STORIES=200); failures stay in soak.xml
 	CAPA_SYNC_SOAK=$(or $(STORIES),200) $(BIN)/python -m pytest -q -n 2 --dist load --timeout 0 --junitxml soak.xml tests/sync/test_machine.py tests/sync/test_warned.py

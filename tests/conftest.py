@@ -16,11 +16,29 @@ from tests.absent_data import reported_in_one_line
 from tests.daemon.fork_server import ForkServer
 from tests.known_rules import read_each_rule_once
 from tests.quick_registers import make_registers_quick
+from tests.samples import keep_sample
 
 settings.register_profile("busy-machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("busy-machine")
 read_each_rule_once()
 make_registers_quick()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add what `make test` says: without it every test runs."""
+    parser.addoption("--sample", metavar="SEED", default="all", help="a part of the large tests, chosen by SEED")
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    """Say which sample it is, so that the same one can be run again."""
+    return f"sample: {config.getoption('sample')} (make test SAMPLE=all runs every parameter of every test)"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what is not in the sample."""
+    items[:], left_out = keep_sample(items, config.getoption("sample"))
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
 
 
 def pytest_collection_finish() -> None:

@@ -8,6 +8,7 @@ from benchmarks import resume
 from benchmarks.trackers import tracker
 
 
+@pytest.mark.slow
 def test_a_killed_backfill_goes_on_from_its_last_page(monkeypatch: pytest.MonkeyPatch) -> None:
     """Killed (SIGKILL) half-way, it reads no committed ticket again, and in the end all histories are complete."""
     monkeypatch.setattr(resume, "_LOOK", 0.005)

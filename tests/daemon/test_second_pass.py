@@ -78,6 +78,7 @@ def test_the_world_has_something_of_everything(harness: Harness) -> None:
     assert tables["months"]
 
 
+@pytest.mark.slow
 def test_twenty_more_cycles_write_nothing_and_change_no_row(harness: Harness) -> None:
     """Our own writes cause no further writes, and polls of an unchanged world change only the run ledger."""
     before, sent = _dump(harness), harness.writes()

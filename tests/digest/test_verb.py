@@ -240,6 +240,7 @@ def test_mistakes_in_the_settings_are_one_line_without_the_address(world: Digest
     assert "the settings name nobody who gets a digest" in verb("digest").err
 
 
+@pytest.mark.slow
 def test_doctor_checks_the_addresses_without_showing_or_using_them(world: DigestWorld, verb: Verb) -> None:
     """A mistake of each address is a line of its own; where all can be read, only a message proves more."""
     hook = f"nonsense-{TOKEN}"

@@ -6,6 +6,7 @@ import ast
 import os
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.patience import PATIENCE
+from tests.samples import ALL
 
 ROOT = Path(__file__).resolve().parents[2]
 _SAMPLE = '''"""Four tests, three of which need what is not there."""
@@ -132,3 +134,31 @@ def test_processes_are_signalled_by_those_who_wait_for_them() -> None:
 def parsed(file: Path) -> ast.Module:
     """Return the code of a file."""
     return ast.parse(file.read_text(encoding="utf-8"))
+
+
+def collected(sample: str) -> list[str]:
+    """Return the names of the tests of one large folder that a sample has."""
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "--collect-only",
+        "--sample",
+        sample,
+        "tests/sync/test_presence.py",
+    ]
+    output = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=PATIENCE).stdout
+    return [line for line in output.splitlines() if "::" in line]
+
+
+def test_a_sample_has_a_third_of_each_test_and_the_same_one_again() -> None:
+    """No test that is not slow is left out as a whole, and two samples differ."""
+    every, one, again, other = (collected(sample) for sample in (ALL, "one", "one", "other"))
+    parameters = Counter(name.partition("[")[0] for name in every)
+    assert one == again != other
+    assert set(one) | set(other) < set(every)
+    assert Counter(name.partition("[")[0] for name in one) == {
+        test: -(-number // 3) for test, number in parameters.items()
+    }
+    assert max(parameters.values()) > 1

@@ -17,6 +17,8 @@ from tests.daemon.fork_server import ROOT
 from tests.journey.harness import open_harness
 from tests.patience import PATIENCE
 
+pytestmark = pytest.mark.slow
+
 _LONG = "printf('%.*c', 18000000, 'b')"
 _PART = "printf('%.*c', {0}, 'b')"
 ENDLESS = {

@@ -53,6 +53,8 @@ from tests.journey.watched import (
     watch_stories,
 )
 
+pytestmark = pytest.mark.slow
+
 CYCLES = 5
 COMPARING = "recurrence"
 """The rule that compares a record with others; before a record was first read it cannot tell."""

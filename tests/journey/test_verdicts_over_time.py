@@ -29,6 +29,8 @@ from capa_sync.wiring import build_runtime_for_reading, configure
 from tests.journey.harness import SECRETS, SOURCES, Harness, local, open_harness
 from tests.journey.watched import Watched, watch_stories
 
+pytestmark = pytest.mark.slow
+
 CYCLES = 5
 TICKETS = 45
 """So many tickets of each register, chosen by `SEED`, are compared with `explain`."""

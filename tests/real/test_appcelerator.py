@@ -10,7 +10,7 @@ import pytest
 from tests.absent_data import DATA
 from tests.real.runtime import Json, json_lines, needs_data, served, ticket_lines
 
-pytestmark = needs_data
+pytestmark = [pytest.mark.slow, needs_data]
 
 
 def issues() -> Iterator[Json]:
@@ -19,7 +19,6 @@ def issues() -> Iterator[Json]:
         yield from json_lines(path)
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_the_register_holds_what_the_files_list(tmp_path: Path) -> None:
     """9,463 issues, no changes and 30,752 comments are stored with their tickets, one of 3.3 MB; then none is new."""

@@ -21,6 +21,8 @@ from tests.real.runtime import AEA, HERE, Json, Runtime, capa_sync, json_lines, 
 from tests.sync.equal import unnumbered
 from tests.tools.aea import convert, write
 
+pytestmark = pytest.mark.slow
+
 MAPPING = "verification-desk.yaml"
 APPROVALS = {"Approved", "Pre-Approved"}
 Rows = dict[str, list[Json]]
@@ -103,7 +105,6 @@ def test_the_order_of_the_file_decides(rows: Rows) -> None:
 
 
 @needs_data
-@pytest.mark.slow
 def test_the_tickets_are_mirrored_completely_and_judged_right(site: MirroredSite, rows: Rows) -> None:
     """690 tickets, 27,342 entries in order, 142 breaches on exactly the oracle's tickets; then nothing changes.
 
@@ -159,7 +160,6 @@ def assert_judged(runtime: Runtime, rows: Rows) -> None:
 
 
 @needs_data
-@pytest.mark.slow
 def test_142_tickets_are_warned_once(site: MirroredSite, tmp_path: Path) -> None:
     """Released with write-back on, each ticket in breach gets one comment, no other gets any, and never a second."""
     server = site.runtime.server
@@ -195,7 +195,6 @@ def sandbox_process(file: Path) -> Iterator[str]:
 
 
 @needs_data
-@pytest.mark.slow
 def test_a_person_can_do_the_same_with_three_commands(converted: Path, rows: Rows, tmp_path: Path) -> None:
     """The commands are `sandbox --load`, `sync --fail-on high` (exit 1) and `explain`; a tenth of the tickets do."""
     file, chosen = tmp_path / "tenth.jsonl", {*list(rows)[::10], "AEAREP-5610"}

@@ -129,6 +129,7 @@ def check_constant(record: CapaRecord, now: datetime, judged: object) -> None:
             assert stored_part(verdict) == expected[index], (verdict.rule, moment)
 
 
+@pytest.mark.slow
 @settings(max_examples=10)  # each takes the pack through 150 days
 @given(st.integers(0, 10**6))
 def test_shipped_rules_change_only_when_due(ruleset: RuleSet, seed: int) -> None:
