@@ -71,6 +71,8 @@ _VERDICT = """SELECT source, ticket_id, rule, outcome, severity, title, clause, 
     FROM verdict_ticket t JOIN verdict_shared s ON s.digest = t.digest"""
 
 # The state shown: an open, waived or historical episode; else "cannot tell" of the latest verdict; else "cleared".
+# A column has one type in all branches of a view: otherwise SQLite computes all columns for a query that reads one.
+_TEXT, _ZERO = "CAST('' AS TEXT)", "CAST(0 AS INTEGER)"
 _FINDINGS = f"""SELECT f.source, f.ticket_id, COALESCE(t.ticket_key, '') AS ticket_key, f.rule, f.clause, f.severity,
     CASE WHEN f.cleared_at IS NULL AND f.state <> 'cleared' THEN f.state
         WHEN v.outcome = 'cannot_tell' THEN 'cannot_tell' ELSE f.state END AS state,
@@ -84,7 +86,8 @@ _FINDINGS = f"""SELECT f.source, f.ticket_id, COALESCE(t.ticket_key, '') AS tick
         WHERE g.source = f.source AND g.ticket_id = f.ticket_id AND g.rule = f.rule)
     UNION ALL
     SELECT v.source, v.ticket_id, COALESCE(t.ticket_key, ''), v.rule, v.clause, v.severity, 'cannot_tell', v.reason,
-    NULL, NULL, NULL, '', v.title, '', v.mode, 0, v.number, '', v.reason, COALESCE(r.confidential, '')
+    NULL, NULL, NULL, {_TEXT}, v.title, {_TEXT}, v.mode, {_ZERO}, v.number, {_TEXT}, COALESCE(v.reason, ''),
+    COALESCE(r.confidential, '')
     FROM verdict_own v LEFT JOIN ticket t ON t.source = v.source AND t.ticket_id = v.ticket_id
     LEFT JOIN register_row r ON r.source = v.source AND r.ticket_id = v.ticket_id
     WHERE v.outcome = 'cannot_tell' AND NOT EXISTS (SELECT 1 FROM finding f
@@ -105,8 +108,9 @@ _CHANGES = f"""SELECT t.source, t.ticket_id, t.ticket_key, c.field, c.from_value
     LEFT JOIN tracker_account n ON n.source = t.source AND n.account = c.changed_by
     LEFT JOIN register_row r ON r.source = t.source AND r.ticket_id = t.ticket_id
     UNION ALL
-    SELECT b.source, b.ticket_id, COALESCE(t.ticket_key, ''), b.field, '', b.to_value, {_at("b.changed_at")},
-    b.changed_by, 'birth', '', 0, b.field_id, {_NAME_AT_BIRTH}, COALESCE(r.confidential, '')
+    SELECT b.source, b.ticket_id, CAST(COALESCE(t.ticket_key, '') AS TEXT), b.field, {_TEXT}, b.to_value,
+    {_at("b.changed_at")}, COALESCE(b.changed_by, ''), CAST('birth' AS TEXT), {_TEXT}, {_ZERO}, b.field_id,
+    {_NAME_AT_BIRTH}, COALESCE(r.confidential, '')
     FROM birth b LEFT JOIN ticket t ON t.source = b.source AND t.ticket_id = b.ticket_id
     LEFT JOIN register_row r ON r.source = b.source AND r.ticket_id = b.ticket_id"""
 
@@ -136,8 +140,9 @@ _TICKETS = f"""SELECT m.source, m.ticket_id, t.ticket_key, m.presence, {_at("t.u
     LEFT JOIN quarantine q ON q.source = m.source AND q.ticket_id = m.ticket_id
     LEFT JOIN census_times n ON n.source = m.source
     UNION ALL
-    SELECT q.source, q.ticket_id, q.ticket_key, 'unobserved', NULL, NULL, 0, q.reasons, NULL, '', '', '', '', NULL,
-    NULL, '', NULL, 0, 0, '', '' FROM quarantine q
+    SELECT q.source, q.ticket_id, q.ticket_key, CAST('unobserved' AS TEXT), NULL, NULL, 0, COALESCE(q.reasons, ''),
+    NULL, {_TEXT}, {_TEXT}, {_TEXT}, {_TEXT}, NULL, NULL, {_TEXT}, NULL, {_ZERO}, {_ZERO}, '', {_TEXT}
+    FROM quarantine q
     WHERE NOT EXISTS (SELECT 1 FROM mirror m WHERE m.source = q.source AND m.ticket_id = q.ticket_id)"""
 
 # An action that is a ticket of its own may be confidential by itself, as a record or as an action alone. Of a joined

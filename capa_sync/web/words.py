@@ -56,7 +56,8 @@ class Matter:
     Attributes:
         name: as in `v_today`. title: the heading. meaning: which rows are in it. step: what to do about each;
             "" where the rule of the finding says it.
-        order: the order of its rows, in SQL. rows: the filter of the register that lists its records; "" for none.
+        order: what its rows are sorted by before source, ticket and rule, in SQL. rows: the filter of the register
+            that lists its records; "" for none.
         empty: what stands there when there is none.
     """
 
@@ -75,7 +76,7 @@ MATTERS: tuple[Matter, ...] = (
         "Overdue",
         "The due date has passed and the actions are not done.",
         "Ask {owner} to finish it, or to move the date and say why.",
-        "since, ticket_key",
+        "since",
         "due=overdue",
     ),
     Matter(
@@ -83,7 +84,7 @@ MATTERS: tuple[Matter, ...] = (
         "Due this week",
         "Due within seven days and not done.",
         "Ask {owner} whether the date holds.",
-        "due_at, ticket_key",
+        "due_at",
         "due=week",
     ),
     Matter(
@@ -91,7 +92,7 @@ MATTERS: tuple[Matter, ...] = (
         "Effectiveness reviews due",
         "The review is due within seven days, or late, and no review is recorded.",
         "Agree with {owner} who reviews it, and record the result.",
-        "due_at, ticket_key",
+        "due_at",
         "due=review",
     ),
     Matter(
@@ -99,7 +100,7 @@ MATTERS: tuple[Matter, ...] = (
         "New warnings",
         "Findings that opened in the last seven days, the most severe first.",
         "",
-        f"{_SEVERE}, since DESC, ticket_key, rule",
+        f"{_SEVERE}, since DESC",
         "warning=new",
     ),
     Matter(
@@ -107,21 +108,21 @@ MATTERS: tuple[Matter, ...] = (
         "Waivers about to end",
         "The waiver ends within two weeks; then the warning is back.",
         "Close the point with {owner}, or renew the waiver.",
-        "due_at, ticket_key",
+        "due_at",
     ),
     Matter(
         "stuck_write",
         "Stuck writes",
         "A warning or a change of it did not reach the ticket.",
         "Mend what the message names, then run `capa-sync retry`.",
-        "since, ticket_key",
+        "since",
     ),
     Matter(
         "quarantined",
         "Quarantined tickets",
         "The ticket could not be read or mapped; nothing is judged or written until then.",
         "Mend the ticket or the mapping; `capa-sync explain {ticket}` says more.",
-        "source, ticket_key",
+        "source",
     ),
 )
 

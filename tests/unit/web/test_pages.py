@@ -423,9 +423,10 @@ def test_today_and_record_read_no_table_as_a_whole(world_file: Path) -> None:
 
 ALLOWED = (
     r"SCAN (CONSTANT ROW|s|d|x|f( LEFT-JOIN)?)"  # sources, and what a view before it has found already
-    r"|SCAN \d+ CONSTANT ROWS"
+    r"|SCAN \d+ CONSTANT ROWS|SCAN \(subquery-\d+\)"  # the few rows that a part of the statement has found
     r"|SCAN (run|cursor|source)( USING (COVERING )?INDEX \w+)?"
-    r"|SCAN (v USING (COVERING )?INDEX verdict_unknown|mirror USING (COVERING )?INDEX mirror_absent|quarantine.*|q)"
+    r"|SCAN (v USING (COVERING )?INDEX verdict_unknown|mirror USING (COVERING )?INDEX mirror_absent)"
+    r"|SCAN (quarantine.*|q( USING .*)?)"
     r"|SCAN r USING (COVERING )?INDEX (register_restricted|run_source)"
 )
 """Tables of a row a source or run, partial indexes of what is unknown, absent or confidential, and the quarantine."""
