@@ -23,7 +23,7 @@ from capa_sync.model.record import ActionOrigin
 from capa_sync.model.settings import ChildSpec
 from capa_sync.model.write import WriteKind
 from capa_sync.ports.mirror import EndpointHolds, MirrorLookup
-from capa_sync.ports.reading import Source
+from capa_sync.ports.reading import Parser, Source
 from capa_sync.ports.writing import TicketWriter
 
 GROUP = "capa_sync.kinds"
@@ -187,6 +187,8 @@ class SourceKind:
         prevent: lines that tell an admin how the tracker itself demands it, with its own form; none where it cannot.
         history: the fields of a change history that are no values.
         attachments: yields the attached files that a record part names; None where the mirror holds none of them.
+        parser: makes the parser of a source from its name and address, without a vendor library, for work that asks
+            no tracker; None: reader and writer are built for it.
     """
 
     name: str
@@ -203,6 +205,7 @@ class SourceKind:
     prevent: Callable[[Prevention], list[str]] = _no_own_form
     attachments: Callable[[Mapping[str, Any]], Iterator[Attachment]] | None = None
     history: HistoryFields = HistoryFields()
+    parser: Callable[[str, str], Parser] | None = None
 
 
 class UnknownKind(LookupError):

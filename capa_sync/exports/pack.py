@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import string
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from capa_sync.exports.evidence import RecordEvidence, Row, TicketEvidence
 from capa_sync.exports.html import template
 from capa_sync.exports.pack_section import PackSection
 from capa_sync.exports.pack_sections import about, sections_of, title_of
-from capa_sync.exports.pdf import INSTALL, pdf_of
+from capa_sync.exports.pdf import INSTALL, can_print, pdf_of
 from capa_sync.exports.timeline import timeline_of
 from capa_sync.model.visible import escaped
 from capa_sync.output_files import whole_file
@@ -37,16 +38,16 @@ def write_pack(file: Path, evidence: RecordEvidence) -> dict[str, Any]:
     Without Typst it has no PDF, and says so. Raises UserError when the file system refuses the file.
     """
     content = _content(evidence)
-    readable = _readable(evidence, content)
-    pdf = pdf_of("pack.typ", "pack", readable | {"sections": [_printed(part) for part in readable["sections"]]})
-    files = {_PDF: pdf} if pdf is not None else {}
-    if pdf is None:
+    if not can_print():
         content["missing"].append(f"{_PDF}: it needs the library typst; {INSTALL}")
-    files["evidence.json"], files["timeline.json"] = _json(content), _json(content["timeline"])
-    with template("pack.html") as page:
-        files["index.html"] = redacted(page.render(readable)).encode("utf-8")
-    for ticket in evidence.tickets:
-        files |= _raw(ticket)
+    readable = _readable(evidence, content)
+    printed = readable | {"sections": [_printed(part) for part in readable["sections"]]}
+    with ThreadPoolExecutor(1) as beside:  # Typst needs no interpreter, and as long as all the rest
+        printing = beside.submit(pdf_of, "pack.typ", "pack", printed)
+        files = _texts(evidence, content, readable)
+        pdf = printing.result()
+    if pdf is not None:
+        files[_PDF] = pdf
     with whole_file(file) as fresh:
         write_archive(fresh, files)
     return {
@@ -56,6 +57,16 @@ def write_pack(file: Path, evidence: RecordEvidence) -> dict[str, Any]:
         "findings": len(evidence.findings),
         "missing": content["missing"],
     }
+
+
+def _texts(evidence: RecordEvidence, content: Row, readable: Row) -> dict[str, bytes]:
+    """Return every file but the PDF."""
+    files = {"evidence.json": _json(content), "timeline.json": _json(content["timeline"])}
+    with template("pack.html") as page:
+        files["index.html"] = redacted(page.render(readable)).encode("utf-8")
+    for ticket in evidence.tickets:
+        files |= _raw(ticket)
+    return files
 
 
 def _readable(evidence: RecordEvidence, content: Row) -> Row:

@@ -21,13 +21,13 @@ from capa_sync.model.comment_texts import ENGLISH, CommentTexts
 from capa_sync.model.register_check import RegisterLimits
 from capa_sync.model.settings import ChildSpec, RetentionOptions, WriteOptions
 from capa_sync.ports.reading import Source
-from capa_sync.ports.writing import TicketWriter
 from capa_sync.redaction import conceal
 from capa_sync.settings import Settings, SourceSettings
 from capa_sync.settings.secrets import secret_of
 from capa_sync.starter import rule_paths
 from capa_sync.store import Register
 from capa_sync.wiring.configuration import Configuration, Setup
+from capa_sync.wiring.late_ports import late_ports
 
 if TYPE_CHECKING:  # a vendor's library is imported where a source of that kind is built
     from capa_sync.hints import HintBox, HintReceiver
@@ -36,9 +36,24 @@ T = TypeVar("T")
 
 
 def build_runtime(
-    configuration: Configuration, register: Register, clock: Clock, stop: threading.Event, *, write_mode: str = ""
+    configuration: Configuration,
+    register: Register,
+    clock: Clock,
+    stop: threading.Event,
+    *,
+    write_mode: str = "",
+    asks: bool = True,
 ) -> Runtime:
-    """Build the runtime on an open register; `write_mode` overrides the mode of every source."""
+    """Build the runtime on an open register.
+
+    Args:
+        configuration: the settings with rules and mappings.
+        register: what it works on.
+        clock: its present.
+        stop: ends its work.
+        write_mode: overrides the mode of every source; "" keeps it.
+        asks: it asks the trackers; otherwise readers and writers are built only where one is used after all.
+    """
     calm_collector()
     limits = RegisterLimits(**configuration.settings.register_checks.model_dump())
     runtime = Runtime(register, configuration.rules, configuration.options, {}, clock, stop=stop, limits=limits)
@@ -48,7 +63,7 @@ def build_runtime(
         runtime.waiver_file = WaiverFile(configuration.folder / name, name)
     runtime.rule_files = writable_rule_files(configuration.settings, configuration.folder)
     runtime.contexts = {
-        name: _source_context(configuration, name, register, clock, stop, write_mode)
+        name: _source_context(configuration, name, register, clock, stop, write_mode, asks)
         for name in configuration.settings.sources
     }
     return runtime
@@ -82,7 +97,7 @@ def build_hints(configuration: Setup) -> tuple[HintReceiver, HintBox] | None:
 
 def build_runtime_for_reading(configuration: Configuration, register: Register, clock: Clock) -> Runtime:
     """Build the runtime for verbs that ask no tracker; mappings are bound as in `bind_as_last_known`."""
-    runtime = build_runtime(configuration, register, clock, threading.Event(), write_mode="off")
+    runtime = build_runtime(configuration, register, clock, threading.Event(), write_mode="off", asks=False)
     bind_as_last_known(runtime)
     return runtime
 
@@ -97,12 +112,19 @@ def bind_as_last_known(runtime: Runtime) -> None:
 
 
 def _source_context(
-    configuration: Configuration, name: str, register: Register, clock: Clock, stop: threading.Event, write_mode: str
+    configuration: Configuration,
+    name: str,
+    register: Register,
+    clock: Clock,
+    stop: threading.Event,
+    write_mode: str,
+    asks: bool,
 ) -> SourceContext:
     """Build the context of one source, with its two ports."""
     source = configuration.settings.sources[name]
     mapping, secret = configuration.mappings[name], configuration.secrets.get(name, "")
-    reader, writer = _ports(name, source, secret, mapping.child_specs(), register, clock, stop)
+    request = _request(name, source, secret, mapping.child_specs(), register, clock, stop)
+    reader, writer = source.declared.build(request) if asks else late_ports(source.declared, request)
     return SourceContext(
         name=name,
         kind=source.declared,
@@ -122,7 +144,7 @@ def _source_context(
     )
 
 
-def _ports(
+def _request(
     name: str,
     source: SourceSettings,
     secret: str,
@@ -130,19 +152,17 @@ def _ports(
     register: Register,
     clock: Clock,
     stop: threading.Event,
-) -> tuple[Source, TicketWriter]:
-    """Build the two ports of one source."""
-    return source.declared.build(
-        BuildRequest(
-            name=name,
-            options=source.options(),
-            secret=secret,
-            children=children,
-            clock=clock,
-            stop=stop,
-            lookup=register.tickets,
-            holds=register.runs,
-        )
+) -> BuildRequest:
+    """Return what the two ports of one source are built from."""
+    return BuildRequest(
+        name=name,
+        options=source.options(),
+        secret=secret,
+        children=children,
+        clock=clock,
+        stop=stop,
+        lookup=register.tickets,
+        holds=register.runs,
     )
 
 
@@ -161,7 +181,7 @@ def build_unmapped_source(
     conceal(secret, source.options().user)
     if wrong := source.declared.check_query(source.query):
         raise UserError([Problem(str(file), 0, f"sources.{name}: {wrong}")])
-    return _ports(name, source, secret, (), register, clock, stop)[0]
+    return source.declared.build(_request(name, source, secret, (), register, clock, stop))[0]
 
 
 def write_options(settings: Settings, name: str, mode: str = "", texts: CommentTexts = ENGLISH) -> WriteOptions:

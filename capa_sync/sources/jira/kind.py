@@ -10,7 +10,7 @@ from capa_sync.kinds import BuildRequest, ChildTickets, Header, HintFormat, Hist
 from capa_sync.model.record import ActionOrigin
 from capa_sync.model.signature import is_signed
 from capa_sync.model.write import WriteKind
-from capa_sync.ports.reading import Source
+from capa_sync.ports.reading import Parser, Source
 from capa_sync.ports.writing import TicketWriter
 from capa_sync.sources.jira.attached import attachments_of
 from capa_sync.sources.jira.prevention import validators
@@ -23,6 +23,12 @@ def _build(request: BuildRequest) -> tuple[Source, TicketWriter]:
     from capa_sync.sources.jira.build import build_requested
 
     return build_requested(request)
+
+
+def _parser(source: str, url: str) -> Parser:
+    from capa_sync.sources.jira.parse import JiraParser
+
+    return JiraParser(source, url)
 
 
 def _check(options: SourceOptions) -> str | None:
@@ -65,6 +71,7 @@ JIRA = SourceKind(
     name="jira",
     title="Jira",
     build=_build,
+    parser=_parser,
     auth_methods=("basic", "pat", "oauth-client-credentials"),
     check=_check,
     channels=(WriteKind.COMMENT, WriteKind.LABELS, WriteKind.PROPERTY),

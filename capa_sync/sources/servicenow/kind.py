@@ -10,7 +10,7 @@ from capa_sync.kinds import BuildRequest, ChildTickets, Header, HintFormat, Sour
 from capa_sync.model.record import ActionOrigin
 from capa_sync.model.signature import is_secret, is_signed
 from capa_sync.model.write import WriteKind
-from capa_sync.ports.reading import Source
+from capa_sync.ports.reading import Parser, Source
 from capa_sync.ports.writing import TicketWriter
 from capa_sync.sources.servicenow.prevention import data_policy
 from capa_sync.sources.servicenow.query import check_query
@@ -22,6 +22,12 @@ def _build(request: BuildRequest) -> tuple[Source, TicketWriter]:
     from capa_sync.sources.servicenow.build import build_requested
 
     return build_requested(request)
+
+
+def _parser(source: str, url: str) -> Parser:
+    from capa_sync.sources.servicenow.parse import ServiceNowParser
+
+    return ServiceNowParser(source, url)
 
 
 def _check(options: SourceOptions) -> str | None:
@@ -46,6 +52,7 @@ SERVICENOW = SourceKind(
     name="servicenow",
     title="ServiceNow",
     build=_build,
+    parser=_parser,
     auth_methods=("basic", "oauth-client-credentials", "api-key"),
     check=_check,
     check_query=check_query,
