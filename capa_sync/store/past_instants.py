@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from capa_sync.store.columns import instant, instant_text, optional_instant
 from capa_sync.store.database import Database
+from capa_sync.store.waivers import Waivers
 
 _NEXT = timedelta(microseconds=1)
 """The smallest step of a stored instant."""
@@ -60,11 +61,8 @@ class PastInstants:
         return known if last_seen is None else {*known, instant(last_seen) + _NEXT}
 
     def of_waivers(self, source: str, ticket_id: str) -> set[datetime]:
-        """Return when waivers of a ticket were recorded and when they ended."""
-        rows = self._db.rows(
-            "SELECT recorded_at, ended_at FROM waiver WHERE source = ? AND ticket_id = ?", (source, ticket_id)
-        )
-        return {instant(at) for row in rows for at in row if at is not None}
+        """Return when waivers of a ticket became what they are: recorded, approved, bound and ended."""
+        return Waivers(self._db).instants(source, ticket_id)
 
     def of_matches(self, source: str, ticket_id: str) -> set[datetime]:
         """Return from when on the register shows other earlier records that a record matches."""

@@ -8,6 +8,7 @@ from datetime import datetime
 from capa_sync.model.ticket import Presence
 from capa_sync.store.columns import instant_text, json_text
 from capa_sync.store.database import Database
+from capa_sync.store.waivers import Waivers
 
 _LATER: tuple[tuple[str, str], ...] = (
     ("finding", "opened_at"),
@@ -45,9 +46,15 @@ def rewind(db: Database, at: datetime) -> None:
     What is mirrored stays: `past` reads it as it was. Which set is live stays where none was live yet.
     """
     text = instant_text(at)
+    waivers = Waivers(db).recorded_by(at)
     with db.transaction():
         for table, column in _LATER:
             db.execute(f"DELETE FROM {table} WHERE {column} > ?", (text,))
+        for own in waivers:
+            then = own.as_of(at)
+            if then != own.waiver:
+                sql = "UPDATE waiver SET approved_by = ?, reads = ?, is_bound = ? WHERE id = ?"
+                db.execute(sql, (then.approved_by, json_text(dict(then.reads)), int(then.is_bound), then.id))
         for table, column, former in _UNDONE:
             db.execute(f"UPDATE {table} SET {former} WHERE {column} > ?", (text,))
         db.execute("DELETE FROM activation WHERE activated_at > ? AND id > (SELECT MIN(id) FROM activation)", (text,))

@@ -55,6 +55,7 @@ class Waivers:
 
     def __init__(self, db: Database) -> None:
         self._db = db
+        self._told: dict[tuple[int, str, bool], Since] = {}
 
     def add(self, waiver: Waiver, at: datetime, *, replaces: bool = True) -> int:
         """Record a waiver and return its number; with `replaces`, earlier waivers of the same finding end."""
@@ -112,13 +113,14 @@ class Waivers:
         return found
 
     def standing_at(self, source: str, ticket_id: str, at: datetime) -> list[Waiver]:
-        """Return the waivers of a ticket that were recorded at an instant and had not ended then."""
+        """Return the waivers of a ticket that were recorded at an instant and had not ended then, as they were."""
         rows = self._db.rows(
-            f"""SELECT {", ".join(_FIELDS)} FROM waiver WHERE source = ? AND ticket_id = ? AND recorded_at <= ?
-            AND (ended_at IS NULL OR ended_at > ?) ORDER BY id""",
+            f"""SELECT recorded_at, ended_at, {", ".join(_FIELDS)} FROM waiver
+            WHERE source = ? AND ticket_id = ? AND recorded_at <= ? AND (ended_at IS NULL OR ended_at > ?)
+            ORDER BY id""",
             (source, ticket_id, instant_text(at), instant_text(at)),
         )
-        return [_waiver(row) for row in rows]
+        return [own.as_of(at) for own in self._past(rows)]
 
     def end(self, ended: Mapping[int, str], at: datetime) -> None:
         """End waivers: id -> why."""
@@ -176,14 +178,37 @@ class Waivers:
             ORDER BY source, ticket_id, rule, id""",
             (instant_text(at),),
         )
+        return self._past(rows)
+
+    def _past(self, rows: Sequence[Row]) -> list[PastWaiver]:
+        """Return waivers of rows that begin with the instants at which they were recorded and ended."""
         waivers = [_waiver(row[2:]) for row in rows]
-        later = [waiver.id for waiver in waivers if waiver.approved_by or waiver.way is Way.FILE]
-        since, found = stored_since(self._db, later), list[PastWaiver]()
+        later = [waiver for waiver in waivers if waiver.approved_by or waiver.way is Way.FILE]
+        since, found = self._since(later), list[PastWaiver]()
         for waiver, row in zip(waivers, rows, strict=True):
             recorded_at = instant(row[0])
             whole = Since(recorded_at, recorded_at)
             found.append(PastWaiver(waiver, recorded_at, since.get(waiver.id, whole), optional_instant(row[1])))
         return found
+
+    def _since(self, waivers: Sequence[Waiver]) -> dict[int, Since]:
+        """Return number -> since when a waiver is as it is; what the chain told of such a row is not read again."""
+        states = {waiver.id: (waiver.id, waiver.approved_by, waiver.is_bound) for waiver in waivers}
+        unknown = [number for number, state in states.items() if state not in self._told]
+        for number, since in stored_since(self._db, unknown).items():
+            if since.approved_at is not None or since.bound_at is not None:
+                self._told[states[number]] = since
+        return {number: self._told.get(state, Since()) for number, state in states.items()}
+
+    def instants(self, source: str, ticket_id: str) -> set[datetime]:
+        """Return when waivers of a ticket were recorded, approved, bound and ended."""
+        rows = self._db.rows(
+            f"""SELECT recorded_at, ended_at, {", ".join(_FIELDS)} FROM waiver
+            WHERE source = ? AND ticket_id = ? ORDER BY id""",
+            (source, ticket_id),
+        )
+        known = [(own.recorded_at, own.ended_at, *own.since) for own in self._past(rows)]
+        return {at for instants in known for at in instants if at is not None}
 
     def recorded_after(self, source: str, at: datetime) -> list[str]:
         """Return ids of tickets with a waiver that has not ended and was recorded after an instant."""

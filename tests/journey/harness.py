@@ -155,7 +155,7 @@ def runtime_of(source: str, folder: Path, url: str, clock: SandboxClock) -> Runt
     table = TABLES[source].format(url=url, mappings=starter_path("mappings"), email=API_EMAIL, user=INTEGRATION_USER)
     file.write_text(HEAD + table, encoding="utf-8")
     configuration = configure(load_settings(file, SECRETS), file, SECRETS)
-    register = open_register(configuration.register_path, clock_now=clock.now())
+    register = open_register(configuration.register_path, clock_now=clock.now(), now=clock.now)
     return build_runtime(configuration, register, clock, threading.Event())
 
 
@@ -170,6 +170,6 @@ def stories_runtime(folder: Path, urls: dict[str, str], clock: SandboxClock) -> 
     file = folder / "capa-sync.toml"
     file.write_text(HEAD.replace('mode = "on"', 'mode = "off"') + "".join(tables), encoding="utf-8")
     configuration = configure(load_settings(file, SECRETS), file, SECRETS)
-    register = open_register(configuration.register_path, clock_now=clock.now())
+    register = open_register(configuration.register_path, clock_now=clock.now(), now=clock.now)
     settle(configuration, register, clock.now(), "a test", stores=True)
     return build_runtime(configuration, register, clock, threading.Event())

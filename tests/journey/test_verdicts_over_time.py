@@ -362,6 +362,38 @@ def test_a_waiver_in_force_is_in_the_span_of_the_verdict_that_it_waives(tmp_path
     assert reason == "Agreed in the management review"
 
 
+def test_a_waiver_counts_from_its_second_person_on(tmp_path: Path) -> None:
+    """A finding of severity high is waived when somebody has approved it, also in what is computed later."""
+    asked, approved = local("2025-06-06 13:00"), local("2025-06-09 09:00")
+    with open_harness("jira", tmp_path, "2025-06-02 09:00") as harness:
+        settled(harness)
+        harness.play("2025-06-02 10:00", Create(ORDERLY))
+        harness.cycle("2025-06-02 12:00")
+        register, place = harness.runtime.register, ("jira", harness.ticket())
+        stored = register.verdict_sets.load(register.verdict_sets.activations()[0].set_hash)
+        severe = replace_rule(stored, "severity: medium", "severity: high")
+        register.verdict_sets.keep(severe)
+        register.verdict_sets.activate(
+            severe.hash, rule_set="", at=local("2025-06-03 09:00"), by="a test", how=How.ACTIVATE
+        )
+        harness.clock.set(asked)
+        waiver = Waiver(
+            *place, CHANGED, date(2025, 6, 20), "Agreed in the management review", "mara.roy", asked, Way.COMMAND,
+            is_bound=False,
+        )  # fmt: skip
+        number = register.waivers.add(waiver, asked)
+        harness.clock.set(approved)
+        register.waivers.approve({number: "ben.okafor"}, approved)
+        harness.cycle("2025-06-12 12:00")
+        found = history(harness.runtime, *place)
+    waived = [
+        (span.waived is not None, span.since, span.until)
+        for span in found.spans
+        if span.verdict and (span.verdict.rule, span.verdict.outcome) == BREACH and span.since >= asked
+    ]
+    assert waived == [(True, approved, None)]
+
+
 def test_of_too_many_instants_the_latest_count_and_the_cut_is_named(watched: Watched) -> None:
     """The spans that are left are those of the whole history, begun at the first instant that is left."""
     [(source, ticket_id)] = watched.runtime.register.tickets.find("jira:CAPA-3")

@@ -54,3 +54,21 @@ def test_a_second_person_of_whom_the_chain_tells_nothing_does_not_count(tmp_path
     with open_register(tmp_path / "register.db", clock_now=T0, now=lambda: T0) as register:
         [past] = register.waivers.recorded_by(T0)
     assert (past.is_doubtful, past.waiver.approved_by, past.as_of(T0 + DAY).approved_by) == (True, "bob", "")
+
+
+def test_a_copy_set_back_has_the_waivers_of_then(tmp_path: Path) -> None:
+    """`plan --as-of` and `export --as-of` work on it: without the second person and what was bound later."""
+    at = [T0]
+    shown = {}
+    with open_register(tmp_path / "register.db", clock_now=T0, now=lambda: at[0]) as register:
+        approved = register.waivers.add(waiver(Way.COMMENT), T0)
+        bound = register.waivers.add(waiver(Way.FILE, approved_by="bob", is_bound=False), T0)
+        at[0] += DAY
+        register.waivers.approve({approved: "bob"}, at[0])
+        register.waivers.bind({bound: {"owner": "digest"}})
+        for days in (2, 1, 0):
+            register.rewind(T0 + days * DAY)
+            found = register.waivers.standing(SOURCE, ["1"])["1"]
+            shown[days] = [(own.approved_by, own.is_bound, dict(own.reads)) for own in found]
+    later = [("bob", True, {}), ("bob", True, {"owner": "digest"})]
+    assert shown == {2: later, 1: later, 0: [("", True, {}), ("bob", False, {})]}
