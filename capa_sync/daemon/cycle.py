@@ -95,9 +95,11 @@ def run_round(
     """Run all steps for several sources in parallel; results come in the order given.
 
     All sources of a join group are read before any of them is judged. A source does not wait for other join groups.
+    All have the same start, up to which the register then shows each of them.
     """
     runtime.joins.note_links()
-    results = [_start(runtime, context, full=full) for context in contexts]
+    now = runtime.clock.now()
+    results = [_start(runtime, context, now, full=full) for context in contexts]
     runs = list(zip(contexts, results, strict=True))
     with ThreadPool(runtime.stop, len(runs)) as threads:
         reads = {
@@ -240,9 +242,9 @@ def _end(runtime: Runtime, context: SourceContext, result: CycleResult, *, deliv
     _finish(runtime, result)
 
 
-def _start(runtime: Runtime, context: SourceContext, *, full: bool) -> CycleResult:
+def _start(runtime: Runtime, context: SourceContext, now: datetime, *, full: bool) -> CycleResult:
     """Open a run in the ledger, unless the tracker asked us to wait."""
-    result = CycleResult(context.name, runtime.clock.now())
+    result = CycleResult(context.name, now)
     take_back_future(runtime, context, result.started_at)
     new_cycle(context)
     if _must_wait(runtime, result):
