@@ -6,10 +6,12 @@ are run once. Any other text is read as always.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import fields, replace
 from typing import Any
 
 from capa_sync.rules import loader, report
+from capa_sync.rules.case import Case
 from capa_sync.rules.phrases.table import Vocabulary
 from capa_sync.rules.rule import Rule
 from capa_sync.rules.yaml_lines import Problems
@@ -23,11 +25,13 @@ def read_each_rule_once() -> None:
     rules: dict[str, tuple[Vocabulary, Rule]] = {}
     results: dict[tuple[int, ...], tuple[Rule, Any]] = {}
 
-    def read_rule(text: str, file: str, vocabulary: Vocabulary, problems: Problems) -> Rule | None:
+    def read_rule(
+        text: str, file: str, vocabulary: Vocabulary, problems: Problems, cases: Sequence[Case] | None = None
+    ) -> Rule | None:
         known = rules.get(text)
         if known is not None and known[0] is vocabulary:
-            return replace(known[1], file=file)
-        rule = read(text, file, vocabulary, problems)
+            return replace(known[1], file=file, cases=known[1].cases if cases is None else cases)
+        rule = read(text, file, vocabulary, problems, cases)
         if rule is not None and not problems.found:
             rules[text] = vocabulary, rule
         return rule

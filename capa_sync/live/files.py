@@ -87,7 +87,7 @@ def configuration_of(
 
     return assembled(
         setup,
-        lambda: rules_of(verdict_set, setup.settings),
+        lambda: rules_of(verdict_set, setup.settings, are_tested=bool(tested_with)),
         options,
         mapping_of,
         tested_with=tested_with,
@@ -95,10 +95,10 @@ def configuration_of(
     )
 
 
-def rules_of(verdict_set: VerdictSet, settings: Settings) -> RuleSet:
-    """Load the rules of a set. Raises UserError with every mistake."""
+def rules_of(verdict_set: VerdictSet, settings: Settings, *, are_tested: bool = False) -> RuleSet:
+    """Load the rules of a set; `are_tested` as in `rules_from`. Raises UserError with every mistake."""
     texts = {part.name: part.text for part in verdict_set.of(PartKind.RULE).values()}
-    return rules_from(texts, options_of(verdict_set, settings))
+    return rules_from(texts, options_of(verdict_set, settings), are_tested=are_tested)
 
 
 def _people_of(part: SetPart | None) -> People:

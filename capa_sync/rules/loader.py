@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import lru_cache
+from contextlib import suppress
+from functools import lru_cache, partial
 from pathlib import Path
 
 from capa_sync.errors import Problem, RuleFileError, UserError
 from capa_sync.model.near import near_or_all
 from capa_sync.model.settings import RECURS_WITHIN, JudgeOptions
 from capa_sync.model.userfile import decoded, read_user_file, yaml_files
+from capa_sync.rules.case import Case
+from capa_sync.rules.later_cases import LaterCases, without_tests
 from capa_sync.rules.phrases.registered import Registered
 from capa_sync.rules.phrases.table import Vocabulary, vocabulary
 from capa_sync.rules.profiles import PACK, PROFILES
@@ -20,6 +23,8 @@ from capa_sync.rules.schema import read_rule
 from capa_sync.rules.yaml_lines import Problems
 from capa_sync.yamlfiles import LARGEST
 
+Parsed = Callable[[str, str, Vocabulary], tuple[Rule | None, Sequence[Problem], bool]]
+"""Returns the rule of a text, its mistakes in the order of their lines, and whether it could be read to its end."""
 MOST_FILES, MOST_BYTES = 500, 2 * 1_024 * 1_024
 """Most rule files of a set, and most bytes that they may have together."""
 _RULE_FILES = "rule files end in .yaml"
@@ -39,13 +44,14 @@ def load_rules(paths: Iterable[str | Path], options: JudgeOptions | None = None)
     return _rule_set(*_read(named, yaml_files(named), options or JudgeOptions()), options or JudgeOptions())
 
 
-def rules_from(texts: Mapping[str, str], options: JudgeOptions) -> RuleSet:
+def rules_from(texts: Mapping[str, str], options: JudgeOptions, *, are_tested: bool = False) -> RuleSet:
     """Return the rules of texts that were stored earlier, by the names of their files.
 
-    Raises RuleFileError with every mistake.
+    Where they `are_tested`, the tests inside them are read when one is used. Raises RuleFileError with every mistake.
     """
     content = {Path(name): text.encode() for name, text in texts.items()}
-    return _rule_set(*_read([*texts], content, options, lambda file: content[file]), options)
+    parsed = _untested if are_tested else _parsed
+    return _rule_set(*_read([*texts], content, options, lambda file: content[file], parsed), options)
 
 
 def _rule_set(rules: list[Rule], texts: dict[str, bytes], problems: list[Problem], options: JudgeOptions) -> RuleSet:
@@ -73,7 +79,7 @@ def check_rule(text: str, file: str, others: Iterable[Rule]) -> tuple[Rule | Non
     if len(content) > LARGEST:
         return None, [Problem(file, 1, f"the file is larger than {LARGEST // 1_024} KiB", "make two rules of it")]
     problems: list[Problem] = []
-    rule = _read_file(Path(file), vocabulary(), lambda _: content, {}, problems)
+    rule = _read_file(Path(file), vocabulary(), lambda _: content, {}, problems, _parsed)
     if rule is not None:
         problems += _across([*(other for other in others if other.id != rule.id), rule])
     return rule, problems
@@ -88,6 +94,7 @@ def _read(
     found: Iterable[Path],
     options: JudgeOptions,
     content_of: Callable[[Path], bytes] = _content_of,
+    parsed: Parsed | None = None,
 ) -> tuple[list[Rule], dict[str, bytes], list[Problem]]:
     rules: list[Rule] = []
     texts: dict[str, bytes] = {}
@@ -107,7 +114,7 @@ def _read(
         return [], {}, [Problem(str(files[MOST_FILES]), 1, f"there are more than {MOST_FILES} rule files", hint)]
     words = vocabulary()
     for file in files:
-        rule = _read_file(file, words, content_of, texts, problems)
+        rule = _read_file(file, words, content_of, texts, problems, parsed or _parsed)
         rules += [rule] if rule is not None else []
         if sum(map(len, texts.values())) > MOST_BYTES:
             what = f"the rule files before and up to this one are larger than {MOST_BYTES // 1_024} KiB together"
@@ -122,6 +129,7 @@ def _read_file(
     content_of: Callable[[Path], bytes],
     texts: dict[str, bytes],
     problems: list[Problem],
+    parsed: Parsed,
 ) -> Rule | None:
     try:
         content = content_of(file)
@@ -129,7 +137,7 @@ def _read_file(
     except UserError as error:
         problems += error.problems
         return None
-    rule, found, is_readable = _parsed(text, str(file), words)
+    rule, found, is_readable = parsed(text, str(file), words)
     if is_readable:
         texts[file.stem] = content
     problems += found
@@ -149,6 +157,23 @@ def _parsed(text: str, file: str, words: Vocabulary) -> tuple[Rule | None, Seque
         noted.found += error.problems
         is_readable = False
     return rule, tuple(sorted(noted.found, key=lambda problem: problem.line)), is_readable
+
+
+def _untested(text: str, file: str, words: Vocabulary) -> tuple[Rule | None, Sequence[Problem], bool]:
+    """Return the same as `_parsed`, with tests that are read later; where something is wrong, all is read."""
+    head, noted = without_tests(text), Problems(file)
+    if head is not None:
+        with suppress(UserError):
+            if rule := read_rule(head, file, words, noted, LaterCases(partial(_cases, text, file, words))):
+                return rule, (), True
+    return _parsed(text, file, words)
+
+
+def _cases(text: str, file: str, words: Vocabulary) -> Sequence[Case]:
+    rule, problems, _ = _parsed(text, file, words)
+    if rule is None:
+        raise RuleFileError(list(problems))
+    return rule.cases
 
 
 def _across(rules: Sequence[Rule]) -> Iterator[Problem]:

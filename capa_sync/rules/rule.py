@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
@@ -65,7 +65,7 @@ class Rule:
     if_repaired: IfRepaired | None
     message: MessageTemplate
     fix: MessageTemplate
-    cases: tuple[Case, ...]
+    cases: Sequence[Case]
     file: str
     number: int = 0
     places: Mapping[str, int] = field(default_factory=dict)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
 
@@ -46,8 +46,13 @@ _LADDER = "write `[low, high when due_at more than 7 days ago]`, the lowest firs
 _ID = re.compile(r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$")
 
 
-def read_rule(text: str, file: str, vocabulary: Vocabulary, problems: Problems) -> Rule | None:
-    """Return the rule of a file's text, or None after recording what is wrong with it."""
+def read_rule(
+    text: str, file: str, vocabulary: Vocabulary, problems: Problems, cases: Sequence[Case] | None = None
+) -> Rule | None:
+    """Return the rule of a file's text, or None after recording what is wrong with it.
+
+    `cases` are its tests, where the text has none.
+    """
     tree = read_yaml(text, problems)
     if tree is None:
         return None
@@ -56,9 +61,9 @@ def read_rule(text: str, file: str, vocabulary: Vocabulary, problems: Problems) 
         return None
     meant = check_keys(tree, KEYS, "a rule has no key", problems, KEY_WORDS)
     for key in NEEDED:
-        if tree.get(key) is None and key not in meant:
+        if tree.get(key) is None and key not in meant and not (key == "tests" and cases is not None):
             problems.add(1, f"the key '{key}' is missing", f"write {FORMS[key]}")
-    rule = _Reader(tree, file, vocabulary, problems).rule()
+    rule = _Reader(tree, file, vocabulary, problems).rule(cases)
     if (
         rule.if_repaired is not None
         and rule.require.lines
@@ -83,7 +88,7 @@ class _Reader:
         self._problems = problems
         self._conditions = ConditionReader(vocabulary, problems)
 
-    def rule(self) -> Rule:
+    def rule(self, cases: Sequence[Case] | None) -> Rule:
         """Return the rule; it is invalid where problems were recorded."""
         rule_id = self._id()
         block = self._conditions.block
@@ -101,7 +106,7 @@ class _Reader:
             if_repaired=self._if_repaired(),
             message=self._wording("message"),
             fix=self._wording("fix"),
-            cases=self._cases(),
+            cases=self._cases() if cases is None else cases,
             file=self._file,
             number=NUMBERS.get(rule_id, 0),
             places={name.value: name.line for name, _ in self._tree},

@@ -176,7 +176,8 @@ def assembled(
     trouble = _Trouble()
     rules = trouble.without(rules_of)
     if rules is not None:
-        trouble.problems += failed_tests(rules, passed=passed) if rules.hash != tested_with else []
+        if rules.hash != tested_with:
+            trouble.problems += trouble.without(partial(failed_tests, rules, passed=passed)) or []
         trouble.problems += _unknown_unwaivable(setup.file, rules, options)
     mappings: dict[str, MappingFile] = {}
     for name, source in setup.settings.sources.items():
