@@ -13,6 +13,7 @@ from capa_sync.model.waiver import end_of, last_day
 
 MOST_CHARACTERS = 240
 """Characters of one text of a ticket in a line."""
+_WHAT_TO_DO = {"waiver_ends": "Do this, or ask for another waiver"}
 
 
 def line_of(item: DigestItem, now: datetime, zone: str, *, owner: bool) -> DigestLine:
@@ -26,7 +27,9 @@ def line_of(item: DigestItem, now: datetime, zone: str, *, owner: bool) -> Diges
         _shown(item.owner) if owner else "",
         _when(item, now, zone),
         _shown(item.reason),
-        f"Do this: {_shown(item.fix)}" if item.fix not in ("", RESTRICTED) and not owner else "",
+        f"{_WHAT_TO_DO.get(item.matter, 'Do this')}: {_shown(item.fix)}"
+        if item.fix not in ("", RESTRICTED) and not owner
+        else "",
     ]
     return DigestLine(" - ".join(part for part in parts if part), _address(item.url))
 

@@ -9,8 +9,8 @@ from email.utils import parsedate_to_datetime
 
 from capa_sync.sources.instants import is_plausible
 
-LONGEST_WISH = timedelta(days=7)
-"""A longer wait is cut: one wrong header must not stop a source for years."""
+LONGEST_WISH = timedelta(days=1)
+"""A longer wait is cut: one wrong header must not stop a source for years, and a right one is told again."""
 _FIRST_EPOCH = 10**9
 """Smaller numbers in X-RateLimit-Reset are seconds from now, as proxies send them."""
 _SPENT = re.compile(r"(?:^|;)\s*r=0\s*(?:;|$)")

@@ -72,11 +72,13 @@ def test_who_asked_for_a_waiver_hears_of_its_end_beside_the_owner() -> None:
     """The day is the last one on which it counts."""
     end = DigestItem("waiver_ends", "jira", "1", "CAPA-1", owner_id="ana", asked_by="bo", rule="grade-set")
     end = DigestItem(
-        **{name: getattr(end, name) for name in end.__slots__} | {"due_at": T0.replace(hour=0) + 5 * DAY}
+        **{name: getattr(end, name) for name in end.__slots__}
+        | {"due_at": T0.replace(hour=0) + 5 * DAY, "fix": "Set the grade."}
     )
     found = messages(end)
     assert found.keys() == {"lead mara", "owner ana", "owner bo"}
     assert "the waiver of grade-set ends after 2026-03-06" in text_of(found["owner bo"])
+    assert "Do this, or ask for another waiver: Set the grade." in text_of(found["owner ana"])
 
 
 def test_a_matter_is_new_once_and_again_when_it_begins_anew() -> None:
