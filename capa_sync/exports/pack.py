@@ -24,6 +24,8 @@ from capa_sync.redaction import redacted
 
 _PDF = "evidence.pdf"
 _PRINTED = 1_000
+_LONGEST_WORD = 18
+"""Bytes of a word that fits into each column."""
 _SAFE = frozenset(string.ascii_letters + string.digits + "._-")
 
 
@@ -103,10 +105,20 @@ def _content(evidence: RecordEvidence) -> Row:
 def _printed(section: PackSection) -> Row:
     """Return a section as the PDF has it: of a very long table its end, which takes a second for 1,000 rows."""
     printed = section._asdict()
-    if section.rows is not None and len(section.rows) > _PRINTED:
+    if section.rows is None:
+        return printed
+    if len(section.rows) > _PRINTED:
         what = f"The last {_PRINTED} of {len(section.rows)} rows; index.html and evidence.json have all."
-        printed |= {"rows": section.rows[-_PRINTED:], "says": (*section.says, what)}
-    return printed
+        printed["says"] = (*section.says, what)
+    named = 0 if section.columns else 1
+    rows = section.rows[-_PRINTED:]
+    return printed | {"rows": [[*row[:named], *map(_breakable, row[named:])] for row in rows]}
+
+
+def _breakable(cell: Any) -> Any:
+    """Return a text with a long word in a list: only its words are looked at one by one, which takes time."""
+    is_long = isinstance(cell, str) and any(len(word.encode()) > _LONGEST_WORD for word in cell.split(" "))
+    return [cell] if is_long else cell
 
 
 def _ticket(ticket: TicketEvidence) -> Row:
