@@ -271,3 +271,9 @@ def waivers_of_a_ticket(db: Any) -> None:
 def confidential_actions(db: Any) -> None:
     """Store whether an action's own ticket says that it is confidential; judge again for it."""
     run_all(db, ("ALTER TABLE action ADD COLUMN confidential TEXT NOT NULL DEFAULT 'no'", JUDGE_AGAIN))
+
+
+@STEPS(name="0048_former_values")
+def former_values(db: Any) -> None:
+    """Find the tickets that once had a value in a field without reading the changes of all other fields."""
+    run_all(db, ("CREATE INDEX change_former ON change (field_id) WHERE from_value <> ''",))

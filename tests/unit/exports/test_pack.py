@@ -173,7 +173,7 @@ def test_a_pdf_has_the_end_of_a_very_long_table_and_says_so(tmp_path: Path, monk
     files = packed(tmp_path / "a.zip")
     (timeline,) = [section for section in given[0]["sections"] if section["heading"] == "Timeline"]
     assert timeline["says"] == ["The last 2 of 3 rows; index.html and evidence.json have all."]
-    assert [row[-1] for row in timeline["rows"]] == [f"{HOSTILE[:-1]} {day}" for day in (2, 3)]
+    assert [row[-1] for row in timeline["rows"]] == [[f"{HOSTILE[:-1]} {day}"] for day in (2, 3)]
     assert files["evidence.pdf"].startswith(b"%PDF-")
     page = files["index.html"].decode()
     assert page.count("&lt;script&gt;alert(1)&lt;/script&gt; #panic") == 3

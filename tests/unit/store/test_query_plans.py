@@ -52,6 +52,7 @@ QUERIES: dict[str, Callable[[Register], object]] = {
     "notifications of a day": lambda r: r.outbox.notifications_since(SOURCE, T0),
     "judged tickets": lambda r: r.findings.judged_tickets(SOURCE, 10),
     "due planning": lambda r: r.queue.due_planning(SOURCE, T0),
+    "former values": lambda r: r.past(T0).former(SOURCE, ["parent"]),
 }
 
 
