@@ -1,15 +1,15 @@
 """Which tests are in the sample that `make test` takes.
 
 Tests of whole programs run on three trackers, and many of them with dozens of faults, files or answers besides. All
-take half an hour on two cores; a sample takes a third of each, and of the files with slow tests a half.
-Each commit has another sample.
+take half an hour on two cores; a sample takes a third of each, and of the files with slow tests a half. Tests of a file
+that share a world are in it together, for some of them go on where others ended. Each commit has another sample.
 """
 
 from __future__ import annotations
 
 import random
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -20,29 +20,52 @@ _TESTS = Path(__file__).resolve().parent
 _LARGE = frozenset({"cli", "contract", "daemon", "digest", "fuzz", "hints", "journey", "rates", "real", "sync"})
 """Folders whose tests start processes and trackers; each test elsewhere runs with all of its parameters."""
 
+_SHARED = frozenset({"class", "module", "package"})
+"""Scopes of fixtures that several tests of a file use."""
+
 
 def keep_sample(items: Sequence[pytest.Item], seed: str) -> tuple[list[pytest.Item], list[pytest.Item]]:
     """Return the tests of a sample, in their order, and the others.
 
-    Of a parametrised test in the large folders it has a third, rounded up; of those marked slow a half of the
-    files; it has every other test. The same seed chooses the same tests, in whichever process.
+    In the large folders it has a third, rounded up, of the worlds that the tests of a file share (a fixture with
+    parameters, such as the tracker), with all of their tests; of a parametrised test that shares nothing a third of
+    its parameters; of the tests marked slow a half of the files; and every other test. The same seed chooses the same
+    tests, in whichever process.
     """
     if seed == ALL:
         return list(items), []
-    tests: defaultdict[str, list[str]] = defaultdict(list)
+    groups: defaultdict[str, set[str]] = defaultdict(set)
     for item in items:
-        if _is_large(item):
-            tests[_test(item)].append(item.nodeid)
-    kept = {name for test, names in tests.items() for name in _third(names, f"{seed}:{test}")}
-    is_in = [_has_turn(item, seed) and (not _is_large(item) or item.nodeid in kept) for item in items]
+        group, member = _place(item)
+        groups[group].add(member)
+    kept = {group: _third(members, f"{seed}:{group}") for group, members in groups.items()}
+    is_in = [_has_turn(item, seed) and (not _is_large(item) or _is_kept(item, kept)) for item in items]
     return (
         [item for item, stays in zip(items, is_in, strict=True) if stays],
         [item for item, stays in zip(items, is_in, strict=True) if not stays],
     )
 
 
-def _third(names: Sequence[str], seed: str) -> list[str]:
-    return random.Random(seed).sample(sorted(names), -(-len(names) // 3))  # noqa: S311 - no secret
+def _is_kept(item: pytest.Item, kept: Mapping[str, frozenset[str]]) -> bool:
+    group, member = _place(item)
+    return member in kept[group]
+
+
+def _place(item: pytest.Item) -> tuple[str, str]:
+    """Return what a test is chosen from, and which of these it is: a world of its file, or its own parameters."""
+    file, test = item.nodeid.partition("::")[0], item.nodeid.partition("[")[0]
+    fixtures = item._fixtureinfo.name2fixturedefs  # type: ignore[attr-defined]  # pytest shows it nowhere else
+    shared = {name for name, found in fixtures.items() if found[-1].scope in _SHARED}
+    parameters = getattr(getattr(item, "callspec", None), "indices", {})
+    worlds = sorted(shared & parameters.keys())
+    if worlds:
+        return f"{file}:{worlds}", f"{[parameters[name] for name in worlds]}"
+    return (item.nodeid, "") if shared else (test, item.nodeid)
+
+
+def _third(members: Collection[str], seed: str) -> frozenset[str]:
+    chosen = random.Random(seed).sample(sorted(members), -(-len(members) // 3))  # noqa: S311 - no secret
+    return frozenset(chosen)
 
 
 def _has_turn(item: pytest.Item, seed: str) -> bool:
@@ -54,8 +77,3 @@ def _has_turn(item: pytest.Item, seed: str) -> bool:
 
 def _is_large(item: pytest.Item) -> bool:
     return item.path.is_relative_to(_TESTS) and item.path.relative_to(_TESTS).parts[0] in _LARGE
-
-
-def _test(item: pytest.Item) -> str:
-    """Return the name of a test without its parameters."""
-    return item.nodeid.partition("[")[0]
