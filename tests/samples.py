@@ -1,8 +1,8 @@
 """Which tests are in the sample that `make test` takes.
 
 Tests of whole programs run on three trackers, and many of them with dozens of faults, files or answers besides. All
-take half an hour on two cores; a sample takes a third of each, and of the files with slow tests a half. Tests of a file
-that share a world are in it together, for some of them go on where others ended. Each commit has another sample.
+take half an hour on two cores; a sample takes a third of each, and of the files with slow tests a half. Tests that
+share a world are in it together, for some of them go on where others ended. Each commit has another sample.
 """
 
 from __future__ import annotations
