@@ -43,7 +43,7 @@ def write_pack(file: Path, evidence: RecordEvidence) -> dict[str, Any]:
     if not can_print():
         content["missing"].append(f"{_PDF}: it needs the library typst; {INSTALL}")
     readable = _readable(evidence, content)
-    printed = readable | {"sections": [_printed(part) for part in readable["sections"]]}
+    printed = readable | {"longest": _LONGEST_WORD, "sections": [_printed(part) for part in readable["sections"]]}
     with ThreadPoolExecutor(1) as beside:  # Typst needs no interpreter, and as long as all the rest
         printing = beside.submit(pdf_of, "pack.typ", "pack", printed)
         files = _texts(evidence, content, readable)
