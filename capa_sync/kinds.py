@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import timedelta
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
@@ -19,6 +19,7 @@ from capa_sync.errors import Problem, UserError
 from capa_sync.model.address import check_address
 from capa_sync.model.attachment import Attachment
 from capa_sync.model.clock import Clock
+from capa_sync.model.light import light
 from capa_sync.model.record import ActionOrigin
 from capa_sync.model.settings import ChildSpec
 from capa_sync.model.write import WriteKind
@@ -34,7 +35,7 @@ BUILT_IN = {
 """Name of a kind -> module and attribute of its `SourceKind`."""
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class SourceOptions:
     """What the settings say about one source, without any secret; the keys of docs/contract.md 4.
 
@@ -62,7 +63,7 @@ class SourceOptions:
     work_notes: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class BuildRequest:
     """What a kind needs to build the two ports of one source.
 
@@ -81,7 +82,7 @@ class BuildRequest:
     holds: EndpointHolds
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class ChildTickets:
     """How the tickets of this kind contain the actions of a record, for the mapping.
 
@@ -105,7 +106,7 @@ class ChildTickets:
     are_named: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class HistoryFields:
     """The fields under which a ticket's change history records what the ticket is, besides its values.
 
@@ -124,7 +125,7 @@ Header = Callable[[str], str]
 """Returns a request's header by name, "" when it is absent."""
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class HintFormat:
     """The form of a kind's webhooks.
 
@@ -139,7 +140,7 @@ class HintFormat:
     identifier: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class Prevention:
     """What a tracker is to demand, so that a rule is not broken in the first place.
 
@@ -170,7 +171,7 @@ def _https(url: str, allow_http: bool) -> str | None:
     return check_address(url, allow_http=allow_http)
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class SourceKind:
     """What differs between one kind of tracker and the others; declared by the package of its source.
 

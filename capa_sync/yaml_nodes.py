@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
@@ -24,6 +23,8 @@ from yaml.events import (
     StreamEndEvent,
 )
 
+from capa_sync.model.light import light
+
 try:
     from yaml.cyaml import CParser
 except ImportError:  # this PyYAML was built without libyaml
@@ -36,7 +37,7 @@ _ODD = re.compile(r"""^(?:%|---|\.\.\.)|[|>][-+0-9]*#|["']:\S""", re.MULTILINE)
 _ODD_IN_FLOW = re.compile(r"\?|^:|:(?![0-9A-Za-z])")
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class YamlLimits:
     """YamlLimits of a file: depth, entries, characters of a text, and of a word that begins with a digit."""
 

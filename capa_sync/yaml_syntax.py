@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.reader import ReaderError
+
+from capa_sync.model.light import light
 
 
 class Mistake(NamedTuple):
@@ -23,7 +24,7 @@ class Mistake(NamedTuple):
     hint: str
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class _Place:
     """What the parser says: its words, the line where it stopped, and the line where the unfinished part began."""
 

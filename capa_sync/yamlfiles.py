@@ -7,7 +7,7 @@ and 8 kB of `[` more than 8 s (measured).
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -26,6 +26,7 @@ from ruamel.yaml.nodes import Node, ScalarNode
 from ruamel.yaml.parser import Parser, RoundTripParser
 from ruamel.yaml.tag import Tag
 
+from capa_sync.model.light import light
 from capa_sync.yaml_nodes import NotPlain, YamlLimits, plain_nodes
 from capa_sync.yaml_syntax import Mistake, is_curly, mistake_in
 
@@ -162,7 +163,7 @@ TWICE = "a key stands here twice"
 NO_WORD = ("a key must be a word", "put a text that begins with [ or { in quotes")
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class Loaded:
     """A document, and the mistakes that did not end its reading, each with the key that it is about (or "")."""
 

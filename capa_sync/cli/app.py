@@ -12,7 +12,7 @@ import click
 
 from capa_sync import __version__
 from capa_sync.cli.context import EXIT_STOPPED, print_no_more, say
-from capa_sync.cli.process import forbid_core_dumps
+from capa_sync.cli.process import forbid_core_dumps, load_no_plugins
 from capa_sync.cli.verbs import HELP_SETTINGS, Verb, VerbGroup
 from capa_sync.daemon.collector import calm_collector
 from capa_sync.errors import NotPublished, Problem, RegisterUnavailable, SafetyStop, SourceError, UserError
@@ -87,6 +87,7 @@ def cli() -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and leave with the contract's exit code."""
     forbid_core_dumps()
+    load_no_plugins()
     calm_collector()
     code = _guarded(lambda: _run(sys.argv[1:] if arguments is None else arguments))
     _flush()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -20,6 +19,7 @@ from capa_sync.cli.context import (
 from capa_sync.cli.verbs import VerbCommand
 from capa_sync.errors import Problem, RegisterUnavailable, UserError
 from capa_sync.model.chain import ChainHead
+from capa_sync.model.light import light
 from capa_sync.output_files import whole_file
 from capa_sync.publishing import push_tag, tag_commit, time_stamp, without_credentials
 from capa_sync.store import is_own_file
@@ -28,7 +28,7 @@ _ID = 8
 """Characters of the register's id that a name has."""
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class _Published:
     """What is published: `name` for a tag or a file, and the text, whose first word is NUMBER:HASH."""
 

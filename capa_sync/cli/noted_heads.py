@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from capa_sync.errors import NotPublished, Problem, UserError
 from capa_sync.model.chain import ChainHead
+from capa_sync.model.light import light
 from capa_sync.model.userfile import read_user_file
 from capa_sync.publishing import read_time_stamp
 
@@ -49,7 +49,7 @@ def _heads_in(file: str, number: int, line: str) -> list[ChainHead]:
         raise UserError([Problem(file, number, str(error), hint)]) from None
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class StampedFile:
     """A file of heads with a time stamp beside it; `problem` says why that proves nothing, "" where it does."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -13,6 +12,7 @@ import click
 from capa_sync.cli.days import instant_of, is_day
 from capa_sync.errors import Problem, UserError
 from capa_sync.live.past import PastSet, is_hash, set_at, set_of_hash, set_of_path
+from capa_sync.model.light import light
 from capa_sync.store import Register
 from capa_sync.wiring import Setup
 
@@ -30,7 +30,7 @@ rules_of_option = click.option(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class PastOptions:
     """The two options as written; None where one is not given."""
 
@@ -38,7 +38,7 @@ class PastOptions:
     rules_of: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class PastView:
     """What the two options mean.
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
 from capa_sync.errors import Problem, UserError
+from capa_sync.model.light import light
 from capa_sync.sandbox.clock import SandboxClock
 from capa_sync.sandbox.http import SandboxServer
 from capa_sync.sandbox.jira import API_EMAIL, API_TOKEN, JiraTracker
@@ -24,7 +24,7 @@ _RECORD_TABLES = ("sn_grc_issue", "problem", "incident", "u_capa")
 """Tables of a ServiceNow whose rows may be corrective actions."""
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class Trackers:
     """Running sandbox trackers by source name, and the tickets worth looking at."""
 

@@ -5,17 +5,18 @@ from __future__ import annotations
 import difflib
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
 import click
 from click.shell_completion import CompletionItem
 
+from capa_sync.model.light import light
+
 HELP_SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class Verb:
     """A verb that may not be imported yet.
 

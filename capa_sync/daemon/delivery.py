@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from capa_sync.daemon.log import LogAction, log
 from capa_sync.daemon.runtime import Runtime, SourceContext
 from capa_sync.errors import ShownToCustomer
 from capa_sync.model.halt import Halt, HaltKind
+from capa_sync.model.light import light
 from capa_sync.model.write import WriteState
 from capa_sync.writeback import DeliveryReport, deliver_due, look_up_due
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class DeliverySignal:
     """The stop signal of one source's delivery: the daemon stops, or a person changed the source's halt meanwhile.
 

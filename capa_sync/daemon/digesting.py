@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -25,6 +24,7 @@ from capa_sync.model.digest import (
     SendResult,
     SendState,
 )
+from capa_sync.model.light import light
 from capa_sync.store import Sends
 
 NOTHING_NEW = "nothing is to be said any more"
@@ -40,7 +40,7 @@ class Sender(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class Digest:
     """The digest of a process: what the settings say, and who sends."""
 
@@ -48,7 +48,7 @@ class Digest:
     sender: Sender
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class SendOutcome:
     """How one send of a turn ended."""
 

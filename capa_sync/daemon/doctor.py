@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 
 from capa_sync.daemon.clocks import clock_problem, note_server_time
@@ -14,6 +14,7 @@ from capa_sync.mapping.suggestions import suggest
 from capa_sync.model.amounts import count_of
 from capa_sync.model.catalogue import FIELDS
 from capa_sync.model.inspection import Check, CheckState, Inspection
+from capa_sync.model.light import light
 from capa_sync.model.site import SiteFacts
 from capa_sync.rules import undecidable
 
@@ -22,7 +23,7 @@ _SURELY = 0.8
 _SAME_ZONE = frozenset({"UTC", "GMT", "Etc/UTC"})
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class KnownSource:
     """What an existing register knows of a source.
 

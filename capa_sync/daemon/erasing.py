@@ -7,7 +7,6 @@ the others, so that they go together.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from capa_sync.daemon.log import LogAction, log
@@ -15,13 +14,14 @@ from capa_sync.daemon.roles import records_among, records_with, settle_roles
 from capa_sync.daemon.runtime import Runtime
 from capa_sync.errors import Problem, UserError
 from capa_sync.model.erasure import Erasure, LegalHold, Tombstone
+from capa_sync.model.light import light
 
 TicketRef = tuple[str, str]
 _SHOWN = "register"
 """What a progress bar names instead of a source."""
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class ErasureScope:
     """What an erasure takes.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 
 from capa_sync.daemon.pipeline import explain
@@ -11,6 +11,7 @@ from capa_sync.daemon.roles import records_with, role_notes
 from capa_sync.daemon.runtime import Runtime, SourceContext
 from capa_sync.daemon.waiving import waivers_on
 from capa_sync.model.finding import Verdict
+from capa_sync.model.light import light
 from capa_sync.model.record import CapaRecord, Unmapped, distinct_names
 from capa_sync.model.ticket import Presence
 from capa_sync.model.values import BLANK
@@ -20,7 +21,7 @@ _LONGEST = 200
 """Characters of a value in a note; the page of the record shows more."""
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class Explanation:
     """The explanation of one ticket: a headline, notes in words, and verdicts when it could be judged.
 

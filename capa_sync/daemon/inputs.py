@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from capa_sync.daemon.joins import Joins
 from capa_sync.daemon.past_mirror import PastMirror
 from capa_sync.daemon.source_inputs import SourceInputs
+from capa_sync.model.light import light
 from capa_sync.model.settings import JudgeOptions, WriteOptions
 from capa_sync.rules import RuleSet
 from capa_sync.store import Register
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class PipelineInputs:
     """The inputs for tickets of one source at one instant.
 

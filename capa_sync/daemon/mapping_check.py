@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from capa_sync.daemon.mapped import map_alone
 from capa_sync.daemon.pipeline import evaluate_alone
@@ -14,6 +14,7 @@ from capa_sync.errors import Problem, Skippable, UserError
 from capa_sync.mapping import FieldCoverage, bind, coverage
 from capa_sync.model.finding import Verdict
 from capa_sync.model.inspection import Inspection
+from capa_sync.model.light import light
 from capa_sync.model.record import CapaRecord, Unmapped
 from capa_sync.model.ticket import Cursor, Page, Reading, Skip, SourceTicket
 from capa_sync.model.values import BLANK
@@ -23,7 +24,7 @@ TICKETS = 20
 """How many of the newest tickets are shown when none is named."""
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class ShownField:
     """One canonical field of a ticket beside the tracker's own value.
 
@@ -39,7 +40,7 @@ class ShownField:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class ShownTicket:
     """One ticket: its record (None with the reasons when it cannot be mapped), fields and verdicts."""
 
@@ -51,7 +52,7 @@ class ShownTicket:
     verdicts: tuple[Verdict, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class MappingCheck:
     """The tickets of one source, and how well the mapping covers them.
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from capa_sync.daemon.plan_cache import PickledPlan
 from capa_sync.findings import What
 from capa_sync.model.light import light
 from capa_sync.store import JudgedRows
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class Quarantined:
     """A quarantined ticket: it cannot be judged, for these reasons."""
 
@@ -18,14 +16,14 @@ class Quarantined:
     reasons: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class NotMirrored:
     """A ticket that is not judged: its present content is unknown, or it is gone and was never judged."""
 
     ticket_id: str
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class LeftToPrimary:
     """A duplicate of a joined record: the primary ticket carries the record."""
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Set
-from dataclasses import dataclass
 
 from capa_sync.model.amounts import count_of
+from capa_sync.model.light import light
 from capa_sync.model.site import Census
 from capa_sync.model.ticket import Presence
 
@@ -26,7 +26,7 @@ _SETTLED = frozenset({Presence.DELETED, Presence.DELETED_OR_HIDDEN, Presence.OUT
 _ANSWERED = frozenset({Presence.UNOBSERVED, Presence.ACCESS_LOST, Presence.DELETED_OR_HIDDEN})
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class Sighting:
     """The conclusion of a census about one ticket: its presence and the proof in words."""
 
@@ -34,7 +34,7 @@ class Sighting:
     proof: str
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class CensusEvidence:
     """What the tracker answered about the tickets that a census does not contain.
 
@@ -51,7 +51,10 @@ class CensusEvidence:
     unasked: Set[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
+_NO_EVIDENCE = CensusEvidence()
+
+
+@light
 class Judgement:
     """The outcome of a census.
 
@@ -101,7 +104,7 @@ def suspicious_containers(mirrored: Mirrored, missing: Iterable[str]) -> frozens
 def judge_census(
     mirrored: Mirrored,
     census: Census,
-    evidence: CensusEvidence = CensusEvidence(),
+    evidence: CensusEvidence = _NO_EVIDENCE,
     suspicious: Set[str] = frozenset(),
     *,
     is_new_scope: bool = False,

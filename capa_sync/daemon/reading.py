@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from capa_sync.daemon.accounts import note_persons, refresh_accounts, version_of_accounts
@@ -14,6 +14,7 @@ from capa_sync.daemon.runtime import Runtime, SourceContext
 from capa_sync.daemon.taking import commit_page
 from capa_sync.errors import Fatal, SourceError
 from capa_sync.mapping import BoundMapping, bind
+from capa_sync.model.light import light
 from capa_sync.model.site import SiteFacts
 from capa_sync.model.ticket import Page
 from capa_sync.store import FULL
@@ -126,7 +127,7 @@ def nobody(_page: Page, _changed: Sequence[str]) -> None:
     """Ignore the page."""
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class Done:
     """The result of reading: number of tickets read, and whether the source was read to its end.
 

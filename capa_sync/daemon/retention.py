@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 
 from capa_sync.daemon.erasing import ErasureScope, owners_of, scope_of
 from capa_sync.daemon.runtime import Runtime
+from capa_sync.model.light import light
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class Outlived:
     """A record whose time is over.
 

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from capa_sync.daemon.evidence import find_record
 from capa_sync.daemon.pipeline import explain
 from capa_sync.daemon.runtime import Runtime
 from capa_sync.errors import Problem, UserError
 from capa_sync.model.columns import RESTRICTED
+from capa_sync.model.light import light
 from capa_sync.model.similar import RecordLine
 
 TicketRef = tuple[str, str]
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class SimilarRecord:
     """A record like another one.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from capa_sync.daemon.explaining_past import bind_as_known_at, judge_past
@@ -13,6 +13,7 @@ from capa_sync.daemon.past import map_past
 from capa_sync.daemon.past_mirror import PastMirror
 from capa_sync.daemon.runtime import Runtime
 from capa_sync.model.finding import Outcome
+from capa_sync.model.light import light
 from capa_sync.model.record import SIDE_STAGES, CapaRecord, Stage, Unmapped
 from capa_sync.model.ticket import Presence
 from capa_sync.rules import RuleSet
@@ -23,7 +24,7 @@ _ENDED = frozenset({Stage.CLOSED, *SIDE_STAGES})
 _UNSEEN = frozenset({Presence.UNOBSERVED, Presence.ACCESS_LOST})
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class TrendMonth:
     """One month: its name, such as `2026-06`, when it began, and the instant at which records are judged."""
 

@@ -8,7 +8,6 @@ At each of them the ticket is judged as `explain --as-of` does.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
@@ -20,6 +19,7 @@ from capa_sync.daemon.past_mirror import PastMirror
 from capa_sync.daemon.runtime import Runtime
 from capa_sync.daemon.waiving import waivers_on
 from capa_sync.model.finding import Finding, Outcome, Verdict
+from capa_sync.model.light import light
 from capa_sync.model.record import CapaRecord, distinct_names
 from capa_sync.model.ticket import Presence
 from capa_sync.model.waiver import Granted
@@ -46,7 +46,7 @@ class SetThen(NamedTuple):
     problem: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class VerdictSpan:
     """A verdict that stayed the same for a time.
 
@@ -70,7 +70,7 @@ class VerdictSpan:
     afterwards: str
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class VerdictHistory:
     """The spans of all rules, by rule and time.
 

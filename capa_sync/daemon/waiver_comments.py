@@ -12,6 +12,7 @@ from capa_sync.daemon.waiving import case_of, has_finding, severity_of
 from capa_sync.findings import WaiverCase, standing_of
 from capa_sync.model.comment_texts import ENGLISH
 from capa_sync.model.finding import Finding, Verdict
+from capa_sync.model.light import light
 from capa_sync.model.near import day_hint, nearest, one_of
 from capa_sync.model.patterns import APPROVE_REQUEST, WAIVE_REQUEST
 from capa_sync.model.record import CapaRecord
@@ -76,7 +77,7 @@ def shown_answers(answers: Sequence[RequestAnswer], record: CapaRecord) -> tuple
     return tuple(answer for answer in newest.values() if answer.answer and answer.key in standing)[-MOST_SHOWN:]
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class _Decision:
     """What the decisions on the requests of one record read; `asked` is what they add to."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
@@ -15,6 +15,7 @@ from capa_sync.findings import WaiverCase, newest_first, standing_of
 from capa_sync.mapping import People
 from capa_sync.model.days import YEARS
 from capa_sync.model.finding import Finding, Verdict
+from capa_sync.model.light import light
 from capa_sync.model.near import day_hint, near_or_all
 from capa_sync.model.patterns import DATE_LIKE
 from capa_sync.model.record import CapaRecord
@@ -28,7 +29,7 @@ LONGEST_REASON = 1_000
 """Characters of a reason, at most; the ticket shows the first 120."""
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class WaiverWish:
     """What a person typed: the words of the command line or of a form, unchecked."""
 

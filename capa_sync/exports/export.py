@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -16,6 +16,7 @@ from capa_sync import __version__
 from capa_sync.errors import Problem, UserError
 from capa_sync.exports.extract import Extract
 from capa_sync.exports.sheets import SHEETS
+from capa_sync.model.light import light
 from capa_sync.model.selection import ExportSelection
 from capa_sync.model.visible import escaped
 from capa_sync.output_files import whole_file
@@ -40,7 +41,7 @@ _EVERY = 5_000
 Progress = Callable[[str, int], None]
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class Export:
     """What is asked for.
 

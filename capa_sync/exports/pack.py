@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import string
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
@@ -24,6 +25,8 @@ from capa_sync.redaction import redacted
 
 _PDF = "evidence.pdf"
 _PRINTED = 1_000
+_ROWS_OF_A_RUN = 110
+"""A section that would make more of them begins a page: Typst lays such runs of pages out side by side."""
 _LONGEST_WORD = 18
 """Bytes of a word that fits into each column."""
 _SAFE = frozenset(string.ascii_letters + string.digits + "._-")
@@ -43,7 +46,7 @@ def write_pack(file: Path, evidence: RecordEvidence) -> dict[str, Any]:
     if not can_print():
         content["missing"].append(f"{_PDF}: it needs the library typst; {INSTALL}")
     readable = _readable(evidence, content)
-    printed = readable | {"longest": _LONGEST_WORD, "sections": [_printed(part) for part in readable["sections"]]}
+    printed = readable | {"longest": _LONGEST_WORD, "sections": list(_in_runs(readable["sections"]))}
     with ThreadPoolExecutor(1) as beside:  # Typst needs no interpreter, and as long as all the rest
         printing = beside.submit(pdf_of, "pack.typ", "pack", printed)
         files = _texts(evidence, content, readable)
@@ -100,6 +103,20 @@ def _content(evidence: RecordEvidence) -> Row:
         "timeline": timeline_of(evidence),
         "about": evidence.about,
     }
+
+
+def _in_runs(sections: Iterable[PackSection]) -> Iterator[Row]:
+    """Yield the sections as the PDF has them, and whether each begins a page."""
+    before = 0
+    for section in sections:
+        rows = len(section.rows or ())
+        begins = before > 0 and (before + rows > _ROWS_OF_A_RUN or _is_heading_alone(section))
+        before = rows if begins else before + rows
+        yield _printed(section) | {"begins_page": begins}
+
+
+def _is_heading_alone(section: PackSection) -> bool:
+    return section.level == 2 and section.rows is None  # its tables follow, in sections of their own
 
 
 def _printed(section: PackSection) -> Row:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+SHORT_HASH = 12
+"""Hex digits of a rule set's hash that a person reads; evidence.json has all."""
+
 
 class PackSection(NamedTuple):
     """A section: its heading with the outcome before it, sentences, a list, a table.

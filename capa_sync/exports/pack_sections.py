@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from capa_sync.exports.evidence import RecordEvidence, Row
-from capa_sync.exports.pack_section import PackSection
+from capa_sync.exports.pack_section import SHORT_HASH, PackSection
 from capa_sync.exports.past_verdicts import over_time
 from capa_sync.exports.sheets import SHEETS
 from capa_sync.exports.times import shown_value
@@ -39,6 +39,7 @@ _FINDINGS = {
     "waived_until": "Waived until",
     "rule_set": "Rule set",
 }
+_FINDING_SHARES = (11, 3, 8, 5, 5, 10, 10, 18, 17, 6, 7)
 _WAIVERS = {
     "rule": "Rule",
     "state": "State",
@@ -62,6 +63,7 @@ _FACTS = {
 }
 _FACT_SHARES = (30, 6, 11, 24, 13, 10, 8)
 _TIMELINE = {"at": "When", "ticket": "Ticket", "kind": "What", "who": "Who", "what": "Text"}
+_TIMELINE_SHARES = (10, 10, 9, 11, 60)
 _WRITES = {
     "created_at": "Planned",
     "kind": "Kind",
@@ -109,12 +111,12 @@ def sections_of(evidence: RecordEvidence, content: Row) -> list[PackSection]:
     return [
         _record(evidence.register, evidence.timezone),
         table("Actions", evidence.actions, _ACTIONS),
-        table("Findings ever raised", evidence.findings, _FINDINGS),
+        table("Findings ever raised", _findings(evidence.findings), _FINDINGS, shares=_FINDING_SHARES),
         table("Waivers", evidence.waivers, _WAIVERS),
         PackSection("Present verdicts, with the facts behind them", says=() if evidence.verdicts else ("None.",)),
         *(_verdict(verdict, evidence.timezone) for verdict in evidence.verdicts),
         over_time(evidence.past, evidence.timezone),
-        table("Timeline", _timeline(content["timeline"], evidence.timezone), _TIMELINE),
+        table("Timeline", _timeline(content["timeline"], evidence.timezone), _TIMELINE, shares=_TIMELINE_SHARES),
         table("What capa-sync wrote, and meant to write", evidence.writes, _WRITES),
         *(section for ticket in content["tickets"] for section in _ticket(ticket, evidence.timezone)),
     ]
@@ -124,6 +126,10 @@ def _record(row: Row, zone: str) -> PackSection:
     if not row:
         return PackSection("The record", says=("It has no row in the register.",))
     return PackSection("The record", rows=_named(row, _LABELS, zone))
+
+
+def _findings(findings: Sequence[Row]) -> list[Row]:
+    return [finding | {"rule_set": finding["rule_set"][:SHORT_HASH]} for finding in findings]
 
 
 def _timeline(events: Sequence[Row], zone: str) -> list[Row]:
@@ -171,8 +177,16 @@ def _named(row: Row, labels: Mapping[str, str], zone: str) -> list[list[Any]]:
     ]
 
 
-def _table(zone: str, heading: str, rows: Sequence[Row], columns: Mapping[str, str], level: int = 2) -> PackSection:
-    return PackSection(heading, level, columns=tuple(columns.values()), rows=_rows(rows, columns, zone))
+def _table(
+    zone: str,
+    heading: str,
+    rows: Sequence[Row],
+    columns: Mapping[str, str],
+    level: int = 2,
+    shares: tuple[int, ...] = (),
+) -> PackSection:
+    heads = tuple(columns.values())
+    return PackSection(heading, level, columns=heads, shares=shares, rows=_rows(rows, columns, zone))
 
 
 def _rows(rows: Sequence[Row], columns: Mapping[str, str], zone: str) -> list[list[Any]]:

@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from capa_sync.exports.evidence import Row
-from capa_sync.exports.pack_section import PackSection
+from capa_sync.exports.pack_section import SHORT_HASH, PackSection
 from capa_sync.exports.times import shown_value
 from capa_sync.model.days import moment_words
 
 _HEADING = "Verdicts over time"
-_COLUMNS = ("Rule", "From", "Until", "Verdict", "Why", "Judged by", "Judged")
-_SHORT = 12
-"""Hex digits of a hash that a person reads."""
+_COLUMNS = ("Rule", "From", "Until", "Verdict", "Why", "Judged", "Judged by")
+_SHARES = (13, 10, 10, 8, 22, 22, 15)
 _HOW = (
     "Each row is one verdict of one rule for as long as it stayed the same: from its first instant until the first "
     "one with another verdict; without an end it still stands. Why a rule does not apply is said of the first "
@@ -36,7 +35,14 @@ def over_time(past: Row, zone: str) -> PackSection:
     if cut is not None:
         known = f"{known} Verdicts before {moment_words(cut, zone)} are left out."
     rows = [_row(span, zone) for span in spans]
-    return PackSection(_HEADING, says=(_HOW, _THEN, known), columns=_COLUMNS, rows=rows)
+    judges = sorted({row[-1] for row in rows})
+    if len(judges) == 1:  # mostly one set judged all; said once, since each cell of a table takes time on paper
+        known = f"{known} All were judged by {judges[0]}."
+        rows = [row[:-1] for row in rows]
+    width = len(_COLUMNS) - (len(judges) == 1)
+    return PackSection(
+        _HEADING, says=(_HOW, _THEN, known), columns=_COLUMNS[:width], shares=_SHARES[:width], rows=rows
+    )
 
 
 def _row(span: Row, zone: str) -> list[Any]:
@@ -47,8 +53,8 @@ def _row(span: Row, zone: str) -> list[Any]:
         until,
         _outcome(span),
         _why(span, zone),
-        f"set {span['set']}, rules {span['rule_set'][:_SHORT]}, phrases {span['language'] or 'unknown'}",
         f"afterwards: {span['why_afterwards']}" if span["why_afterwards"] else "then",
+        f"set {span['set']}, rules {span['rule_set'][:SHORT_HASH]}, phrases {span['language'] or 'unknown'}",
     ]
 
 

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from capa_sync.model.columns import ColumnType
+from capa_sync.model.light import light
 from capa_sync.model.view_columns import PUBLIC_VIEWS
 
 _NARROW, _NORMAL, _WIDE, _TEXT = 8, 14, 22, 44
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class SheetColumn:
     """A column of a sheet: the view's column, what people read above it, its width in characters, its type."""
 

@@ -6,11 +6,12 @@ import re
 import threading
 from collections import Counter, OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from capa_sync.hints.box import HintBox
 from capa_sync.hints.payload import ids_in
 from capa_sync.kinds import Header, HintFormat
+from capa_sync.model.light import light
 
 REMEMBERED = 4096
 """Number of hint identifiers kept for all sources together; Jira repeats a hint for up to half an hour."""
@@ -20,7 +21,7 @@ _PATH = re.compile(r"/hints/([a-z][a-z0-9_-]{0,39})/?(?:\?.*)?", re.ASCII)
 _LONGEST_IDENTIFIER = 200
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class HintSource:
     """A source that accepts hints: the form of its kind's hints, and the secret shared with its tracker."""
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from capa_sync.errors import Problem, UserError
 from capa_sync.live.files import configuration_of, options_of, rule_parts, verdict_set_of
+from capa_sync.model.light import light
 from capa_sync.model.userfile import decoded, read_user_file
 from capa_sync.model.verdict_set import How, PartKind, SetPart, VerdictSet, differences, earlier
 from capa_sync.revision import folder_revision
@@ -20,7 +20,7 @@ from capa_sync.wiring import Configuration, Setup, configured
 from capa_sync.yamlfiles import LARGEST
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class SetChange:
     """A set that is to become live, checked and tested.
 

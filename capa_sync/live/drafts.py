@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -15,13 +14,14 @@ from capa_sync.errors import Problem, UserError
 from capa_sync.live.changing import SetChange, change_to_set, live_set
 from capa_sync.live.files import configuration_of
 from capa_sync.model.draft import RuleDraft
+from capa_sync.model.light import light
 from capa_sync.model.verdict_set import PartKind, SetPart, VerdictSet
 from capa_sync.model.workshop import DraftState, DraftSummary
 from capa_sync.store import DISCARD_DRAFT, Register
 from capa_sync.wiring import Setup
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class StoredDraft:
     """A draft with its texts.
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
 from capa_sync.errors import Problem, UserError
 from capa_sync.live.changing import rules_of_paths
 from capa_sync.live.files import configuration_of, verdict_set_of, with_verdict_settings
+from capa_sync.model.light import light
 from capa_sync.model.near import did_you_mean
 from capa_sync.model.verdict_set import Activation, PartKind, VerdictSet
 from capa_sync.settings import load_settings
@@ -24,7 +25,7 @@ _SHORTEST = 4
 _SETTINGS = "capa-sync.toml"
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class PastSet:
     """A verdict set to judge the past by.
 

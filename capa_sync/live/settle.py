@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from capa_sync.errors import Problem, UserError
@@ -10,6 +9,7 @@ from capa_sync.live.changing import activate
 from capa_sync.live.compare import unactivated
 from capa_sync.live.files import configuration_of, mapping_parts, verdict_set_of
 from capa_sync.mapping import bind
+from capa_sync.model.light import light
 from capa_sync.model.verdict_set import Activation, How, PartKind, VerdictSet
 from capa_sync.store import Register
 from capa_sync.wiring import Configuration, Setup, configured
@@ -22,7 +22,7 @@ _UNKNOWN = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class Settled:
     """The configuration with the live set.
 

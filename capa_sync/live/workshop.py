@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from capa_sync.live.explained import TicketExplainer
 from capa_sync.live.files import rules_of
 from capa_sync.live.previews import Previews
 from capa_sync.model.clock import Clock
+from capa_sync.model.light import light
 from capa_sync.model.settings import JudgeOptions
 from capa_sync.model.userfile import decoded, read_user_file, yaml_files
 from capa_sync.model.verdict_set import PartKind, SetPart, VerdictSet
@@ -63,7 +64,7 @@ DRAFTS = 20
 """Drafts that the page lists."""
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class _LiveRules:
     """The live set, with its rules loaded.
 

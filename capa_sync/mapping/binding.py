@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from capa_sync.errors import Problem
 from capa_sync.mapping.entries import ACTION_FIELDS
@@ -18,12 +18,13 @@ from capa_sync.mapping.statuses import BoundStage, OptionSet, bind_stage, status
 from capa_sync.mapping.texts import fold
 from capa_sync.mapping.values import Converter, constant, converter
 from capa_sync.model.catalogue import FIELDS, FieldSpec
+from capa_sync.model.light import light
 from capa_sync.model.record import ActionKind
 from capa_sync.model.site import Account, FieldDef, SiteFacts
 from capa_sync.model.values import EMPTY, Value, ValueState
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class BoundFieldSource:
     """One place of a canonical field on this site: a field id with its converter, a constant, or link types."""
 
@@ -34,7 +35,7 @@ class BoundFieldSource:
     links: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class BoundField:
     """A canonical field with the places (at least one) that this site has, and the label of the first."""
 
@@ -43,7 +44,7 @@ class BoundField:
     label: str
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class BoundAction:
     """An action entry on this site."""
 
@@ -70,7 +71,7 @@ class BoundAction:
         return tuple(filter(None, (*own, self.status_id, *(field_id for field_id, _ in self.cancelled))))
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class BoundMapping:
     """A mapping bound to one site.
 

@@ -13,12 +13,12 @@ A line that begins with `#` is a heading of the list and one that begins with `>
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
 from capa_sync.mapping.placeholders import is_placeholder
 from capa_sync.mapping.texts import normalise
+from capa_sync.model.light import light
 
 _BOXES = {"[x]": True, "[v]": True, "[✓]": True, "[✔]": True, "[ ]": False, "[]": False, "[_]": False, "[-]": False}
 _DRAWN = {"☑": True, "☒": True, "✅": True, "✓": True, "✔": True, "☐": False, "⬜": False, "□": False}
@@ -42,7 +42,7 @@ class CheckItem(NamedTuple):
         return self.words.casefold()
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class CheckLife:
     """An item over time: how it is now (None where it was taken out), and when it came, was begun and was done."""
 

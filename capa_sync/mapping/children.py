@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import assert_never
 
 from capa_sync.mapping.binding import BoundAction, BoundMapping
 from capa_sync.mapping.texts import fold
 from capa_sync.mapping.timeline import TicketHistory
+from capa_sync.model.light import light
 from capa_sync.model.record import ActionOrigin
 from capa_sync.model.ticket import ChildRef, SourceTicket
 from capa_sync.model.values import BLANK
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class ChildTicket:
     """A child that an action entry includes: its reference, and its history (None when it cannot be read)."""
 

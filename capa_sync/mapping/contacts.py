@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from ruamel.yaml.comments import CommentedMap
 
 from capa_sync.mapping.reading import YamlReader, line_of
 from capa_sync.mapping.texts import fold
+from capa_sync.model.light import light
 from capa_sync.model.near import did_you_mean
 
 CONTACT_KEYS = ("email", "manager")
@@ -19,7 +19,7 @@ _LONGEST = 254
 _AS_HERE = "write one address, as in ana.lee@example.com"
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class Contact:
     """How to reach a person.
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from capa_sync.mapping.binding import BoundFieldSource, BoundMapping
 from capa_sync.model.catalogue import FIELDS
+from capa_sync.model.light import light
 from capa_sync.model.values import ValueState
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class FieldCoverage:
     """How one canonical field is filled.
 

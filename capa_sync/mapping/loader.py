@@ -20,13 +20,7 @@ from capa_sync.model.catalogue import FIELDS
 from capa_sync.model.language import CHECKED, LANGUAGES
 from capa_sync.model.near import near_or_all, nearest, one_of
 
-NEEDED = {
-    "mapping": "write `mapping: NAME`; the name is yours to choose",
-    "kind": one_of(f"`kind: {kind}`" for kind in kind_names()),
-    "record": "write `record:` and below it lines such as `title: Summary`: our field, then yours",
-    "stage": "write `stage:`, below it `values:`, and below that lines such as `Open: identified`",
-}
-"""Key that a mapping needs -> how to write it."""
+NEEDED = ("mapping", "kind", "record", "stage")
 KEY_WORDS = {
     "columns": "record",
     "field": "record",
@@ -91,7 +85,7 @@ def _read(reader: YamlReader, data: CommentedMap, people_of: Callable[[Commented
     name, kind = reader.text_at(data, "mapping"), reader.text_at(data, "kind")
     for key in NEEDED:
         if key not in data and key not in meant:
-            reader.add(1, f"`{key}:` is missing", NEEDED[key])
+            reader.add(1, f"`{key}:` is missing", _how_to_write(key))
     declared = _read_kind(reader, data, kind)
     people = people_of(data)
     record = read_record(reader, data, people)
@@ -140,6 +134,16 @@ def _read_language(reader: YamlReader, data: CommentedMap) -> str:
         names = {name.casefold(): code for code, name in LANGUAGES.items()}
         reader.add(line_of(data, "language"), f"'{word}' is no language here", near_or_all(word, LANGUAGES, names))
     return word
+
+
+def _how_to_write(needed: str) -> str:
+    """Return how to write a key that a mapping needs."""
+    return {
+        "mapping": "write `mapping: NAME`; the name is yours to choose",
+        "kind": one_of(f"`kind: {kind}`" for kind in kind_names()),
+        "record": "write `record:` and below it lines such as `title: Summary`: our field, then yours",
+        "stage": "write `stage:`, below it `values:`, and below that lines such as `Open: identified`",
+    }[needed]
 
 
 def _read_kind(reader: YamlReader, data: CommentedMap, kind: str) -> SourceKind | None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from capa_sync.kinds import HistoryFields
 from capa_sync.mapping.binding import BoundMapping
 from capa_sync.mapping.site import SharedName, history_name
 from capa_sync.mapping.texts import fold
+from capa_sync.model.light import light
 from capa_sync.model.record import ActionOrigin, CapaRecord
 from capa_sync.model.ticket import ChildRef, RawChange, RawComment, SourceTicket
 from capa_sync.model.values import Raw, Value, ValueState
@@ -19,7 +20,7 @@ _LINK = "link"
 _NO_ATTACHMENTS = "how many attachments there were is not known: the tracker's history does not name them"
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class PastTicket:
     """A ticket as it was.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from ruamel.yaml.comments import CommentedMap
@@ -13,10 +13,11 @@ from capa_sync.errors import MappingFileError
 from capa_sync.mapping.contacts import CONTACT_KEYS, Contact, check_managers, read_contact, without_contacts
 from capa_sync.mapping.reading import YamlReader, line_of, plain, with_keys
 from capa_sync.mapping.texts import fold
+from capa_sync.model.light import light
 from capa_sync.model.near import did_you_mean, near_or_all
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class People:
     """The people file: persons with their accounts in every source, groups, and the waiver group.
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from capa_sync.mapping.people import People
 from capa_sync.mapping.texts import fold
+from capa_sync.model.light import light
 from capa_sync.model.site import Account
 from capa_sync.model.values import EMPTY, Raw, Value, ValueState
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class Known:
     """What an account means: the person's id and name, whether active, and whether a human uses it.
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date
 
 from capa_sync.errors import Problem
 from capa_sync.kinds import ChildTickets, kind_named
 from capa_sync.mapping.people import People
 from capa_sync.model.language import CHECKED
+from capa_sync.model.light import light
 from capa_sync.model.record import ActionKind, ActionOrigin, Stage
 from capa_sync.model.settings import ChildSpec
 
@@ -20,7 +20,7 @@ NOTHING = "empty"
 """An option that `values:` maps to this word counts as no value."""
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class FieldRef:
     """A tracker's field, by name or id; `aliases` are its earlier names, which old history entries still contain."""
 
@@ -29,7 +29,7 @@ class FieldRef:
     aliases: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class FieldSource:
     """One place that a canonical field is read from: a field, a constant, or the record's links of some types."""
 
@@ -43,7 +43,7 @@ class FieldSource:
     heading: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class FieldMapping:
     """A canonical field and the places it is read from; the first filled place counts."""
 
@@ -52,7 +52,7 @@ class FieldMapping:
     parts: tuple[FieldSource, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class StatusRule:
     """Maps a status (by id or name) to a stage, from `since` to before `until` (UTC days) if they are given."""
 
@@ -64,7 +64,7 @@ class StatusRule:
     is_alias: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class Condition:
     """A field holds one of these options (by id or name); without a field, the status is one of them."""
 
@@ -73,7 +73,7 @@ class Condition:
     ref: FieldRef | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class StageMapping:
     """The field and the status rules that the claimed stage is read from."""
 
@@ -84,7 +84,7 @@ class StageMapping:
     line: int
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class ActionMapping:
     """One place that a record's actions are read from; `kind` is a word, or a field of the child with `values`.
 
@@ -114,7 +114,7 @@ class ActionMapping:
     check_list: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class SameAs:
     """The field that names the other ticket of the same nonconformity, and the source of that other ticket."""
 
@@ -122,7 +122,7 @@ class SameAs:
     source: str
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class MappingFile:
     """A mapping file that has no mistakes.
 

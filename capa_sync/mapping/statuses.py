@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, date, datetime, time
 from functools import lru_cache
 
@@ -11,13 +11,14 @@ from capa_sync.errors import Problem
 from capa_sync.mapping.schema import Condition, MappingFile, StatusRule
 from capa_sync.mapping.site import SiteFields
 from capa_sync.mapping.texts import fold
+from capa_sync.model.light import light
 from capa_sync.model.near import did_you_mean
 from capa_sync.model.record import Stage
 from capa_sync.model.site import SiteFacts
 from capa_sync.model.values import EMPTY, Raw, Value, ValueState
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class OptionSet:
     """Some options or statuses, by id and by name."""
 
@@ -49,7 +50,7 @@ def status_set(facts: SiteFacts, listed: tuple[str, ...], category: str) -> Opti
     return OptionSet.of(listed, ((status.id, status.name) for status in facts.statuses))
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class SideState:
     """A side state and its condition: a field (by id) holds one of some options."""
 
@@ -58,7 +59,7 @@ class SideState:
     options: OptionSet
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class StageSignal:
     """What one value of a watched field means for the stage.
 
@@ -81,7 +82,7 @@ class StageSignal:
         return None
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class BoundStage:
     """How the claimed stage is read on this site.
 

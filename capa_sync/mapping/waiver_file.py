@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from ruamel.yaml.comments import CommentedMap
 from capa_sync.errors import MappingFileError
 from capa_sync.mapping.people import People
 from capa_sync.mapping.reading import YamlReader, line_of
+from capa_sync.model.light import light
 from capa_sync.model.near import near_or_all
 from capa_sync.model.visible import seen
 from capa_sync.model.waiver import SHORTEST_REASON
@@ -32,7 +32,7 @@ MOST_ENTRIES = 1_000
 """Waivers of a file, at most."""
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class WaiverEntry:
     """One waiver as the file writes it.
 

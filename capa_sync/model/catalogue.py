@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from capa_sync.model.light import light
 
 
 class FieldType(StrEnum):
@@ -17,7 +18,7 @@ class FieldType(StrEnum):
     YESNO = "yesno"
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class FieldSpec:
     """One canonical field: name, type, the allowed words of an enum, and its meaning for the docs."""
 

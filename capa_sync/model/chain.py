@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
+
+from capa_sync.model.light import light
 
 _HEX = frozenset("0123456789abcdef")
 _AROUND = "'\"`()<>[].,;"
@@ -14,7 +16,7 @@ _DIGEST = 64
 """Characters of a SHA-256 in hexadecimal."""
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class ChainHead:
     """An event of the chain: its number and its hash (hexadecimal), which stands for all events up to it."""
 
@@ -49,7 +51,7 @@ class ChainHead:
         return found
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class ChainBreak:
     """One row that is not as it was chained.
 
@@ -67,7 +69,7 @@ class ChainBreak:
         return f"{self.row}: {self.what}"
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class Uncovered:
     """What the chain says nothing of.
 
@@ -80,7 +82,7 @@ class Uncovered:
     columns: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class DerivedReport:
     """How the derived tables compare with those that a rebuild makes.
 
@@ -95,7 +97,7 @@ class DerivedReport:
     held: int
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class ChainReport:
     """What a verification found.
 

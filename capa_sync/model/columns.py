@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from capa_sync.model.light import light
 
 RESTRICTED = "restricted"
 """What is shown instead of a text of a confidential ticket, to those who may not read it."""
@@ -19,7 +20,7 @@ class ColumnType(StrEnum):
     FLAG = "0 or 1"
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class Column:
     """A column of a public view.
 
@@ -47,7 +48,7 @@ class Column:
         return f"{self.meaning} NULL {self.null_when}." if self.null_when else self.meaning
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class RegisterColumn(Column):
     """A column of the register: of the table `register_row`, of the view `v_register`, or of both.
 

@@ -7,12 +7,14 @@ evidence, an auditor judges.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from capa_sync.model.light import light
 
 MONTHS = tuple("January February March April May June July August September October November December".split())  # noqa: SIM905
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class Sentences:
     """Every sentence of a ticket's text, and the words inside the messages of rules; a language file names them."""
 
@@ -98,7 +100,7 @@ class Sentences:
     unknown_person: str = "someone unknown"
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class RuleTexts:
     """The texts of one rule in another language; "" and () where the English one is used.
 
@@ -115,7 +117,7 @@ class RuleTexts:
     line: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class CommentTexts:
     """All texts for tickets in one language; what the language lacks is in English.
 

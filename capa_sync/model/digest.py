@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date, datetime, time
 from enum import StrEnum
+
+from capa_sync.model.light import light
 
 
 class DigestKind(StrEnum):
@@ -25,7 +27,7 @@ class SendState(StrEnum):
     DROPPED = "dropped"  # it is not sent any more: nothing to say, or a newer digest takes its place
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class Send:
     """One digest to one recipient in one period; there is at most one row for the three.
 
@@ -47,7 +49,7 @@ class Send:
     not_before: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class SendResult:
     """How a send ended: DELIVERED, UNKNOWN or PENDING (certainly not handed over), and why, without secrets."""
 
@@ -55,7 +57,7 @@ class SendResult:
     error: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class DigestOptions:
     """The settings of the digest, without any secret.
 
@@ -80,7 +82,7 @@ class DigestOptions:
     public_url: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class DigestPerson:
     """A person as the digest knows one; `email` is "" for one that it does not reach."""
 
@@ -90,7 +92,7 @@ class DigestPerson:
     manager: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class DigestItem:
     """A matter about one ticket.
 
@@ -132,7 +134,7 @@ class DigestItem:
         return f"{self.matter} {self.source}:{self.ticket_id} {self.rule} {when.isoformat() if when else ''}".strip()
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class DigestSource:
     """How fresh a source is; `problem` is "" where it could be read."""
 
@@ -141,7 +143,7 @@ class DigestSource:
     problem: str
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class DigestFacts:
     """What the register says that a digest may contain; `head` is that of its hash chain, "" without one."""
 
@@ -150,7 +152,7 @@ class DigestFacts:
     head: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class DigestLine:
     """One line of a message; `url` is where it leads."""
 
@@ -158,7 +160,7 @@ class DigestLine:
     url: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class DigestSection:
     """A titled list; `more`: how many lines were left out."""
 
@@ -167,7 +169,7 @@ class DigestSection:
     more: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class DigestMessage:
     """A digest in words.
 

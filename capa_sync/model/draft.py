@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 
+from capa_sync.model.light import light
 
-@dataclass(frozen=True, slots=True)
+
+@light
 class RuleDraft:
     """One saved draft; it never changes, a later save makes another one.
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+
+from capa_sync.model.light import light
 
 
 class ErasedBy(StrEnum):
@@ -15,7 +16,7 @@ class ErasedBy(StrEnum):
     RESTORE = "restore"  # a restored backup had it, and the register before had erased it
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class Erasure:
     """A wish to erase a ticket: why, and who asked (the operating system's user)."""
 
@@ -24,7 +25,7 @@ class Erasure:
     way: ErasedBy = ErasedBy.REQUEST
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class Tombstone:
     """What is left of an erased ticket; while it is there, the ticket is not mirrored again.
 
@@ -49,7 +50,7 @@ class Tombstone:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class LegalHold:
     """A person's order that nothing of a ticket, a source or the whole register is erased.
 

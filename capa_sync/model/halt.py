@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import assert_never
+
+from capa_sync.model.light import light
 
 
 class Cause(StrEnum):
@@ -28,7 +29,7 @@ class HaltKind(StrEnum):
     WITHDRAWN = "withdrawn"  # no warning is written; our texts are removed
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class Halt:
     """A request that stops the warnings of a source.
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 
+from capa_sync.model.light import light
 from capa_sync.model.site import FieldDef, StatusDef
 
 
@@ -24,7 +25,7 @@ class CheckState(StrEnum):
     PROBLEM = "problem"
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class Check:
     """One check: its name (stable, for programs), what was found, why it matters, and what to do ("" nothing)."""
 
@@ -35,7 +36,7 @@ class Check:
     do: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class ChildKind:
     """A way in which tickets of a source name others, as the key `from` of an action place has it.
 
@@ -50,7 +51,7 @@ class ChildKind:
     label: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class Inspection:
     """What a source's package found when it looked at its tracker; nothing is written there.
 

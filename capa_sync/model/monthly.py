@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
+
+from capa_sync.model.light import light
 
 
 class RecordDays(NamedTuple):
@@ -23,7 +24,7 @@ class RecordDays(NamedTuple):
     is_on_time: bool | None
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class StepDays:
     """How long the records that reached a step in a month took from their beginning, in days.
 
@@ -37,7 +38,7 @@ class StepDays:
     p90: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class MonthFigures:
     """One month, `YYYY-MM`.
 

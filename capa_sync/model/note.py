@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from capa_sync.model.finding import SEVERITY_ORDER, Severity
+from capa_sync.model.light import light
 from capa_sync.model.patterns import NOTE_LINE
 
 _CLEAR = "clear"
@@ -14,7 +14,7 @@ _WRITE, _RULE = 12, 7
 """Hex digits in the line: of a write's id, of a rule's hash."""
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class NoteMark:
     """The content of the line `[capa-sync TICKET-ID HASH]` (docs/contract.md 8).
 

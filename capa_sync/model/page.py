@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import timedelta
 from typing import Protocol
 
 from capa_sync.model.clock import Clock, SystemClock
+from capa_sync.model.light import light
 from capa_sync.model.page_access import PageAccess
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class RuleWords:
     """What one rule says, in words.
 
@@ -58,7 +59,7 @@ def no_rules() -> Sequence[RuleWords]:
     return ()
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class PageOptions:
     """How the page shows the register.
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date, timedelta
 from enum import StrEnum
 
+from capa_sync.model.light import light
 from capa_sync.model.visitor import AccessRole
 
 
@@ -19,7 +20,7 @@ def token_digest(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class PageToken:
     """A line of the file of tokens: who may sign in with the token of this digest, and until the end of which day."""
 
@@ -29,7 +30,7 @@ class PageToken:
     until: date | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class TrustedProxy:
     """A proxy that signs people in and says who they are.
 
@@ -62,7 +63,7 @@ def no_record(kind: VisitKind, what: Mapping[str, object]) -> None:
     """Record nothing: what a page without sign-in does, which has no name to record."""
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class PageAccess:
     """Who may sign in to the page.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from enum import StrEnum
 
@@ -232,7 +232,7 @@ class CapaRecord:
     language: str = CHECKED
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class Unmapped:
     """A ticket that could not be mapped: it is quarantined with these reasons, worded for an admin."""
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
+
+from capa_sync.model.light import light
 
 
 class CheckName(StrEnum):
@@ -28,7 +29,7 @@ class RegisterCheckState(StrEnum):
     CANNOT_TELL = "cannot_tell"
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class CheckResult:
     """One check, for one source or ("") for all of them; `says` gives the reason in words."""
 
@@ -47,7 +48,7 @@ class RecordSpan(NamedTuple):
     late_until: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class RegisterLimits:
     """The limits of the checks, from the settings.
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
 
 from capa_sync.model.light import light
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class ReviewPeriod:
     """The days that are reviewed, both included, and the zone in which they begin and end.
 
@@ -84,7 +83,7 @@ class ReviewRecord:
         return is_due and self.is_open(at) and (self.implemented is None or self.implemented > at)
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class ReviewTable:
     """A table: its caption, the heads of its columns, and its cells as text."""
 
@@ -93,7 +92,7 @@ class ReviewTable:
     rows: Sequence[Sequence[str]]
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class ReviewSection:
     """One input of the review: its place in clause 9.3.2 ("" none), heading, sentences, tables.
 
@@ -107,7 +106,7 @@ class ReviewSection:
     box: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class Review:
     """The whole report: title, sentences under it, sections."""
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
+from capa_sync.model.light import light
 
-@dataclass(frozen=True, slots=True)
+
+@light
 class ExportSelection:
     """What is chosen of the register; an empty tuple chooses everything.
 

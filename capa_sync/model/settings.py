@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date, timedelta
 
 from capa_sync.model.comment_texts import ENGLISH, CommentTexts
+from capa_sync.model.light import light
 from capa_sync.model.write import WriteKind
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class Days:
     """The length of a deadline: `count` calendar days, or business days if `business` is True."""
 
@@ -29,7 +30,7 @@ DEFAULT_DEADLINES: Mapping[str, Mapping[str, Days]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class RetentionOptions:
     """How long records are kept after they ended, and whether the daemon erases them then."""
 
@@ -43,7 +44,7 @@ UNWAIVABLE = frozenset({"effectiveness-before-close", "edited-after-close"})
 """Rules 27 and 34: nobody may waive them, unless the settings say otherwise (docs/clause10.md 5.1)."""
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class JudgeOptions:
     """The settings that rules may read besides the record.
 
@@ -67,7 +68,7 @@ class JudgeOptions:
     texts: Mapping[str, CommentTexts] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class WriteOptions:
     """Brakes and text settings of the write-back for one source (docs/contract.md 4 and 8).
 
@@ -89,7 +90,7 @@ class WriteOptions:
     texts: CommentTexts = ENGLISH
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class ChildSpec:
     """Where a source finds a record's actions: the mapping says it, the source reads them.
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 
+from capa_sync.model.light import light
 
-@dataclass(frozen=True, slots=True)
+
+@light
 class FieldDef:
     """One field of a tracker: id, name, and its type as the tracker calls it.
 
@@ -22,7 +23,7 @@ class FieldDef:
     options: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class StatusDef:
     """One status: id (ServiceNow: the raw state value), name, and category (`new`, `indeterminate`, `done`, "")."""
 
@@ -31,7 +32,7 @@ class StatusDef:
     category: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class Account:
     """A user account of a tracker; `active` is None where the tracker does not report it.
 
@@ -45,7 +46,7 @@ class Account:
     aliases: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class SiteFacts:
     """What a tracker reports about itself; read at the start and again with each census.
 
@@ -73,7 +74,7 @@ class SiteFacts:
     missing_rights: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class Census:
     """The ids of all tickets in scope; complete, never a part of them.
 
@@ -97,7 +98,7 @@ class Census:
     named: frozenset[str] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class Located:
     """Tickets that were missing in a census and that the tracker returned when asked for their ids.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -82,7 +82,7 @@ class RawChange:
     origin: Origin = Origin.HISTORY
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class RawComment:
     """One comment or work note; `internal` is True for work notes and for internal comments of JSM.
 
@@ -101,7 +101,7 @@ class RawComment:
     edited_by: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class ChildRef:
     """A ticket that this ticket names as its sub-task, link or child.
 
@@ -174,7 +174,7 @@ class SourceTicket:
     unasked: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class Part:
     """One raw part of a ticket as the tracker sent it; every version is kept for ever.
 
@@ -192,7 +192,7 @@ class Part:
     is_exact: bool = field(default=False, compare=False)
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class Reading:
     """One ticket as just read: its raw parts and the ticket parsed from them.
 
@@ -208,7 +208,7 @@ class Reading:
     in_query: bool | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class Cursor:
     """Where incremental reading continues; opaque to everything but its source.
 
@@ -233,7 +233,7 @@ class Skip(NamedTuple):
     version: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class Page:
     """A batch of readings, to be committed together with its cursor in one transaction.
 

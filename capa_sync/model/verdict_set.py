@@ -9,6 +9,8 @@ from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
 
+from capa_sync.model.light import light
+
 
 class PartKind(StrEnum):
     """What a text of a verdict set is."""
@@ -32,7 +34,7 @@ class How(StrEnum):
     NEW_SOURCE = "new_source"
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class SetPart:
     """One text of a verdict set.
 
@@ -102,7 +104,7 @@ def differences(before: VerdictSet, after: VerdictSet) -> list[str]:
     return found
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class Activation:
     """One time that a verdict set became live.
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from capa_sync.model.columns import Column, ColumnType
+from capa_sync.model.light import light
 from capa_sync.model.page_columns import (
     ACTIVATIONS,
     CANNOT_TELL,
@@ -30,7 +29,7 @@ _UNREAD = "until the source was read to its end once"
 _UNMIRRORED = "for a ticket that was never mirrored"
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class PublicView:
     """A public view: its name, what one row of it is, and its columns in order."""
 

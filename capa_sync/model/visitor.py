@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from capa_sync.model.light import light
 
 
 class AccessRole(StrEnum):
@@ -27,7 +28,7 @@ class AccessRole(StrEnum):
         return order.index(self) >= order.index(needed)
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class Visitor:
     """Who asks for a page.
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from capa_sync.errors import Problem
+from capa_sync.model.light import light
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class Completion:
     """One way to go on with a text.
 
@@ -25,7 +25,7 @@ class Completion:
     means: str
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class TestedRule:
     """The results of the tests inside a rule.
 
@@ -49,7 +49,7 @@ class TextOrigin(StrEnum):
     NEW = "new"
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class WorkshopRule:
     """One rule of the list.
 
@@ -65,7 +65,7 @@ class WorkshopRule:
     drafts: Sequence[int]
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class RuleText:
     """The text of one rule to edit.
 
@@ -97,7 +97,7 @@ class DraftState(StrEnum):
     DISCARDED = "discarded"
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class DraftSummary:
     """A draft, compared with what is live now.
 
@@ -126,7 +126,7 @@ class DraftSummary:
     problems: Sequence[Problem] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class WorkshopView:
     """What the list of the workshop shows.
 
@@ -140,7 +140,7 @@ class WorkshopView:
     is_on_save: bool
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class RulePreview:
     """A preview of an edited rule on the mirrored tickets.
 
@@ -160,7 +160,7 @@ class RulePreview:
     problem: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class ExplainedTicket:
     """A ticket explained.
 

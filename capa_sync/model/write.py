@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from enum import IntEnum, StrEnum
 
@@ -157,7 +157,7 @@ class Write:
         return self.text is None and self.kind in _REMOVABLE and not any(self.fields.values())
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class Delivered:
     """A write was applied; `remote_id`: id of the comment or journal entry; `stamp`: the ticket's new update time.
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import urllib.request
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from http.client import HTTPException
 from typing import Any
 from urllib.parse import urlsplit
 
 from capa_sync.errors import NotPublished, Problem, UserError
+from capa_sync.model.light import light
 
 _PATIENCE = 30.0
 """Seconds for the authority's answer."""
@@ -19,7 +19,7 @@ _MOST = 1_048_576
 _KIND = "application/timestamp-query"
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class Stamp:
     """What a time stamp says: when the text was there, and the name of the authority's certificate."""
 

@@ -6,8 +6,8 @@ The column "From" of docs/clause10.md 2.2 lists what each stage needs; "g" there
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
+from capa_sync.model.light import light
 from capa_sync.model.record import CapaRecord, Stage
 from capa_sync.model.values import FILLED, ValueState
 from capa_sync.register.life import counted_actions, is_there
@@ -15,7 +15,7 @@ from capa_sync.register.life import counted_actions, is_there
 Test = Callable[[CapaRecord], bool]
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class Evidenced:
     """The stage that a record's fields prove.
 
@@ -30,7 +30,7 @@ class Evidenced:
     label: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class Need:
     """One need of a stage: the field to name when the need is not met, and the test."""
 

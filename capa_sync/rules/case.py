@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date, datetime, time
 
 from capa_sync.model.finding import Outcome, Severity
+from capa_sync.model.light import light
 from capa_sync.model.settings import JudgeOptions
 from capa_sync.model.ticket import Presence
 from capa_sync.model.values import Value
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class When:
     """A local day, with a time or without one."""
 
@@ -25,7 +26,7 @@ class When:
         return datetime.combine(self.day, self.time or time.max)
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class ActionEdit:
     """What a row changes in one action; None: unchanged."""
 
@@ -42,7 +43,7 @@ class ActionEdit:
     readable: bool | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class TimelineRow:
     """One edit of the ticket, saved at once. The first row creates the ticket.
 
@@ -65,7 +66,7 @@ class TimelineRow:
     earlier_effective: tuple[str, ...] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class Expect:
     """The verdict expected on a day; empty attributes are not checked.
 
@@ -82,7 +83,7 @@ class Expect:
     hides: tuple[str, ...] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class Case:
     """One test of a rule file.
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from capa_sync.errors import Problem
 from capa_sync.model.finding import Outcome, Verdict
+from capa_sync.model.light import light
 from capa_sync.model.record import CapaRecord
 from capa_sync.rules.calendar import calendar_for
 from capa_sync.rules.case import Case, Expect, When
@@ -18,7 +18,7 @@ from capa_sync.rules.rule import Rule, Rung
 from capa_sync.rules.terms import Terms
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class CaseResult:
     """The result of one test of a rule; `problems` is empty when the test passed."""
 

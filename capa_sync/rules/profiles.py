@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from capa_sync.model.finding import Severity
+from capa_sync.model.light import light
 from capa_sync.model.settings import DEFAULT_DEADLINES, Days, JudgeOptions
 
 STANDARDS: Mapping[str, str] = {
@@ -18,7 +19,7 @@ STANDARDS: Mapping[str, str] = {
 """Key of a rule's clause map -> name of the standard on tickets."""
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class Profile:
     """How strictly an organisation is judged, and by which standard.
 

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from capa_sync.errors import Problem
 from capa_sync.model.amounts import count_of
 from capa_sync.model.finding import Mode
+from capa_sync.model.light import light
 from capa_sync.rules.cases import CaseResult, run_cases
 from capa_sync.rules.mutations import mutants, unguarded
 from capa_sync.rules.ruleset import RuleSet
 from capa_sync.rules.survivors import MutantCheck, Survivor, check_mutants
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class TestReport:
     """The results of the tests inside a rule set.
 

@@ -8,12 +8,13 @@ from datetime import date
 from functools import cached_property
 
 from capa_sync.model.finding import Mode, Severity
+from capa_sync.model.light import light
 from capa_sync.rules.case import Case
 from capa_sync.rules.conditions import Block, Condition, Join, Line, lines_of
 from capa_sync.rules.wording import MessageTemplate
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class Rung:
     """One step of a severity ladder; `when` is None for the first step, which has no condition."""
 
@@ -21,7 +22,7 @@ class Rung:
     when: Condition | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class Hide:
     """The rules whose findings are hidden while this rule's finding is open and `when` holds."""
 
@@ -30,7 +31,7 @@ class Hide:
     line: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class IfRepaired:
     """The outcome of a wrong order that can no longer be repaired: ok, or historical, perhaps only `when`."""
 

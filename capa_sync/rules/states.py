@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import NamedTuple
 
 from capa_sync.model.comment_texts import ENGLISH, CommentTexts
 from capa_sync.model.finding import Outcome, Verdict
+from capa_sync.model.light import light
 from capa_sync.model.record import ActionKind, Stage
 from capa_sync.model.values import EMPTY, Value, ValueState
 from capa_sync.rules.case import ActionEdit, Case, TimelineRow, When
@@ -31,7 +32,7 @@ EditsAfter = Callable[[When], Iterable[tuple[str, TimelineRow]]]
 """Function from a day to edits of the day after it, each in words."""
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class StateWording:
     """The message and fix of a rule in one state.
 

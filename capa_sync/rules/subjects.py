@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 from capa_sync.model.catalogue import FIELDS
+from capa_sync.model.light import light
 from capa_sync.model.record import Stage
 from capa_sync.model.ticket import Presence
 from capa_sync.rules.profiles import PROFILES
@@ -46,7 +46,7 @@ KIND_WORDS: dict[Kind, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class Subject:
     """One subject of rules: its name, kind, meaning for the docs, and the words that it may hold."""
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from capa_sync.errors import Problem
+from capa_sync.model.light import light
 from capa_sync.rules.cases import CaseBook
 from capa_sync.rules.kills import Tries
 from capa_sync.rules.mutations import REQUIRE, SCOPE, Mutant, mutants
@@ -17,7 +17,7 @@ _NO_TRY = "add a test in which this decides"
 """Where no test was found: one that needs several edits, or a text of certain words."""
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class Survivor:
     """A mutant that no test kills.
 
@@ -40,7 +40,7 @@ class Survivor:
         }
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class MutantCheck:
     """What the tests of a rule notice of its mutants.
 

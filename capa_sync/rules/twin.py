@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from capa_sync.model.light import light
 from capa_sync.model.record import STAGE_ORDER, Stage
 from capa_sync.rules.conditions import Block, Condition, Join, Line
 from capa_sync.rules.rule import Rule
@@ -16,7 +16,7 @@ _JOINED = {Join.ALL: " and ", Join.ANY: " or ", Join.NONE: " or "}
 _IN_FIELDS = frozenset({Kind.TEXT, Kind.ENUM, Kind.PERSON, Kind.TIME, Kind.LIST, Kind.YESNO})
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class Twin:
     """What a tracker could demand so that a rule is never broken.
 

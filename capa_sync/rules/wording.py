@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
 
+from capa_sync.model.light import light
 from capa_sync.rules.conditions import Condition, Line
 from capa_sync.rules.context import Context
 from capa_sync.rules.phrases.phrase import PhraseError
@@ -18,7 +19,7 @@ _NO_FACTS: Mapping[str, str] = MappingProxyType({})
 _SLOT = re.compile(r"\{([^{}]*)\}")
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class Slot:
     """One placeholder: its name, its renderer, and the text used when the renderer returns nothing."""
 
@@ -31,7 +32,7 @@ class Slot:
         return f"{{{self.name} | {self.otherwise}}}" if self.otherwise else f"{{{self.name}}}"
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class Sentence:
     """A text: literal parts and placeholders in their order."""
 
@@ -62,7 +63,7 @@ class Sentence:
         return "".join(pieces), facts
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class Variant:
     """One text of a message, used while `when` holds; None: used when no earlier text is."""
 

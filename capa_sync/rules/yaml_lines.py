@@ -7,16 +7,16 @@ composed nodes.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from capa_sync.errors import Problem
+from capa_sync.model.light import light
 from capa_sync.yaml_syntax import is_curly
 from capa_sync.yamlfiles import CURLY_QUOTES, NO_WORD, Refused, compose
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class Text:
     """A scalar: its text and line; `absent`: nothing was written after the colon."""
 
@@ -25,7 +25,7 @@ class Text:
     absent: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class Items:
     """A list."""
 
@@ -33,7 +33,7 @@ class Items:
     line: int
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class YamlTable:
     """A mapping in written order; `flow` when it is written as `{a: b}`."""
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 import stat
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from capa_sync.errors import Problem, SettingsError, UserError
+from capa_sync.model.light import light
 from capa_sync.model.userfile import read_user_file
 from capa_sync.settings.digest_schema import DigestSettings
 from capa_sync.settings.lines import key_line
@@ -104,7 +104,7 @@ def _is_open(path: Path) -> bool:
         return False
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class _Secret:
     """The place of a secret: the variable or file that a key of the settings names."""
 

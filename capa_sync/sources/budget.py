@@ -6,16 +6,16 @@ import re
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import timedelta
 
 from capa_sync.errors import Retryable
+from capa_sync.model.light import light
 
 _UNITS = {"s": 1.0, "min": 60.0, "h": 3600.0}
 _FORM = re.compile(r"(\d{1,6})\s*/\s*(s|min|h)")
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class Rate:
     """`count` requests every `per`."""
 

@@ -11,7 +11,6 @@ import io
 import socket
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies
@@ -23,12 +22,13 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from capa_sync.errors import AnswerTooLarge
+from capa_sync.model.light import light
 from capa_sync.redaction import conceal
 
 _PIECE = 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class Limits:
     """The bounds of one source.
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from capa_sync.errors import RegisterUnavailable
+from capa_sync.model.light import light
 from capa_sync.model.ticket import Origin, Part, RawChange, SourceTicket
 from capa_sync.ports.reading import Parser
 from capa_sync.store import observed
@@ -110,7 +111,7 @@ def replay(db: Database, nr: int, parser: Parser, rows: DerivedRows) -> None:
         rows.add(nr, ticket, observed.merge(ticket.changes, seen), lost - set(ticket.values), keys)
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class ReadStep:
     """The versions of a ticket that one read stored, and when it read them."""
 

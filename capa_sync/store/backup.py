@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 
 from capa_sync.errors import RegisterUnavailable
 from capa_sync.model.erasure import ErasedBy, Tombstone
+from capa_sync.model.light import light
 from capa_sync.output_files import whole_file
 from capa_sync.store.columns import instant_text
 from capa_sync.store.database import Copied, Database
@@ -33,7 +34,7 @@ def back_up(path: Path, target: Path, copied: Copied | None = None) -> None:
         copy_register(path, fresh, shown=target, copied=copied)
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class Restored:
     """What a restore did.
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 
+from capa_sync.model.light import light
 from capa_sync.store.columns import instant, instant_text
 from capa_sync.store.database import Database
 
@@ -21,7 +21,7 @@ _NOTIFICATIONS = """SELECT COUNT(*) FROM (
         AND marked_at >= ?)"""
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class Release:
     """A release of the brakes: at most `allowed` notifications (None = all), of which `used` were sent."""
 
@@ -35,7 +35,7 @@ class Release:
         return None if self.allowed is None else max(self.allowed - self.used, 0)
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class Stop:
     """An active safety stop: its start, and its cause in words that name the release."""
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence, Set
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
+from capa_sync.model.light import light
 from capa_sync.model.patterns import without_addresses
 from capa_sync.model.ticket import Origin, RawChange, SourceTicket
 from capa_sync.model.values import BLANK, Raw
@@ -14,7 +15,7 @@ _LATE = timedelta(minutes=5)
 """The longest delay of a search index, and the largest clock difference between the nodes of an instance."""
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class Observation:
     """An observed change as stored, with the period in which it must have happened."""
 

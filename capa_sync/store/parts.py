@@ -9,18 +9,18 @@ ENVELOPE, an object that contains no other list; each version stores the envelop
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
+from capa_sync.model.light import light
 from capa_sync.model.ticket import Part
 
 LIST_KINDS = frozenset({"history", "audit", "journal", "comments"})
 WHOLE, LIST, APPEND, PREPEND = "whole", "list", "append", "prepend"
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class Stored:
     """One stored version of a part, as the table `part` holds it."""
 
@@ -71,7 +71,7 @@ def newest_parts(versions: Iterable[Stored]) -> tuple[Part, ...]:
     return tuple(merged(stored) for stored in kinds.values())
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class _List:
     """The list in a body: `place` is its key in the envelope, None without an envelope."""
 

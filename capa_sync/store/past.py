@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
+from capa_sync.model.light import light
 from capa_sync.model.ticket import Presence, SourceTicket
 from capa_sync.ports.reading import Parser
 from capa_sync.store import assembly, observed
@@ -17,7 +17,7 @@ from capa_sync.store.past_instants import known_before, shows_from
 _ROLE = "COALESCE((SELECT p.role FROM past_role p WHERE p.nr = m.nr AND p.until > ? ORDER BY p.id LIMIT 1), m.role)"
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class PastVersion:
     """The stored version of a ticket that the first judgement at or after an instant rested on.
 

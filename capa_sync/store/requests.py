@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from capa_sync.model.light import light
 from capa_sync.store.columns import instant, instant_text, json_text, json_value
 from capa_sync.store.database import Database
 
@@ -34,7 +34,7 @@ WRITE_RULES = "write_rules"
 """The verb of a request to write the rules of a draft into their files."""
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class VerbRequest:
     """One request: `verb` is one of the verbs above; `args` are the arguments of that verb."""
 

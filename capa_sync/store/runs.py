@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 
+from capa_sync.model.light import light
 from capa_sync.store.columns import instant, instant_text, json_text, json_value, optional_instant, optional_text
 from capa_sync.store.database import Database, Row
 
@@ -21,7 +22,7 @@ STAMPED_AHEAD = "stamped_ahead"
 """A count of a run: tickets updated in the future; too many for polls, so the full run reads the rest."""
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class Run:
     """One pass over a source as the ledger records it; `finished_at` is None while it runs or when it was killed.
 

@@ -69,7 +69,8 @@ class RegisterSnapshot:
         return int(next(self._query(f"SELECT COUNT(*) FROM register_row r WHERE {where}", values))[0])
 
     def facts(self) -> dict[str, Any]:
-        """Return what the register says about itself: its id, its schema, and the rule sets of its findings."""
+        """Return what the register says about itself: its id, its schema, the rule sets of the chosen findings."""
+        where, values = self._where("v_findings")
         meta: dict[str, str] = dict(
             self._query("SELECT name, value FROM meta WHERE name IN ('register_id', 'created_at')")
         )
@@ -81,7 +82,9 @@ class RegisterSnapshot:
             ],
             **self._chain(),
             "rule_sets": [
-                row[0] for row in self._query("SELECT DISTINCT rule_set FROM finding ORDER BY 1") if row[0]
+                row[0]
+                for row in self._query(f"SELECT DISTINCT v.rule_set FROM finding v WHERE {where} ORDER BY 1", values)
+                if row[0]
             ],
         }
 

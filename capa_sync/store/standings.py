@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from capa_sync.model.light import light
 from capa_sync.store.database import Database
 
 _IS_OPEN = "f.cleared_at IS NULL AND f.state = 'open' AND f.hidden_by = ''"
@@ -43,7 +42,7 @@ _APPLIED = """SELECT rule, SUM(tickets) FROM (
     GROUP BY rule"""
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class Standing:
     """What a rule says of a ticket: its outcome, and its open finding.
 
@@ -57,7 +56,7 @@ class Standing:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class StandingChange:
     """A rule that says something else of a ticket; `mode` is the rule's, `reason` why it cannot tell now."""
 

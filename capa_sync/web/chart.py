@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import count, takewhile
+
+from capa_sync.model.light import light
 
 WIDTH, HEIGHT = 720, 240
 _LEFT, _RIGHT, _TOP, _BOTTOM = 44, 8, 14, 30
@@ -16,7 +17,7 @@ _NAMES = 12
 """Labels for which there is room under a chart."""
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class Point:
     """One value of a chart: what a person hears about it, and the link to its rows ("" for none)."""
 
@@ -25,7 +26,7 @@ class Point:
     link: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class Bar:
     """A bar with its point and the class of its series."""
 
@@ -37,7 +38,7 @@ class Bar:
     point: Point
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class Dot:
     """The mark of a value on a line, with its point and the class of its series."""
 
@@ -47,7 +48,7 @@ class Dot:
     point: Point
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class ChartLine:
     """A part of a series between two gaps: the class of the series, and the places as SVG's `points`."""
 
@@ -55,7 +56,7 @@ class ChartLine:
     places: str
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class Tick:
     """A line of the value axis."""
 
@@ -63,7 +64,7 @@ class Tick:
     value: int
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class Label:
     """A name under a group of bars or a place of the lines."""
 
@@ -71,7 +72,7 @@ class Label:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class Chart:
     """A chart ready to be drawn; `unit` is written behind the values of the axis."""
 

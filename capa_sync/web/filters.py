@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
 
 from capa_sync.model.columns import RESTRICTED
+from capa_sync.model.light import light
 from capa_sync.web.search import FOUND, folded
 from capa_sync.web.times import PageTimes, month_of
 from capa_sync.web.words import FINDINGS, SEVERITIES, STAGES
@@ -41,7 +41,7 @@ GAP = f"{rank('claimed_stage')} > {rank('evidenced_stage')}"
 """The claimed stage is further than what the filled fields prove."""
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class RowFilter:
     """A condition in SQL with its values.
 
@@ -56,7 +56,7 @@ class RowFilter:
     problem: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class FilterQuery:
     """What a filter may look at besides its own value.
 

@@ -7,12 +7,12 @@ import socket
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 import uvicorn
 
 from capa_sync.errors import Problem, RegisterUnavailable, SettingsError
+from capa_sync.model.light import light
 from capa_sync.model.page import PageOptions
 from capa_sync.model.visitor import AccessRole
 from capa_sync.ports.workshop import Workshop
@@ -24,7 +24,7 @@ START_SECONDS = 20.0
 STOP_SECONDS = 5.0
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class RegisterPage:
     """A running page.
 

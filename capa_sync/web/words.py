@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from markupsafe import Markup, escape
+
+from capa_sync.model.light import light
 
 STAGES: Mapping[str, str] = {
     "identified": "recorded, nothing done yet",
@@ -49,7 +50,7 @@ WRITE_KINDS: Mapping[str, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class Matter:
     """One section of Today.
 

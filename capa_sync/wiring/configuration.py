@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 from capa_sync.errors import Problem, UserError
 from capa_sync.mapping import MappingFile, load_mapping
 from capa_sync.model.comment_texts import ENGLISH, CommentTexts
+from capa_sync.model.light import light
 from capa_sync.model.near import did_you_mean
 from capa_sync.model.settings import UNWAIVABLE, JudgeOptions
 from capa_sync.redaction import conceal, conceal_address
@@ -28,7 +29,7 @@ if TYPE_CHECKING:  # a vendor's library is imported where a source of that kind 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class Setup:
     """The settings with their secrets, without the files that decide verdicts.
 
@@ -50,7 +51,7 @@ class Setup:
         return self.folder / self.settings.register_file
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class Configuration(Setup):
     """A setup with rules, mappings and what rules may read besides: checked completely, without any connection."""
 

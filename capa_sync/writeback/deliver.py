@@ -26,6 +26,7 @@ from capa_sync.errors import (
     own_error,
 )
 from capa_sync.model.clock import Clock
+from capa_sync.model.light import light
 from capa_sync.model.write import Delivered, Write, WriteKind, WriteState
 from capa_sync.ports.writing import Outbox, TicketWriter
 from capa_sync.writeback.backoff import wait
@@ -137,7 +138,7 @@ def deliver_due(
     return report
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class _Delivery:
     """Delivers one write after another and records every step."""
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 
 from capa_sync.model.finding import SEVERITY_ORDER, Finding, FindingState, Mode, Outcome, Severity
+from capa_sync.model.light import light
 
 DEADLINE_RULES = frozenset(
     {"correction-recorded", "rca-on-time", "action-overdue", "implement-on-time", "effectiveness-overdue"}
@@ -36,7 +36,7 @@ class Calm(StrEnum):
     LAPSED = "lapsed"  # no check applies any more
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class DesiredState:
     """What a ticket should show now.
 

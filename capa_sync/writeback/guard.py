@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
 
 from capa_sync.errors import SafetyStop
 from capa_sync.model.amounts import count_of
 from capa_sync.model.halt import Cause, Halt, HaltKind
+from capa_sync.model.light import light
 from capa_sync.model.settings import WriteOptions
 
 ROLLING_DAY = timedelta(hours=24)
@@ -18,14 +18,14 @@ SHARE_FROM = 50
 """With fewer tickets than this in a source, the share of changed tickets is not checked."""
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class ReleaseLimit:
     """A person's `sync --release N|all`: how many tickets may be written to, once; None means all."""
 
     tickets: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class Counts:
     """The input of the brakes, for one source in one cycle.
 
@@ -50,7 +50,7 @@ class Counts:
     halt: Halt | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class Allowed:
     """Writing is allowed.
 
@@ -66,7 +66,7 @@ class Allowed:
     holds: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class Stopped:
     """Nothing is written to this source; `reason` names the cause, the numbers and the release command.
 
@@ -90,7 +90,7 @@ class Stopped:
             raise SafetyStop(self.reason)
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class BrakePolicy:
     """The brakes of one source with the limits of its settings."""
 

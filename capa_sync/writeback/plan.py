@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, assert_never
 
 from capa_sync.model.finding import Finding, Outcome
-from capa_sync.model.light import altered
+from capa_sync.model.light import altered, light
 from capa_sync.model.note import NoteMark
 from capa_sync.model.settings import WriteOptions
 from capa_sync.model.ticket import Presence
@@ -92,7 +92,7 @@ def _earlier(first: datetime | None, second: datetime) -> datetime:
     return second if first is None else min(first, second)
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class _Planner:
     """The inputs of one plan; makes its writes."""
 

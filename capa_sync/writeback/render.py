@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from capa_sync.model.comment_texts import CommentTexts, Sentences
 from capa_sync.model.finding import Finding
+from capa_sync.model.light import light
 from capa_sync.model.settings import WriteOptions
 from capa_sync.model.waiver import RequestAnswer, last_day
 from capa_sync.model.write import Paragraph, Span, WarningText
@@ -22,7 +23,7 @@ _SHORT = 240
 _SENTENCE, _TITLE, _NAME, _NAMES, _REASON, _URL, _RULE = 400, 160, 60, 130, 120, 300, 64
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class WordingContext:
     """What the text needs besides the findings: the instant of the write, the owner, and the options.
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 
 from capa_sync.model.finding import SEVERITY_ORDER, Finding, Severity
+from capa_sync.model.light import light
 from capa_sync.model.write import OWN_LABELS, TICKET_GONE, Write, WriteKind, WriteState
 from capa_sync.writeback.desired_state import UNSURE, fingerprint, is_open_point
 
@@ -22,7 +23,7 @@ _UNDER_WAY = (WriteState.PENDING, WriteState.UNKNOWN, WriteState.FAILED)
 _REACHED = (WriteState.DELIVERED, WriteState.UNKNOWN)
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class ReportedWrites:
     """Every write ever planned for one ticket, in the order of `seq`."""
 

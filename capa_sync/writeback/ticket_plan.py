@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ from capa_sync.model.waiver import RequestAnswer
 from capa_sync.model.write import Wording, Write
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class Target:
     """The ticket to write on, as far as the plan needs it.
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from capa_sync.mapping.vocabulary import LanguageNames, ListedName, Words, core_of, vocabularies, words_of
+from capa_sync.model.light import light
 
 SURE, LIKELY, COVERED, PERHAPS, PART = 0.95, 0.85, 0.82, 0.6, 0.5
 """Confidence of a name that is listed, listed but for neutral words, made of listed names of one meaning, listed as
@@ -13,7 +14,7 @@ often meaning something else, and one that contains a listed name."""
 _LANGUAGES = {"en": "English", "de": "German", "fr": "French", "es": "Spanish"}
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class Guess:
     """What a name may mean: our word, a confidence from 0 to 1, and the reason in words."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from capa_sync.kinds import SourceKind
 from capa_sync.mapping.suggestions.names import (
@@ -19,6 +19,7 @@ from capa_sync.mapping.suggestions.names import (
 from capa_sync.mapping.texts import fold
 from capa_sync.model.catalogue import FIELDS, FieldSpec, FieldType
 from capa_sync.model.inspection import ChildKind, Inspection
+from capa_sync.model.light import light
 from capa_sync.model.site import Account, FieldDef, SiteFacts, StatusDef
 
 _PERSONS = frozenset({"user", "array/user", "group", "array/group"})
@@ -31,7 +32,7 @@ _CATEGORIES = {"new": "identified", "indeterminate": "planned", "done": "closed"
 _OTHER_TYPE = 0.6
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class FieldProposal:
     """One tracker field with what it may mean; `options`: (option name, guess or None) where it has options."""
 
@@ -40,7 +41,7 @@ class FieldProposal:
     options: tuple[tuple[str, Guess | None], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class StatusProposal:
     """One status name with the stage that it may mean; None where nothing is known."""
 
@@ -48,7 +49,7 @@ class StatusProposal:
     guess: Guess | None
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class Suggestion:
     """Everything that is proposed for one source.
 

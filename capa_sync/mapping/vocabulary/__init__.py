@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any
 
 from capa_sync.mapping.texts import normalise
+from capa_sync.model.light import light
 from capa_sync.model.patterns import ASIDE, CAMEL
 from capa_sync.yamlfiles import load_with_lines
 
@@ -17,7 +17,7 @@ Words = tuple[str, ...]
 _LONGEST = 200
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class ListedName:
     """One name: our word for it, its words, these sorted without particles, and whether it is likely or perhaps."""
 
@@ -27,7 +27,7 @@ class ListedName:
     is_likely: bool
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class LanguageNames:
     """The names of one language.
 

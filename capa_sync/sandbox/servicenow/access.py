@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
+from capa_sync.model.light import light
 from capa_sync.sandbox.servicenow.settings import ServiceNowSandboxSettings
 from capa_sync.sandbox.servicenow.store import Store, StoredRow
 
@@ -16,7 +16,7 @@ RowTest = Callable[[StoredRow], bool]
 Matcher = Callable[[str, str], RowTest]
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class Caller:
     """The account behind a request.
 

@@ -12,6 +12,7 @@ from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qs
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from capa_sync.model.light import light
 from capa_sync.sandbox.messages import Reply, Request
 from capa_sync.sandbox.servicenow.access import Caller, ServiceNowAccess
 from capa_sync.sandbox.servicenow.catalogue import EPOCH, make_id
@@ -23,7 +24,7 @@ PASSWORD_GRANT_OFF = "glide.oauth.inbound.ropc.grant_type.disabled"  # noqa: S10
 _FORMAT_WORDS = (("yyyy", "%Y"), ("MM", "%m"), ("dd", "%d"), ("HH", "%H"), ("hh", "%I"), ("mm", "%M"), ("ss", "%S"))
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class OAuthClient:
     """An entry of the application registry; `user` is the "OAuth Application User" of client credentials."""
 
@@ -32,7 +33,7 @@ class OAuthClient:
     user: str
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class _Grant:
     user: str
     expires_at: datetime

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from capa_sync.model.light import light
 from capa_sync.sandbox.messages import Request
 from capa_sync.sandbox.servicenow.access import Caller
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class ServiceNowCall:
     """One request with its caller and its target.
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from capa_sync.model.light import light
 from capa_sync.sandbox.servicenow.access import Caller, ServiceNowAccess
 from capa_sync.sandbox.servicenow.query import (
     RANGE_OPERATORS,
@@ -28,7 +29,7 @@ Test = Callable[[StoredRow], bool]
 Getter = Callable[[StoredRow], str]
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class FilterPart:
     """One conjunct: its test, and its condition if it is a single one on a column of the row itself."""
 
@@ -36,7 +37,7 @@ class FilterPart:
     condition: QueryCondition | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class SortKey:
     """One resolved sort key."""
 

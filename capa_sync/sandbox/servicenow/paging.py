@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
+from capa_sync.model.light import light
 from capa_sync.sandbox.messages import Request
 from capa_sync.sandbox.servicenow.answers import ApiError
 from capa_sync.sandbox.servicenow.selection import Selection
@@ -12,7 +12,7 @@ from capa_sync.sandbox.servicenow.selection import Selection
 DEFAULT_LIMIT = 10_000
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class PageRequest:
     """The requested page, and whether the matches are counted."""
 

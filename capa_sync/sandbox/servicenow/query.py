@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from capa_sync.model.light import light
 
 RANGE_OPERATORS = frozenset({">", ">=", "<", "<=", "STARTSWITH", "ENDSWITH", "LIKE", "NOT LIKE", "BETWEEN"})
 """Operators that need the `query_range` right on the column (docs/servicenow.md 0.1)."""
@@ -16,7 +17,7 @@ _CONDITION = re.compile(rf"([a-z0-9_]+(?:\.[a-z0-9_]+)*)({_OPERATORS})(.*)", re.
 _SPELLINGS = {"CONTAINS": "LIKE", "DOES NOT CONTAIN": "NOT LIKE"}
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class QueryCondition:
     """One condition: a column or dotted path, an operator, and the literal as given."""
 
@@ -28,7 +29,7 @@ class QueryCondition:
         return f"{self.field}{self.operator}{self.value}"
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class Order:
     """One `ORDERBY` or `ORDERBYDESC`."""
 
@@ -41,7 +42,7 @@ AnyOf = tuple[QueryCondition | None, ...]
 AllOf = tuple[AnyOf, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class EncodedQuery:
     """A parsed query.
 

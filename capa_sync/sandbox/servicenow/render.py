@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
+from capa_sync.model.light import light
 from capa_sync.sandbox.servicenow.access import Caller, ServiceNowAccess
 from capa_sync.sandbox.servicenow.display import LINKED, DisplayTexts
 from capa_sync.sandbox.servicenow.filter import Getter, follow_path
@@ -15,7 +15,7 @@ from capa_sync.sandbox.servicenow.store import Store, StoredRow
 Show = Callable[[StoredRow], Any]
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class Shape:
     """How records are rendered.
 

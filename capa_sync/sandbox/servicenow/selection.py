@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
+from capa_sync.model.light import light
 from capa_sync.sandbox.servicenow.filter import Filter, FilterPart, SortKey, to_number
 from capa_sync.sandbox.servicenow.query import QueryCondition
 from capa_sync.sandbox.servicenow.store import EQUAL, SORTED, StoredRow, View, above, below
@@ -16,7 +17,7 @@ _SORT_COST = 4
 """Cost of a row that must be sorted afterwards, relative to a row that comes in order."""
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class Window:
     """The requested part of the matches."""
 
@@ -26,7 +27,7 @@ class Window:
     unstable_ties: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class Selection:
     """One page, before row ACLs apply.
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from capa_sync.model.light import light
 from capa_sync.sandbox.servicenow.catalogue import Catalogue, make_id
 from capa_sync.sandbox.servicenow.closing import closing_changes
 from capa_sync.sandbox.servicenow.filter import INSTANT_FORMAT, to_number
@@ -16,7 +16,7 @@ from capa_sync.sandbox.servicenow.store import Store, StoredRow
 _AUDIT_ON_INSERT = "glide.sys.audit_inserts"
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class WriteContext:
     """Who writes, when, and how.
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from capa_sync.model.light import light
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class StoryPerson:
     """One person.
 

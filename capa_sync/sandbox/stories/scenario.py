@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 
+from capa_sync.model.light import light
 from capa_sync.sandbox.clock import SandboxClock
 from capa_sync.sandbox.jira import JiraTracker
 from capa_sync.sandbox.servicenow import ServiceNowTracker
@@ -27,7 +27,7 @@ _HIGHLIGHTS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class Highlight:
     """A ticket that is worth opening.
 
@@ -48,7 +48,7 @@ class Highlight:
         return urls[self.source] + self.path
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class PlayedScenario:
     """The result of playing all stories: story name -> key of its ticket, and the three tickets worth opening."""
 

@@ -9,8 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from capa_sync.model.light import light
 
-@dataclass(frozen=True, slots=True)
+
+@light
 class Day:
     """A day as a value: a number of working days before now, negative for days after it."""
 
@@ -21,7 +23,7 @@ Fields: TypeAlias = Mapping[str, "str | Day"]
 """Canonical field -> text, word of an enumeration, person id, or day."""
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class Create:
     """The ticket is created; `kind` is its track."""
 
@@ -29,14 +31,14 @@ class Create:
     kind: str = "nonconformity"
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class Fill:
     """Fields are filled or changed in one save; "" empties a field."""
 
     fields: Fields
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class ChangeStage:
     """The ticket moves to a stage (or side status); fields may be filled in the same save."""
 
@@ -44,14 +46,14 @@ class ChangeStage:
     fields: Fields = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class Say:
     """A person comments."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class AddAction:
     """A corrective action is planned.
 
@@ -68,14 +70,14 @@ class AddAction:
     owner: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class FinishAction:
     """The latest action is done; the evidence is written where the action is kept, "" for none."""
 
     evidence: str
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class Name:
     """A field of the ticket names the key of another story's ticket."""
 
@@ -86,7 +88,7 @@ class Name:
 StoryEvent: TypeAlias = Create | Fill | ChangeStage | Say | AddAction | FinishAction | Name
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class Scene:
     """One event at one instant.
 

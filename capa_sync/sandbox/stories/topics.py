@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from importlib.resources import files
+
+from capa_sync.model.light import light
 
 SOURCES = ("jira", "jira-dc", "servicenow")
 TWINS = ("broken", "clean")
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class Topic:
     """The texts of one story; words in braces differ between the broken story and its clean twin.
 

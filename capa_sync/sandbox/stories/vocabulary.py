@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from capa_sync.model.light import light
 
 _YES_NO = {"yes": "Yes", "no": "No"}
 _SOURCES = (
@@ -54,7 +56,7 @@ _OPTIONS: dict[str, dict[str, str]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class Word:
     """One canonical field.
 

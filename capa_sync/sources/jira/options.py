@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import timedelta
 from typing import Literal
 
+from capa_sync.model.light import light
 from capa_sync.model.settings import ChildSpec
 from capa_sync.sources.budget import Rate
 from capa_sync.sources.transport import Limits
@@ -14,7 +15,7 @@ Api = Literal["auto", "cloud", "datacenter"]
 AuthMethod = Literal["basic", "pat", "oauth-client-credentials"]
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class JiraAuth:
     """How to sign in; the secret appears in no repr.
 
@@ -32,7 +33,7 @@ class JiraAuth:
     token_url: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class JiraOptions:
     """One Jira source.
 

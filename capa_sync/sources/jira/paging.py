@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from capa_sync.errors import AnswerTooLarge, BadAnswer, Retryable
 from capa_sync.model.amounts import count_of
+from capa_sync.model.light import light
 from capa_sync.sources.jira.byid import ALL_FIELDS, OUTLINE, ById
 from capa_sync.sources.jira.client import BadRequest, JiraClient
 from capa_sync.sources.jira.shapes import is_issue
@@ -21,7 +22,7 @@ class Shifted(Retryable):
     """Rows were added or removed while pages were read, so that the next offset would skip some: start again."""
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class SearchPlace:
     """The position in a search at which the next page begins.
 
@@ -40,7 +41,7 @@ class SearchPlace:
 START = SearchPlace()
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class Rows:
     """One page: raw issues, the next place (None at the end), and the total where Jira states it."""
 

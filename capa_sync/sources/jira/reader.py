@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass
 from datetime import timedelta
 
 from capa_sync.errors import Skippable
 from capa_sync.model.attachment import Attachment
 from capa_sync.model.clock import Clock
 from capa_sync.model.inspection import Inspection
+from capa_sync.model.light import light
 from capa_sync.model.site import Account, Census, Located, SiteFacts
 from capa_sync.model.ticket import Cursor, Page, Reading
 from capa_sync.ports.mirror import EndpointHolds, MirrorLookup
@@ -45,7 +45,7 @@ from capa_sync.sources.jira.sweeping import Sweeping
 from capa_sync.sources.retry import RetryPolicy
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class _Signed:
     """The objects that exist once the sign-in has succeeded."""
 

@@ -8,11 +8,12 @@ page, and the next poll begins below that mark.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
 from capa_sync.errors import BadAnswer
+from capa_sync.model.light import light
 from capa_sync.sources.jira.paging import ALL_FIELDS, START, BadRequest, Rows, Search, SearchPlace, Shifted
 from capa_sync.sources.jira.query import ScopeQuery
 from capa_sync.sources.jira.times import epoch_ms, read_instant
@@ -21,7 +22,7 @@ _MINUTE = 60_000
 _RESTARTS = 20
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class SweepState:
     """The progress of a sweep; the cursor stores it.
 
@@ -73,7 +74,7 @@ class SweepState:
         return replace(self, bound=self.reached, place=START)
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class SweepPage:
     """A page of a sweep, and the state after it; that is None after the last page."""
 

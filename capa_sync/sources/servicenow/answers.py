@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -21,6 +21,7 @@ from capa_sync.errors import (
     WriteRefused,
 )
 from capa_sync.model.clock import Clock
+from capa_sync.model.light import light
 from capa_sync.model.patterns import COUNT, CUT_SHORT, DATE_LIKE
 from capa_sync.model.visible import one_line
 from capa_sync.model.write import TICKET_GONE
@@ -52,7 +53,7 @@ class QueryTooLong(SourceError):
     """The address was too long for the instance (414): ask for fewer ids."""
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class TableAnswer:
     """One page of a list.
 

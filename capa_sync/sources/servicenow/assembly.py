@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from capa_sync.errors import Skippable
 from capa_sync.model.amounts import count_of
+from capa_sync.model.light import light
 from capa_sync.model.ticket import Reading, Role, Skip
 from capa_sync.ports.mirror import MirrorLookup
 from capa_sync.sources.bodies import MOST_ENTRIES, TooMuch
@@ -35,7 +35,7 @@ from capa_sync.sources.sizes import Oversized, too_large
 Refetch = Callable[[Sequence[str]], list[Row]]
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class TableSpec:
     """A table spec: the configured table, and for a child table the column that points at the record."""
 
@@ -48,7 +48,7 @@ class TableSpec:
         return Role.ACTION if self.reference else Role.RECORD
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class Assembly:
     """Makes readings from rows."""
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from typing import Any
 
 from capa_sync.errors import AccessDenied, Fatal
+from capa_sync.model.light import light
 from capa_sync.sources.servicenow.answers import Row, value_of
 from capa_sync.sources.servicenow.client import TableClient
 from capa_sync.sources.servicenow.keyset import KeysetPager
@@ -23,7 +24,7 @@ _JOURNAL_TYPES = frozenset({"journal_input", "journal", "journal_list"})
 _HTML_TYPES = frozenset({"html", "translated_html"})
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class DictionaryColumn:
     """One column: label, type, whether its changes are audited for exactly that table, which table it refers to."""
 
@@ -34,7 +35,7 @@ class DictionaryColumn:
     reference: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class TableFacts:
     """One table with everything it inherits.
 

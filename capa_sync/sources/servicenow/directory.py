@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from capa_sync.errors import Authentication
+from capa_sync.model.light import light
 from capa_sync.model.site import Account
 from capa_sync.sources.servicenow.answers import Row, value_of
 from capa_sync.sources.servicenow.client import TableClient
@@ -20,7 +21,7 @@ _MANY_USERS = 5000
 _USER = ("sys_id", "user_name", "name", "active")
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class Me:
     """The user that we are signed in as."""
 

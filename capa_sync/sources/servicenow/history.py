@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from capa_sync.errors import AccessDenied, AnswerTooLarge, BadAnswer
+from capa_sync.model.light import light
 from capa_sync.sources.servicenow.answers import NoSuchTable, QueryTooLong, Row, value_of
 from capa_sync.sources.servicenow.client import TableClient
 from capa_sync.sources.servicenow.keyset import KeysetPager
@@ -99,7 +100,7 @@ class Asked:
     coming: dict[str, deque[Future[_Found]]]
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class _Kind:
     table: str
     key: str

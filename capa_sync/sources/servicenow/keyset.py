@@ -14,6 +14,7 @@ from functools import partial
 from typing import Protocol
 
 from capa_sync.errors import BadAnswer
+from capa_sync.model.light import light
 from capa_sync.sources.servicenow.answers import Row, TableAnswer, value_of
 from capa_sync.sources.servicenow.client import SYS_ID
 from capa_sync.sources.servicenow.query import condition, join, markers, meets
@@ -51,7 +52,7 @@ def from_platform_time(text: str) -> datetime:
     return datetime.fromisoformat(f"{text}+00:00")
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class KeysetPager:
     """Reads the pages of one table.
 

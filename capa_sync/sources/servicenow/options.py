@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import timedelta
 
+from capa_sync.model.light import light
 from capa_sync.model.settings import ChildSpec
 from capa_sync.sources.transport import Limits
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class ServiceNowAuth:
     """How to sign in.
 
@@ -28,7 +29,7 @@ class ServiceNowAuth:
     token_url: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class ServiceNowOptions:
     """One ServiceNow source.
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from capa_sync.model.inspection import Check, CheckState
+from capa_sync.model.light import light
 from capa_sync.sources.servicenow.answers import Row
 from capa_sync.sources.servicenow.dictionary import TableFacts
 from capa_sync.sources.servicenow.history import AuditReader
@@ -15,7 +15,7 @@ _TOO_MUCH = frozenset({"admin", "security_admin", "impersonator", "user_admin", 
 _GMT = frozenset({"", "GMT", "UTC", "Etc/UTC", "Etc/GMT"})
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class AccountRoles:
     """Our account: user name, time zone, and its roles (None where they are not shown to us)."""
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from capa_sync.model.light import light
 from capa_sync.model.ticket import Cursor
 from capa_sync.sources.servicenow.keyset import Position, from_platform_time
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class TableState:
     """The progress of reading one table.
 
