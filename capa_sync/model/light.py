@@ -28,7 +28,7 @@ def light(cls: type[T]) -> type[T]:
     arguments = _reader(made.__match_args__)
 
     def equal(self: Any, other: Any) -> Any:
-        return compared(self) == compared(other) if other.__class__ is made else NotImplemented
+        return compared(self) == compared(other) if other.__class__ is self.__class__ else NotImplemented
 
     def hashed(self: Any) -> int:
         return hash(compared(self))

@@ -129,3 +129,19 @@ def test_a_verb_that_serves_does_load_datasette(starter: Path) -> None:
     assert modules >= TRACKERS - {"pysnow"} | RUNNING - {"apscheduler", "rich"} | READING | REGISTER
     modules = _imported(_run(starter, "run"))
     assert "apscheduler" in modules
+
+
+def test_a_broken_plugin_of_another_distribution_ends_no_verb(starter: Path, tmp_path: Path) -> None:
+    """Pydantic loads the plugins of every installed distribution, unless told not to."""
+    (tmp_path / "brokenplugin.py").write_text("raise RuntimeError('broken')\n", encoding="utf-8")
+    installed = tmp_path / "broken-1.0.dist-info"
+    installed.mkdir()
+    (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: broken\nVersion: 1.0\n", encoding="utf-8")
+    (installed / "entry_points.txt").write_text("[pydantic]\nbroken = brokenplugin:plugin\n", encoding="utf-8")
+    environ = os.environ | {"PYTHONPATH": f"{ROOT}:{tmp_path}", "JIRA_TOKEN": API_TOKEN}
+
+    command = [sys.executable, "-m", "capa_sync", "status"]
+    done = subprocess.run(command, cwd=starter, env=environ, text=True, capture_output=True, check=False)
+
+    assert "Traceback" not in done.stderr
+    assert "Sources" in done.stdout or "jira" in done.stdout
