@@ -5,17 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
-
-from jinja2 import (
-    Environment,
-    PackageLoader,
-    StrictUndefined,
-    Template,
-    TemplateError,
-    TemplateNotFound,
-    TemplateSyntaxError,
-)
+from typing import TYPE_CHECKING, Any
 
 from capa_sync.errors import Problem, UserError
 from capa_sync.exports.extract import Extract
@@ -23,12 +13,17 @@ from capa_sync.exports.sheets import SHEETS, Sheet
 from capa_sync.exports.times import shown_value
 from capa_sync.model.visible import lines, one_line
 
+if TYPE_CHECKING:
+    from jinja2 import Environment, Template
+
 HTML_TABLES = ("register", "actions", "findings", "waivers")
 """The tables of the page; the changes of many tickets are too many to read, and the evidence pack has a ticket's."""
 
 
 def environment() -> Environment:
     """Return the templates of this package, which escape what they show."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
     pages = Environment(
         loader=PackageLoader("capa_sync.exports"),
         autoescape=True,
@@ -43,7 +38,12 @@ def environment() -> Environment:
 
 @contextmanager
 def template(name: str) -> Iterator[Template]:
-    """Yield a template of this package. Raises UserError: somebody edited it, and it has a mistake."""
+    """Yield a template of this package. Raises UserError: somebody edited it, and it has a mistake.
+
+    The library is imported here: a pack does it while its PDF is made.
+    """
+    from jinja2 import TemplateError, TemplateNotFound, TemplateSyntaxError
+
     try:
         yield environment().get_template(name)
     except TemplateNotFound as error:

@@ -66,6 +66,7 @@ ARGUMENTS: list[dict[str, Any]] = [
 @pytest.mark.parametrize("one", ARGUMENTS)
 @pytest.mark.parametrize("other", ARGUMENTS)
 def test_equal_and_hashed_as_a_frozen_dataclass(one: dict[str, Any], other: dict[str, Any]) -> None:
+    """Attributes that are not compared count for neither."""
     expected = FrozenPoint(**one) == FrozenPoint(**other)
 
     assert (Point(**one) == Point(**other)) is expected
@@ -73,6 +74,7 @@ def test_equal_and_hashed_as_a_frozen_dataclass(one: dict[str, Any], other: dict
 
 
 def test_values_of_other_classes_are_never_equal() -> None:
+    """Not those of a subclass either."""
     assert Point(1) != FrozenPoint(1)
     assert PlacedPoint(1) != Point(1)
     assert Point(1) != PlacedPoint(1)
@@ -81,6 +83,7 @@ def test_values_of_other_classes_are_never_equal() -> None:
 
 @pytest.mark.parametrize("arguments", ARGUMENTS)
 def test_its_representation_is_that_of_a_dataclass_and_keeps_what_is_not_shown(arguments: dict[str, Any]) -> None:
+    """A secret stays out of messages."""
     assert repr(Point(**arguments)) == repr(FrozenPoint(**arguments)).replace("FrozenPoint", "Point")
     assert "kept" not in repr(Point(**arguments))
 
@@ -89,6 +92,7 @@ def test_its_representation_is_that_of_a_dataclass_and_keeps_what_is_not_shown(a
     "value", [Point(1, 2, "said", "kept"), PlacedPoint(3, place="here"), Single("a"), Nothing()], ids=repr
 )
 def test_a_pickled_value_comes_back_whole(value: Any) -> None:
+    """Worker processes are given such values."""
     found = pickle.loads(pickle.dumps(value))  # noqa: S301
 
     assert found == value
@@ -97,6 +101,7 @@ def test_a_pickled_value_comes_back_whole(value: Any) -> None:
 
 
 def test_copies_with_other_attributes() -> None:
+    """What is computed from an attribute follows it."""
     point = PlacedPoint(3, 4, place="here")
 
     assert replace(point, place="there") == altered(point, place="there") == PlacedPoint(3, 4, place="there")

@@ -86,7 +86,7 @@ def test_a_template_that_was_edited_wrongly_is_one_line(
         compile_pdf = typst.compile
         monkeypatch.setattr(typst, "compile", lambda _template, **options: compile_pdf(mistake, **options))
     else:
-        monkeypatch.setattr("capa_sync.exports.html.PackageLoader", lambda _package: DictLoader(mistake))
+        monkeypatch.setattr("jinja2.PackageLoader", lambda _package: DictLoader(mistake))
     with pytest.raises(UserError, match=says) as refused:
         write_pack(tmp_path / "a.zip", evidence())
     assert "\n" not in str(refused.value)
@@ -98,7 +98,7 @@ def edited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return the folder of a copy of the templates that the pages are made from."""
     copy = tmp_path / "installed" / "templates"
     shutil.copytree(Path(html.__file__).parent / "templates", copy)
-    monkeypatch.setattr("capa_sync.exports.html.PackageLoader", lambda _package: FileSystemLoader(copy))
+    monkeypatch.setattr("jinja2.PackageLoader", lambda _package: FileSystemLoader(copy))
     return copy
 
 
