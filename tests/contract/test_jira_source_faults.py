@@ -299,3 +299,19 @@ class _Movable:
     def now(self) -> Any:
         """Return the instant that was set."""
         return self.instant
+
+
+@both_faces
+def test_the_environment_s_proxy_is_honoured(face: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A proxy that the environment names is used, unless it excepts the host; it is read when the source is opened."""
+    for name in ("http_proxy", "no_proxy", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("NO_PROXY", "")
+    with backfilled(face) as it:
+        with pytest.raises((Retryable, Fatal)):
+            it.cycle()
+        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+        it.restart()
+        it.cycle()
+        assert shapes(it.mirror) == it.truth()

@@ -10,13 +10,14 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+import requests
 
 from capa_sync.errors import BadAnswer, Fatal, NotBefore, Retryable
 from capa_sync.sandbox.messages import Reply, Request
+from capa_sync.sources.environment import read_environment_once
 from capa_sync.sources.servicenow import pace
 from capa_sync.sources.servicenow.build import build_servicenow
 from capa_sync.sources.servicenow.client import TableClient
-from capa_sync.sources.servicenow.network import open_session
 from capa_sync.sources.servicenow.sessions import Sessions
 from tests.daemon.harness import until
 from tests.patience import PATIENCE
@@ -199,7 +200,9 @@ def test_the_environment_s_proxy_is_honoured(sn: SourceHarness, monkeypatch: pyt
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     assert sn.again().source.identify().me.name
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/no/such/file.pem")
-    assert open_session("https://x.service-now.com").verify == "/no/such/file.pem"
+    session = requests.Session()
+    read_environment_once(session, "https://x.service-now.com")
+    assert session.verify == "/no/such/file.pem"
 
 
 def test_slices_keep_the_budget() -> None:

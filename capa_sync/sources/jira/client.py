@@ -33,7 +33,7 @@ from capa_sync.redaction import conceal
 from capa_sync.sources.bearer import read_token
 from capa_sync.sources.budget import Budget
 from capa_sync.sources.downloads import AttachmentDownloads
-from capa_sync.sources.environment import sent
+from capa_sync.sources.environment import read_environment_once, sent
 from capa_sync.sources.instants import ClockOffsets
 from capa_sync.sources.jira import answers
 from capa_sync.sources.jira.bearer import BearerAuth
@@ -126,6 +126,7 @@ class JiraClient:
         )
         session: requests.Session = client._session  # noqa: SLF001 - docs/jira.md 1.3: pinned to jira 3.10
         hold_to(session, self.source, options.limits)
+        read_environment_once(session, options.base)
         if auth.method == "oauth-client-credentials":
             session.auth = BearerAuth(self._clock, lambda: self._fetch_token(auth))
         return session

@@ -33,6 +33,7 @@ from capa_sync.model.clock import Clock
 from capa_sync.redaction import conceal
 from capa_sync.sources.budget import Budget, Rate
 from capa_sync.sources.downloads import AttachmentDownloads
+from capa_sync.sources.environment import read_environment_once
 from capa_sync.sources.retry import RetryPolicy
 from capa_sync.sources.servicenow.answers import (
     NotFound,
@@ -45,7 +46,7 @@ from capa_sync.sources.servicenow.answers import (
     value_of,
 )
 from capa_sync.sources.servicenow.auth import TIMEOUT, ClientCredentialsAuth, build_auth
-from capa_sync.sources.servicenow.network import open_session, translated
+from capa_sync.sources.servicenow.network import translated
 from capa_sync.sources.servicenow.options import ServiceNowOptions
 from capa_sync.sources.servicenow.pace import Pace
 from capa_sync.sources.servicenow.pagesize import SMALLEST_PAGE, PageSizes
@@ -98,7 +99,8 @@ class TableClient:
         self.most = options.limits.answer
         """Bytes that an answer may have."""
         self._answered_bytes = 0
-        self._session = hold_to(open_session(options.url), options.name, options.limits)
+        self._session = hold_to(requests.Session(), options.name, options.limits)
+        read_environment_once(self._session, options.url)
         self._session.auth = self._auth
         self._session.hooks["response"].append(self._measure)
         self._session.hooks["response"].append(answer_check(options.name, clock))

@@ -10,7 +10,7 @@ import requests
 
 from capa_sync.errors import Fatal
 from capa_sync.sources import environment
-from capa_sync.sources.servicenow.network import open_session, translated
+from capa_sync.sources.servicenow.network import translated
 from capa_sync.sources.unreachable import AS_WRITTEN
 from tests.patience import PATIENCE
 
@@ -30,7 +30,8 @@ def _clean(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def _asked(url: str, *, writes: bool = False) -> str:
     """Return the message of Fatal that a request ends with."""
-    session = open_session(url)
+    session = requests.Session()
+    environment.read_environment_once(session, url)
     with pytest.raises(Fatal) as caught:
         translated("sn", url, lambda: session.get(url, timeout=PATIENCE), writes=writes)
     return caught.value.message
