@@ -36,7 +36,8 @@ def light(cls: type[T]) -> type[T]:
     def represented(self: Any) -> str:
         return f"{made.__qualname__}({', '.join(f'{name}={getattr(self, name)!r}' for name in shown)})"
 
-    made.__eq__, made.__hash__, made.__repr__ = equal, hashed, represented
+    for name, method in {"__eq__": equal, "__hash__": hashed, "__repr__": represented}.items():
+        setattr(made, name, method)
     copyreg.pickle(made, lambda value: (made, arguments(value)))
     slotted: type[T] = made
     return slotted
