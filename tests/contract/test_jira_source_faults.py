@@ -303,7 +303,7 @@ class _Movable:
 
 @both_faces
 def test_the_environment_s_proxy_is_honoured(face: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A proxy that the environment names is used, unless it excepts the host; it is read when the source is opened."""
+    """A proxy that the environment names is used, unless it excepts the host; read when a source is opened."""
     for name in ("http_proxy", "no_proxy", "all_proxy", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
