@@ -292,6 +292,37 @@ def test_every_point_of_the_trends_leads_to_as_many_records(world: RegisterPage)
         assert count == value, link
 
 
+@pytest.mark.parametrize("path", PATHS)
+def test_no_link_of_a_page_leads_nowhere(world: RegisterPage, path: str) -> None:
+    """Each has an address and words."""
+    page = requests.get(world.url + path, timeout=PATIENCE).text
+    links = re.findall(r"<a ([^>]*)>(.*?)</a>", page, re.DOTALL)
+    assert len(links) > 3
+    for attributes, words in links:
+        assert re.search(r'href="[/#h]', attributes), (attributes, words)
+        assert re.search(r"\w", re.sub(r"<[^>]+>", "", words)), (attributes, words)
+        assert not re.fullmatch(r"\W*%\W*", words), (attributes, words)
+
+
+@pytest.mark.parametrize(("path", "tables"), [("trends", 5), ("rules?rule=rca-method", 1)])
+def test_a_table_has_the_numbers_and_the_links_of_the_charts_above_it(
+    world: RegisterPage, path: str, tables: int
+) -> None:
+    """Each point is in it with its number and its address, and the table links nothing else but empty months."""
+    page = requests.get(world.url + path, timeout=PATIENCE).text
+    looked_at = 0
+    for part in re.split(r"</table>", page):
+        above, _, table = part.partition("<table")
+        points = re.findall(r'<a href="([^"]*)" aria-label="(?:[^":]*: )?(\d+) ', above)
+        assert len(points) == above.count('"><title>')
+        if points:
+            linked = re.findall(r'<a href="([^"]*)">(\d+)(?: %)?</a>', table)
+            assert set(points) <= set(linked)
+            assert all(number == "0" for link, number in linked if (link, number) not in points)
+            looked_at += 1
+    assert looked_at == tables
+
+
 def test_the_last_months_share_of_clear_records_leads_to_them(world: RegisterPage) -> None:
     """Of past months nobody can list what had a warning then: their points lead to what was open."""
     page = requests.get(world.url + "trends", timeout=PATIENCE).text
