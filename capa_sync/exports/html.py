@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 HTML_TABLES = ("register", "actions", "findings", "waivers")
 """The tables of the page; the changes of many tickets are too many to read, and the evidence pack has a ticket's."""
+_BLOCKS = frozenset(name for name in HTML_TABLES if not SHEETS[name].fits_in_print)
+"""Of these each row is a block on paper."""
 
 
 def environment() -> Environment:
@@ -106,8 +108,9 @@ def write_html(
             yield [shown_value(column, value, zone) for column, value in zip(sheet.names, row, strict=True)]
 
     tables = [(name, SHEETS[name], counted(name, SHEETS[name])) for name in HTML_TABLES]
+    content = {"tables": tables, "about": _with_times(about, zone), "counts": counts, "blocks": _BLOCKS}
     with template("register.html") as page, path.open("w", encoding="utf-8", newline="\n") as file:
-        for piece in page.generate(tables=tables, about=_with_times(about, zone), counts=counts):
+        for piece in page.generate(content):
             file.write(piece)
     return counts
 

@@ -15,6 +15,8 @@ from capa_sync.model.light import light
 from capa_sync.model.view_columns import PUBLIC_VIEWS
 
 _NARROW, _NORMAL, _WIDE, _TEXT = 8, 14, 22, 44
+_MOST_PRINTED = 10
+"""Columns that can be read side by side on a sheet of paper."""
 
 
 @light
@@ -25,6 +27,11 @@ class SheetColumn:
     heading: str
     width: int
     type: ColumnType
+
+    @property
+    def is_text(self) -> bool:
+        """Whether it holds sentences, which need a line of their own on paper."""
+        return self.width == _TEXT
 
 
 @dataclass(frozen=True)
@@ -40,6 +47,11 @@ class Sheet:
     def names(self) -> tuple[str, ...]:
         """The names of the view's columns."""
         return tuple(column.name for column in self.columns)
+
+    @property
+    def fits_in_print(self) -> bool:
+        """Whether its columns can be read side by side on paper."""
+        return len(self.columns) <= _MOST_PRINTED
 
     def place(self, name: str) -> int:
         """Return the position of a column. Raises ValueError for another name."""

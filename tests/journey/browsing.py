@@ -13,6 +13,8 @@ from selenium import webdriver
 from capa_sync.web.pages import PAGES
 
 PHONE = 375
+MEDIA = [(PHONE, "screen"), (720, "screen"), (1200, "screen"), (670, "print"), (720, "print"), (1050, "print")]
+"""A phone, a tablet, a desk; A4 upright with wide and with narrow margins, and across."""
 _AXE = files("axe_core_python").joinpath("axe.min.js").read_text(encoding="utf-8")
 _RUN = """const done = arguments[arguments.length - 1];
     document.querySelectorAll('details').forEach(hidden => hidden.open = true);
@@ -20,6 +22,19 @@ _RUN = """const done = arguments[arguments.length - 1];
         found => done([found.passes.length, found.violations.map(
             broken => broken.id + ': ' + broken.nodes.map(node => node.html).join(' ').slice(0, 500))]),
         fault => done([0, [String(fault)]]));"""
+_TOO_WIDE = """const [isPaper] = arguments, width = document.documentElement.clientWidth, found = [];
+    document.querySelectorAll('details').forEach(fold => fold.open = true);
+    const scrolls = one => ['auto', 'scroll'].includes(getComputedStyle(one).overflowX);
+    const isInside = one => { while ((one = one.parentElement)) if (scrolls(one)) return true; return false; };
+    const name = one => `${one.outerHTML.slice(0, 120)} (${one.scrollWidth} in ${one.clientWidth})`;
+    for (const one of document.body.querySelectorAll('*')) {
+        if (!one.checkVisibility() || one.ownerSVGElement) continue;
+        const isCut = getComputedStyle(one).overflowX !== 'visible' && one.scrollWidth > one.clientWidth + 1;
+        if (isPaper ? isCut : isInside(one)) { if (isPaper) found.push('cut: ' + name(one)); continue; }
+        if (one.getBoundingClientRect().right > width + 1) found.push('beyond the edge: ' + name(one));
+    }
+    if (document.documentElement.scrollWidth > width) found.push(`the page: ${document.documentElement.scrollWidth}`);
+    return found;"""
 _EXAMPLES = {"/records": {"q": "review"}, "/rules": {"rule": "action-planned"}}
 """Parameters with which a page shows more than without them, or something else."""
 
@@ -46,6 +61,19 @@ def shown_as(
     finally:
         browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
         browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "", "features": []})
+
+
+def beyond_the_edge(browser: webdriver.Chrome) -> list[str]:
+    """Return what of the page that is shown lies beyond the right edge of a screen or of paper, everything unfolded.
+
+    On a screen a box may have more in it and scroll; on paper that would be cut.
+    """
+    found = []
+    for width, media in MEDIA:
+        with shown_as(browser, width=width, media=media):
+            wrong = browser.execute_script(_TOO_WIDE, media == "print")
+            found += [f"{media} of {width}: {what}" for what in wrong]
+    return found
 
 
 def axe_violations(browser: webdriver.Chrome) -> list[str]:

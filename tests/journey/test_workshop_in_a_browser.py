@@ -19,13 +19,14 @@ from tests.cli.test_drafts import harness, workshop
 from tests.cli.test_live_set import ORDER, severities
 from tests.daemon.conftest import make_harness
 from tests.daemon.harness import Harness
-from tests.journey.browsing import PHONE, axe_violations, complaints, shown_as
+from tests.journey.browsing import PHONE, axe_violations, beyond_the_edge, complaints, shown_as
 from tests.patience import PATIENCE
 from tests.unit.web.conftest import HOSTILE
 from tests.unit.web.test_workshop import ACCESS
 
 __all__ = ["harness", "make_harness"]
 pytestmark = pytest.mark.slow
+EDITOR = f"workshop/rule?rule={ORDER}"
 
 
 @pytest.fixture
@@ -106,6 +107,7 @@ def test_from_a_mistake_to_a_rule_that_is_live(
     wait_for_text(browser, "#changes", harness.key("jira", "broken"))
     assert "changed" in browser.find_element(By.ID, "changes").text
     assert axe_violations(browser) == []
+    assert beyond_the_edge(browser) == []
     browser.find_element(By.LINK_TEXT, "Back to the editor").click()
     assert f"# {HOSTILE}" in browser.find_element(By.ID, "text").get_property("value")
     press(browser, "Save as a draft")
@@ -113,6 +115,7 @@ def test_from_a_mistake_to_a_rule_that_is_live(
     assert f"+severity: low   # {HOSTILE}" in browser.find_element(By.ID, "difference").text
     assert browser.title == "Draft 1 · capa-sync register"
     assert axe_violations(browser) == []
+    assert beyond_the_edge(browser) == []
 
     assert harness.run("rules", "activate", "--draft", "1").code == 0
     harness.sync()
@@ -122,12 +125,28 @@ def test_from_a_mistake_to_a_rule_that_is_live(
     assert complaints(browser) == []
 
 
+def test_each_page_that_needs_a_role_fits_screen_and_paper(
+    site: RegisterPage, browser: webdriver.Chrome, harness: Harness
+) -> None:
+    """The sign-in, every verdict on a ticket, and the workshop; paper says that it lacks the editor's text."""
+    sign_in(site, browser)
+    (row,) = harness.rows("v_register")
+    explain = f"explain?source={row['source']}&ticket={row['ticket_id']}"
+    for path, shown in (("sign-in", "h1"), (explain, "pre"), ("workshop", "table"), (EDITOR, "#difference")):
+        browser.get(site.url + path)
+        assert browser.find_element(By.CSS_SELECTOR, shown).is_displayed()
+        assert beyond_the_edge(browser) == []
+    with shown_as(browser, media="print"):
+        assert not browser.find_element(By.ID, "text").is_displayed()
+        assert "is not on this paper" in browser.find_element(By.CSS_SELECTOR, "p.paper").text
+
+
 def test_phrases_are_chosen_by_keyboard_and_the_pages_fit_a_phone(
     site: RegisterPage, browser: webdriver.Chrome
 ) -> None:
     """What may follow is chosen without a mouse, and can be taken back; a page that is left keeps the text."""
     sign_in(site, browser)
-    for path, theme in (("workshop", "light"), (f"workshop/rule?rule={ORDER}", "dark")):
+    for path, theme in (("workshop", "light"), (EDITOR, "dark")):
         with shown_as(browser, width=PHONE, theme=theme):
             browser.get(site.url + path)
             assert browser.execute_script("return document.documentElement.scrollWidth") <= PHONE

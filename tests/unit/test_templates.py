@@ -37,6 +37,14 @@ def test_a_template_takes_no_method_of_a_mapping_for_a_value(file: Path) -> None
     assert list(methods_as_values(file.read_text(encoding="utf-8"))) == []
 
 
+def test_each_table_of_the_page_stands_in_a_box_that_scrolls() -> None:
+    """A table without one makes the whole page scroll sideways."""
+    texts = {file.name: file.read_text(encoding="utf-8") for file in TEMPLATES if file.parts[-3] == "web"}
+    tables = {name: text.count("<table") for name, text in texts.items()}
+    assert sum(tables.values()) > 10
+    assert {name: text.count('<div class="scrolls"><table') for name, text in texts.items()} == tables
+
+
 @pytest.mark.parametrize(
     ("text", "found"),
     [
