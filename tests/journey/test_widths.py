@@ -165,5 +165,11 @@ def test_paper_says_which_parts_of_a_list_it_lacks(wide_site: RegisterPage, brow
     with shown_as(browser, width=720, media="print"):
         browser.get(f"{wide_site.url}records")
         assert "Page 1 of 2 of the list" in browser.find_element(By.CSS_SELECTOR, "p.paper").text
+        said = browser.execute_script(
+            """const more = document.querySelector('main').appendChild(document.createElement('p'));
+            more.className = 'more';
+            return [more.checkVisibility(), getComputedStyle(more, '::before').content];"""
+        )
+        assert said == [True, '"Not all of them are on this paper. "']
     with shown_as(browser):
         assert not browser.find_element(By.CSS_SELECTOR, "p.paper").is_displayed()
