@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 
 from capa_sync.daemon.attached_files import AttachmentFetch
+from capa_sync.daemon.evidence_fields import field_rows, fields_of_actions
 from capa_sync.daemon.evidence_tickets import tickets_of
 from capa_sync.daemon.pipeline import explain
 from capa_sync.daemon.runtime import Runtime, SourceContext
@@ -78,6 +79,7 @@ def collect_evidence(
         return RecordEvidence(
             as_of=as_of,
             register=rows[0] if rows else {},
+            fields=_fields(runtime, record),
             verdicts=verdicts,
             findings=[_finding(finding) for finding in register.findings.episodes(source, ticket_id)],
             actions=[row | _action(runtime, source, record, row) for row in view_rows(snapshot, "v_actions")],
@@ -89,6 +91,14 @@ def collect_evidence(
             past=past,
             timezone=runtime.options.timezone,
         )
+
+
+def _fields(runtime: Runtime, record: CapaRecord | None) -> list[Row]:
+    """Return what the record says; [] for a ticket that is no record now, which `_judged` names as missing."""
+    if record is None:
+        return []
+    sources = (record.source, *(source for source, _, _ in record.also))
+    return field_rows(record, fields_of_actions(runtime, sources))
 
 
 def _past(
@@ -118,15 +128,23 @@ def _judged(
 ) -> tuple[CapaRecord | None, list[Row], list[str]]:
     """Return the record, its present verdicts with the facts behind them, and what is missing, with the reasons."""
     if as_of is None:
-        return None, [], [f"the present verdicts: {context.name} was never read to its end"]
+        return None, [], list(_unjudged(f"{context.name} was never read to its end"))
     explained = explain(runtime.inputs(context, as_of), ticket_id)
     if not isinstance(explained, tuple):
         why = "; ".join(explained.reasons) if explained is not None else "its stored parts make no ticket"
-        return None, [], [f"the present verdicts: {why}"]
+        return None, [], list(_unjudged(why))
     record, verdicts = explained
     names = distinct_names(record.people_names)
     missing = [f"{name}: {reason}" for name, reason in record.undelivered.items()]
+    if record.unread_join:
+        missing.append(f"what the other ticket of this record says: {record.unread_join}")
     return record, [verdict_row(verdict, names) for verdict in verdicts], [*missing, *_gaps(record)]
+
+
+def _unjudged(why: str) -> Iterator[str]:
+    """Yield what a pack lacks of a ticket that cannot be mapped."""
+    yield f"the present verdicts: {why}"
+    yield f"what the record says, field by field: {why}; the timeline and raw/ have what is stored of it"
 
 
 def _action(runtime: Runtime, source: str, record: CapaRecord | None, row: Row) -> Row:

@@ -57,6 +57,7 @@ class RecordEvidence:
         tickets: the record's own first.
         about: what the register says about itself. missing: what is not there, and why.
         timezone: the zone (IANA name) in which people read its times.
+        fields: what the record says, field by field, whole; [] where it cannot be mapped.
     """
 
     as_of: datetime | None
@@ -71,6 +72,7 @@ class RecordEvidence:
     missing: list[str]
     past: Row = field(default_factory=dict)
     timezone: str = "UTC"
+    fields: list[Row] = field(default_factory=list)
 
     @property
     def name(self) -> str:

@@ -9,7 +9,9 @@ from typing import Any
 from capa_sync.exports.evidence import RecordEvidence, Row
 from capa_sync.exports.pack_section import SHORT_HASH, PackSection
 from capa_sync.exports.past_verdicts import over_time
+from capa_sync.exports.record_fields import what_it_says
 from capa_sync.exports.sheets import SHEETS
+from capa_sync.exports.timeline import VALUED, after_closure
 from capa_sync.exports.times import shown_value
 from capa_sync.model.days import moment_words, value_words
 from capa_sync.model.patterns import IN_QUOTES
@@ -108,15 +110,18 @@ def about(evidence: RecordEvidence, version: str) -> str:
 def sections_of(evidence: RecordEvidence, content: Row) -> list[PackSection]:
     """Return the sections in their order; `content` is that of `evidence.json`."""
     table = partial(_table, evidence.timezone)
+    timeline = _timeline(content["timeline"], evidence.timezone)
     return [
         _record(evidence.register, evidence.timezone),
+        what_it_says(evidence.fields, evidence.timezone),
         table("Actions", evidence.actions, _ACTIONS),
         table("Findings ever raised", _findings(evidence.findings), _FINDINGS, shares=_FINDING_SHARES),
         table("Waivers", evidence.waivers, _WAIVERS),
         PackSection("Present verdicts, with the facts behind them", says=() if evidence.verdicts else ("None.",)),
         *(_verdict(verdict, evidence.timezone) for verdict in evidence.verdicts),
         over_time(evidence.past, evidence.timezone),
-        table("Timeline", _timeline(content["timeline"], evidence.timezone), _TIMELINE, shares=_TIMELINE_SHARES),
+        table("Timeline", timeline, _TIMELINE, shares=_TIMELINE_SHARES),
+        *_after_closure(evidence, timeline),
         table("What capa-sync wrote, and meant to write", evidence.writes, _WRITES),
         *(section for ticket in content["tickets"] for section in _ticket(ticket, evidence.timezone)),
     ]
@@ -136,10 +141,17 @@ def _timeline(events: Sequence[Row], zone: str) -> list[Row]:
     """Return the events; the values of a change are in quotes, and instants among them as people read them."""
     return [
         event | {"what": IN_QUOTES.sub(lambda value: f"“{value_words(value[1], zone)}”", event["what"])}
-        if event["kind"] == "change"
+        if event["kind"] in VALUED
         else event
         for event in events
     ]
+
+
+def _after_closure(evidence: RecordEvidence, timeline: Sequence[Row]) -> Iterator[PackSection]:
+    """Yield what was changed and said after a closed record was closed; nothing for one that is not closed."""
+    if closed_at := evidence.register.get("closed_at"):
+        rows = after_closure(timeline, closed_at)
+        yield _table(evidence.timezone, "Changes after closure", rows, _TIMELINE, shares=_TIMELINE_SHARES)
 
 
 def _verdict(verdict: Row, zone: str) -> PackSection:

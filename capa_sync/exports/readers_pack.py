@@ -17,6 +17,7 @@ from capa_sync.model.columns import RESTRICTED
 from capa_sync.model.patterns import TICKET_NAME
 
 _OF_RULE = ("message", "fix", "reason")
+_OF_FIELD = ("value", "text", "reason", "set_by")
 _HINT = "an auditor may take it"
 
 
@@ -47,6 +48,7 @@ class _Reader:
         return replace(
             given,
             register=given.register if are_clear else given.register | _restricted(given.register, ["action_text"]),
+            fields=[self._field(row, are_clear=are_clear) for row in given.fields],
             verdicts=[self._said(verdict, are_clear=are_clear) for verdict in given.verdicts],
             findings=[self._said(finding, are_clear=are_clear) for finding in given.findings],
             actions=[self._action(action) for action in given.actions],
@@ -69,6 +71,11 @@ class _Reader:
             return row
         facts = "evidence" if "evidence" in row else "inputs"
         return row | _restricted(row, _OF_RULE) | {facts: []}
+
+    def _field(self, row: Row, *, are_clear: bool) -> Row:
+        """Return a field of the record, hidden where it names a hidden ticket, or may be the text of one."""
+        is_clear = are_clear or not row["of_action"]
+        return row if is_clear and not self._names(row) else row | _restricted(row, _OF_FIELD)
 
     def _action(self, action: Row) -> Row:
         return (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,6 +10,10 @@ from capa_sync.exports.evidence import RecordEvidence, Row, TicketEvidence
 from capa_sync.model.record import distinct_names
 
 _BIRTH = "birth"
+_CHANGED, _CREATED, _FIRST_KNOWN = "change", "created", "first known"
+VALUED = frozenset({_CHANGED, _CREATED, _FIRST_KNOWN})
+"""Kinds of events whose text has values of fields in quotes."""
+_ON_TICKETS = frozenset({_CHANGED, "comment", "internal comment"})
 
 
 def timeline_of(evidence: RecordEvidence) -> list[Row]:
@@ -19,16 +23,24 @@ def timeline_of(evidence: RecordEvidence) -> list[Row]:
     return sorted(events, key=lambda event: str(event["at"]))
 
 
+def after_closure(events: Sequence[Row], closed_at: Any) -> list[Row]:
+    """Return what was changed and said on a record's tickets after it was closed."""
+    closed = instant(closed_at)
+    return [event for event in events if event["at"] > closed and event["kind"] in _ON_TICKETS]
+
+
 def _of_ticket(ticket: TicketEvidence) -> Iterator[Row]:
     names = distinct_names({c["changed_by"]: c["changed_by_name"] for c in ticket.changes if c["changed_by_name"]})
     if created := ticket.ticket.get("created_at"):
         by = next((change["changed_by"] for change in ticket.changes if change["origin"] == _BIRTH), "")
-        yield _event(created, ticket.name, "created", names.get(by, by), "the ticket was created")
+        yield _event(created, ticket.name, _CREATED, names.get(by, by), "the ticket was created")
+    first = _CREATED if ticket.ticket.get("history_complete", 1) else _FIRST_KNOWN
     for change in ticket.changes:
-        if change["origin"] != _BIRTH:
-            what = f"{change['field']}: “{change['from_value']}” → “{change['to_value']}”"
-            who = names.get(change["changed_by"], change["changed_by"])
-            yield _event(change["changed_at"], ticket.name, "change", who, what)
+        is_birth = change["origin"] == _BIRTH
+        before = "" if is_birth else f"“{change['from_value']}” → "
+        what = f"{change['field']}: {before}“{change['to_value']}”"
+        who = names.get(change["changed_by"], change["changed_by"])
+        yield _event(change["changed_at"], ticket.name, first if is_birth else _CHANGED, who, what)
     for comment in ticket.comments:
         kind = "internal comment" if comment["internal"] else "comment"
         yield _event(comment["at"], ticket.name, kind, comment["by_name"] or comment["by"], comment["text"])

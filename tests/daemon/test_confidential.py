@@ -20,6 +20,7 @@ from capa_sync.web.reader_views import ReaderViews
 from tests.daemon.conftest import MakeHarness
 from tests.daemon.harness import FACTS, NOW, Harness
 from tests.patience import PATIENCE
+from tests.pdf_text import pdf_text
 
 RECORD, ACTION, OTHER, SUBTASK = "Zebrafish", "Zebrafinch", "Zebrawood", "Zebroid"
 """Words in the texts of a confidential record, of one that is an open record's action, of a related one, and of a
@@ -62,6 +63,7 @@ def harness(shared_harness: MakeHarness) -> Harness:
         made.create_broken("jira-dc", story)
         _plant(made, "jira-dc", word, word)
         tracker.link(made.key("jira-dc", word), link, made.key("jira-dc", story))
+        made.play_event("jira-dc", story, Fill({"impact": f"As {made.key('jira-dc', word)} says, payroll stopped"}))
     made.create_broken("jira-dc", "parent")
     made.play_event("jira-dc", "parent", AddAction(f"{SUBTASK} action", Day(3), "child", "samuel.adeyemi"))
     tracker.edit(made.players["jira-dc"].actions["parent"], {"Confidential": "Yes"})
@@ -82,9 +84,13 @@ def _texts(path: Path) -> Iterator[bytes]:
     for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
         if zipfile.is_zipfile(file):
             with zipfile.ZipFile(file) as archive:
-                yield from (archive.read(name) for name in archive.namelist())
+                yield from map(_readable, (archive.read(name) for name in archive.namelist()))
         elif file.is_file():
             yield file.read_bytes()
+
+
+def _readable(content: bytes) -> bytes:
+    return pdf_text(content).encode() if content.startswith(b"%PDF-") else content
 
 
 def _words(path: Path) -> set[str]:
@@ -225,6 +231,10 @@ def test_a_readers_pack_names_what_it_has_not_of_a_confidential_ticket(
     assert [what for what in evidence["missing"] if "(action)" in what] == left_out
     assert [finding["rule"] for finding in evidence["findings"]] == [row["rule"] for row in whole["findings"]]
     assert any(event["what"].startswith("Root cause") or event["kind"] == "created" for event in evidence["timeline"])
+    said = {row["field"]: row["text"] for row in evidence["fields"]}
+    assert said["description"] == FACTS["description"]
+    assert said.get("impact") == (None if story == "parent" else "restricted")
+    assert list(said) == [row["field"] for row in whole["fields"]]
 
 
 def test_a_pack_has_as_actions_only_what_the_mapping_takes_as_such(harness: Harness) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+from html import unescape
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
@@ -15,8 +16,10 @@ from jinja2 import DictLoader, FileSystemLoader
 
 from capa_sync.errors import UserError
 from capa_sync.exports import RecordEvidence, TicketEvidence, html
-from capa_sync.exports.pack import write_pack
+from capa_sync.exports.pack import LONGEST_PRINTED, write_pack
+from capa_sync.exports.readers_pack import for_reader
 from capa_sync.exports.timeline import timeline_of
+from tests.pdf_text import pdf_text
 
 HOSTILE = '<script>alert(1)</script> #panic("x") $x$ `y` *z* \u202e'
 
@@ -31,6 +34,7 @@ def evidence() -> RecordEvidence:
             "at": f"2026-06-0{day}T10:00:00+00:00",
             "by": "anna",
             "by_name": "Anna Lee",
+            "id": f"{day}",
             "text": f"{HOSTILE} {day}",
             "internal": False,
         }
@@ -145,8 +149,7 @@ def test_the_timeline_names_who_made_the_ticket(tmp_path: Path) -> None:
     found = evidence()
     found.tickets[0].ticket["created_at"] = "2026-05-01T09:00:00Z"
     assert timeline_of(found)[0]["who"] == ""
-    birth = {"origin": "birth", "changed_by": "anna", "changed_by_name": "Anna Lee", "field": "Title"}
-    found.tickets[0].changes = [birth]
+    found.tickets[0].changes = [BIRTH | {"field": "Title", "to_value": "x", "changed_at": "2026-05-01T09:00:00Z"}]
     assert (timeline_of(found)[0]["kind"], timeline_of(found)[0]["who"]) == ("created", "Anna Lee")
 
 
@@ -198,3 +201,117 @@ def test_a_reason_follows_the_title_as_a_sentence_of_its_own(tmp_path: Path) -> 
     with ZipFile(tmp_path / "a.zip") as archive:
         page = archive.read("index.html").decode()
     assert "It is recorded how the cause was found. Because: not &#39;stage: at least analysed&#39;" in page
+
+
+def field_row(name: str, text: str, **other: Any) -> dict[str, Any]:
+    """Return a field of the record as `evidence_fields` describes it."""
+    unset = {"how": "", "set_at": None, "set_by": "", "entry": "", "of_action": False}
+    return {
+        "field": name,
+        "title": name.capitalize(),
+        "label": "",
+        "state": "filled",
+        "value": text,
+        "text": text,
+        "reason": "",
+    } | (unset | other)
+
+
+def written(file: Path, found: RecordEvidence) -> tuple[str, str, dict[str, Any]]:
+    """Write a pack; return what its page and its PDF say, and its JSON."""
+    write_pack(file, found)
+    with ZipFile(file) as archive:
+        page = unescape(archive.read("index.html").decode())
+        return page, pdf_text(archive.read("evidence.pdf")), json.loads(archive.read("evidence.json"))
+
+
+def test_a_long_text_is_whole_on_the_page_and_on_paper_up_to_a_length_with_a_note(tmp_path: Path) -> None:
+    """Every file says where the rest is; what is as long as the limit is whole everywhere."""
+    found, most = evidence(), "abcd efgh " * (LONGEST_PRINTED // 10)
+    found.fields = [field_row("description", f"{most}ends here"), field_row("impact", most.strip())]
+    page, paper, plain = written(tmp_path / "a.zip", found)
+    assert f"{most}ends here" in page
+    assert plain["fields"][0]["text"] == f"{most}ends here"
+    on_paper = "".join(most.split())
+    paper = paper.replace("FieldWhatitsaysLastset", "").replace(
+        "notknown", ""
+    )  # the head on each page, a cell beside
+    assert f"{on_paper}…[9morecharacters;index.htmlandevidence.jsonhaveall]" in paper
+    assert paper.count(on_paper) == 2
+    assert "endshere" not in paper
+
+
+def test_a_hostile_text_of_a_field_is_data_in_every_file(tmp_path: Path) -> None:
+    """Markup of the page and of the printer is read as text."""
+    found = evidence()
+    found.tickets[0].comments = []
+    found.fields = [field_row("description", f"{HOSTILE} {'x' * 500}")]
+    page, paper, _plain = written(tmp_path / "a.zip", found)
+    assert f"{HOSTILE[:-1]} {'x' * 500}" in page
+    assert f'<script>alert(1)</script>#panic("x")$x$`y`*z*{"x" * 500}' in paper
+
+
+def test_a_record_that_could_not_be_mapped_says_so_where_its_fields_would_be(tmp_path: Path) -> None:
+    """The section stays, so that nobody looks for it."""
+    page, paper, plain = written(tmp_path / "a.zip", evidence())
+    assert "What the record says" in page
+    assert "Nothing:whatismissinginthispacksayswhy." in paper
+    assert plain["fields"] == []
+
+
+BIRTH = {"origin": "birth", "changed_by": "anna", "changed_by_name": "Anna Lee", "from_value": ""}
+
+
+@pytest.mark.parametrize(("complete", "kind"), [(1, "created"), (0, "first known")])
+def test_the_values_at_the_creation_are_in_the_timeline(tmp_path: Path, complete: int, kind: str) -> None:
+    """Below the creation, each whole; of a history that begins late they are the first known ones."""
+    found = evidence()
+    found.tickets[0].ticket |= {"created_at": "2026-05-01T09:00:00Z", "history_complete": complete}
+    found.tickets[0].changes = [
+        BIRTH | {"field": "Description", "to_value": "The review\nwas missed", "changed_at": "2026-05-01T09:00:00Z"},
+        BIRTH | {"field": "Occurred", "to_value": "2026-04-01T09:00:00Z", "changed_at": "2026-05-01T09:00:00Z"},
+    ]
+    first = timeline_of(found)[:3]
+    assert [(event["kind"], event["who"], event["what"]) for event in first] == [
+        ("created", "Anna Lee", "the ticket was created"),
+        (kind, "Anna Lee", "Description: “The review\nwas missed”"),
+        (kind, "Anna Lee", "Occurred: “2026-04-01T09:00:00Z”"),
+    ]
+    page, paper, _plain = written(tmp_path / "a.zip", found)
+    assert "Description: “The review\nwas missed”" in page
+    assert "Occurred: “1 Apr 2026, 09:00:00”" in page
+    assert "Description:“Thereviewwasmissed”" in paper
+
+
+def test_what_was_changed_after_closure_has_a_section_of_a_closed_record(tmp_path: Path) -> None:
+    """Changes and comments after it; what was saved with it is none; one that is open has no such section."""
+    found = evidence()
+    page, *_ = written(tmp_path / "a.zip", found)
+    assert "Changes after closure" not in page
+    found.register = {"register_no": "NC-2026-0001", "title": "Review", "closed_at": "2026-06-02T10:00:00Z"}
+    page, paper, _plain = written(tmp_path / "b.zip", found)
+    section = page.partition("Changes after closure")[2].partition("<h2>")[0]
+    assert [day for day in (1, 2, 3) if f"*z*  {day}" in section or f"*z* {day}" in section] == [3]
+    assert "Changesafterclosure" in paper
+
+
+@pytest.mark.parametrize(("confidential", "shown"), [("no", "Zebrafinch"), ("yes", "restricted")])
+def test_a_reader_gets_no_field_that_the_ticket_of_a_confidential_action_holds(confidential: str, shown: str) -> None:
+    """Nor who set it; the record's own fields stay."""
+    found, texts = evidence(), ("action_id", "text", "owner", "evidence")
+    found.register = {"confidential": "no"}
+    found.actions = [dict.fromkeys(texts, "x") | {"confidential": confidential}]
+    kept = field_row("effectiveness_note", "Zebrafinch", set_by="S. Adeyemi", of_action=True)
+    found.fields = [field_row("description", "The review was missed"), kept]
+    own, of_action = for_reader(found, {}).fields
+    assert own["text"] == "The review was missed"
+    assert (of_action["text"], of_action["value"]) == (shown, shown)
+    assert (of_action["set_by"] == "S. Adeyemi") == (confidential == "no")
+
+
+def test_a_reader_gets_no_field_that_names_a_hidden_ticket() -> None:
+    """Whatever stands beside the name."""
+    found = evidence()
+    found.register = {"confidential": "no"}
+    found.fields = [field_row("impact", "As C-9 says: Zebrawood"), field_row("location", "Finance")]
+    assert [row["text"] for row in for_reader(found, {"C-9": "jira:C-9"}).fields] == ["restricted", "Finance"]
