@@ -31,13 +31,14 @@ from capa_sync.daemon.attached_files import AttachmentFetch
 from capa_sync.daemon.evidence import collect_evidence, find_record
 from capa_sync.daemon.runtime import Runtime
 from capa_sync.errors import Problem, UserError
-from capa_sync.exports import SIZES, Candidate, RecordEvidence
+from capa_sync.exports import LARGEST_SAMPLE, SIZES, Candidate, RecordEvidence, size_of
 from capa_sync.exports import sample as choose
 from capa_sync.exports.pack import pack_name, write_pack
 from capa_sync.exports.readers_pack import for_reader
 from capa_sync.live.verdict_history import SetsThen
 from capa_sync.model.amounts import count_of
 from capa_sync.model.selection import ExportSelection
+from capa_sync.model.visible import seen
 from capa_sync.output_files import whole_folder
 from capa_sync.wiring import build_runtime_for_reading, conceal_available
 
@@ -131,7 +132,10 @@ def sample(
 
     FOLDER is made new, with one pack a record and sample.json, which says how the records were chosen: by source and
     grade in proportion, at least one of each, in an order that the seed decides and that anybody can compute again.
+    Where there are more sources and grades than the size, there is one of each, and it says so.
     """
+    if not seen(seed):
+        raise UserError([Problem("", 0, "the seed is empty", "name any text, best one that the auditor gives")])
     with (
         _reading(config, test_clock) as (runtime, set_at),
         progress_listener() as listener,
@@ -144,7 +148,7 @@ def sample(
             evidence = _for_role(runtime, whole, as_role)
             write_pack(fresh / pack_name(evidence.name), evidence)
             listener("sample", "packs", done, len(chosen))
-        result = _described(seed, candidates, chosen, fresh)
+        result = _described(seed, size, candidates, chosen, fresh)
         (fresh / "sample.json").write_bytes(orjson.dumps(result, option=orjson.OPT_INDENT_2))
     noted = {"seed": seed, "role": as_role, "packs": result["packs"]}
     note_taken(runtime.register.path, clock_from(test_clock), "sample", folder, **noted)
@@ -152,6 +156,8 @@ def sample(
         print_json(result)
     else:
         say(f"{folder}: packs of {len(chosen)} of {count_of(len(candidates), 'record')}, by seed {seed}")
+        if result["note"]:
+            say(f"  {result['note']}")
 
 
 @contextmanager
@@ -196,13 +202,22 @@ def _candidates(runtime: Runtime, *, is_reader: bool) -> list[Candidate]:
     return found
 
 
-def _described(seed: str, candidates: list[Candidate], chosen: list[Candidate], folder: Path) -> dict[str, Any]:
-    """Return how the sample was chosen, and what is in the folder."""
+def _described(
+    seed: str, asked: int | None, candidates: list[Candidate], chosen: list[Candidate], folder: Path
+) -> dict[str, Any]:
+    """Return how the sample was chosen, so that anybody can choose it again, and what is in the folder."""
     population, taken = Counter(record.group for record in candidates), Counter(record.group for record in chosen)
+    size, groups = asked or size_of(len(candidates)), count_of(len(population), "group")
+    note = f"{groups} of source and grade are more than the size {size}: one record of each was chosen"
     return {
         "seed": seed,
+        "size": size,
+        "size_asked": asked,
+        "chosen": len(chosen),
+        "note": note if len(population) > size else "",
         "order": "SHA-256 of SEED:SOURCE:TICKET_ID, ascending, within each source and grade",
         "sizes": [{"up_to": most, "sample": number} for most, number in SIZES],
+        "more": LARGEST_SAMPLE,
         "groups": [
             {"source": source, "grade": grade, "records": number, "chosen": taken[source, grade]}
             for (source, grade), number in sorted(population.items())

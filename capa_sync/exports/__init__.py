@@ -9,11 +9,12 @@ from __future__ import annotations
 from capa_sync.exports.evidence import PartVersion, RecordEvidence, Row, TicketEvidence
 from capa_sync.exports.export import FORMATS, Export, export_register, format_of
 from capa_sync.exports.extract import Extract
-from capa_sync.exports.sampling import SIZES, Candidate, sample, size_of
+from capa_sync.exports.sampling import LARGEST_SAMPLE, SIZES, Candidate, sample, size_of
 from capa_sync.exports.sheets import SHEETS
 
 __all__ = [
     "FORMATS",
+    "LARGEST_SAMPLE",
     "SHEETS",
     "SIZES",
     "Candidate",

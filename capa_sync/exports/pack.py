@@ -132,10 +132,10 @@ def _printed(section: PackSection) -> Row:
         printed["says"] = (*section.says, what)
     named = 0 if section.columns else 1
     rows = section.rows[-_PRINTED:]
-    return printed | {"rows": [[*row[:named], *map(_on_paper, row[named:])] for row in rows]}
+    return printed | {"rows": [[*row[:named], *map(_printable, row[named:])] for row in rows]}
 
 
-def _on_paper(cell: Any) -> Any:
+def _printable(cell: Any) -> Any:
     """Return a cell as the PDF takes it: a text whole up to a length, one with a long word in a list.
 
     Only the words of a text in a list are looked at one by one, which takes time.

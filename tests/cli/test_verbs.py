@@ -304,8 +304,30 @@ def test_a_sample_is_a_folder_of_packs_that_says_how_it_was_chosen(harness: Harn
     packs = {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in harness.folder.glob("audit/*.zip")}
     assert described["packs"] == packs
     assert sum(group["chosen"] for group in described["groups"]) == len(packs) == len(described["records"])
+    assert (described["size"], described["size_asked"], described["chosen"]) == (len(packs), None, len(packs))
+    assert (described["more"], described["note"]) == (40, "")
     again = harness.run("register", "sample", "audit", "--seed", "2026")
     assert (again.code, again.err) == (2, "audit: there is such a file or folder already; name a new folder\n")
+
+
+def test_a_sample_smaller_than_its_groups_has_one_of_each_and_says_so(harness: Harness) -> None:
+    """In the output and in sample.json; a seed without a character is refused, and no folder is made."""
+    done = harness.run("register", "sample", "small", "--seed", "2026", "--size", "1")
+    described = json.loads((harness.folder / "small" / "sample.json").read_bytes())
+    groups = len(described["groups"])
+    assert groups > 1
+    assert (described["size"], described["size_asked"], described["chosen"]) == (1, 1, groups)
+    assert described["note"] == (
+        f"{groups} groups of source and grade are more than the size 1: one record of each was chosen"
+    )
+    assert done.out.splitlines()[-1] == f"  {described['note']}"
+    for empty in ("", " ", "\u200b"):
+        refused = harness.run("register", "sample", "empty", "--seed", empty)
+        assert (refused.code, refused.err) == (
+            2,
+            "the seed is empty; name any text, best one that the auditor gives\n",
+        )
+    assert not (harness.folder / "empty").exists()
 
 
 # --- sync ----------------------------------------------------------------------------------------------------------

@@ -43,7 +43,7 @@ class Pack(NamedTuple):
     """What a pack says: its page, its PDF without white space, its JSON."""
 
     page: str
-    paper: str
+    printed: str
     plain: dict[str, Any]
 
 
@@ -85,7 +85,7 @@ def test_every_mapped_text_is_whole_on_the_page_on_paper_and_in_the_json(
     for name, text in mapped.items():
         assert said[name]["text"] == text
         assert f"<td>{text}</td>" in pack.page.replace('<td class="">', "<td>"), name
-        assert "".join(text.split()) in pack.paper, name
+        assert "".join(text.split()) in pack.printed, name
     assert (said["description"]["how"], said["description"]["set_by"]) == ("created", "Anna Lee")
     assert (said["correction"]["how"], said["correction"]["set_by"]) == ("change", "Anna Lee")
     assert "at the creation, 11 Jun 2026, 10:00:00, Anna Lee" in pack.page

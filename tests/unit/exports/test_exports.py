@@ -590,3 +590,30 @@ def test_a_sample_has_every_group_and_depends_on_the_seed_alone() -> None:
     sizes = {grade: sum(record.grade == grade for record in chosen) for grade in ("minor", "major", "ofi")}
     assert sizes == {"minor": 16, "major": 3, "ofi": 1}
     assert len(sample(records, "2026", size=1)) == 3, "one of each group at least"
+
+
+@pytest.mark.parametrize(
+    "numbers", [[1] * 12, [80, 19, 1], [60, 40, 9, 5, 3, 2, 1, 1, 1, 1], [3, 3, 3], [120, *[1] * 30], [1]]
+)
+def test_a_sample_has_the_size_that_was_asked_wherever_that_can_be(numbers: list[int]) -> None:
+    """Every size from one of each group to all records; each group has one at least and no more than it has."""
+    records = [
+        Candidate("jira", f"{group}-{n}", f"g{group:02}") for group, most in enumerate(numbers) for n in range(most)
+    ]
+    for size in range(1, len(records) + 3):
+        chosen = sample(records, "2026", size)
+        shares = [sum(record.grade == f"g{group:02}" for record in chosen) for group in range(len(numbers))]
+        assert sum(shares) == len(set(chosen)) == min(max(size, len(numbers)), len(records))
+        assert all(1 <= share <= most for share, most in zip(shares, numbers, strict=True))
+        assert sorted(shares, reverse=True) == [s for _, s in sorted(zip(numbers, shares, strict=True), reverse=True)]
+
+
+def test_what_small_groups_add_is_taken_from_the_largest() -> None:
+    """Of 100 records and a size of 20, nine groups of one leave eleven for the rest."""
+    records = [Candidate("jira", str(n), "minor") for n in range(80)] + [
+        Candidate("jira", f"m{n}", "major") for n in range(11)
+    ]
+    records += [Candidate("grc", str(n), f"g{n}") for n in range(9)]
+    chosen = sample(records, "2026")
+    assert len(chosen) == 20
+    assert [sum(record.grade == grade for record in chosen) for grade in ("minor", "major")] == [9, 2]

@@ -229,16 +229,16 @@ def test_a_long_text_is_whole_on_the_page_and_on_paper_up_to_a_length_with_a_not
     """Every file says where the rest is; what is as long as the limit is whole everywhere."""
     found, most = evidence(), "abcd efgh " * (LONGEST_PRINTED // 10)
     found.fields = [field_row("description", f"{most}ends here"), field_row("impact", most.strip())]
-    page, paper, plain = written(tmp_path / "a.zip", found)
+    page, printed, plain = written(tmp_path / "a.zip", found)
     assert f"{most}ends here" in page
     assert plain["fields"][0]["text"] == f"{most}ends here"
-    on_paper = "".join(most.split())
-    paper = paper.replace("FieldWhatitsaysLastset", "").replace(
+    shown = "".join(most.split())
+    printed = printed.replace("FieldWhatitsaysLastset", "").replace(
         "notknown", ""
     )  # the head on each page, a cell beside
-    assert f"{on_paper}…[9morecharacters;index.htmlandevidence.jsonhaveall]" in paper
-    assert paper.count(on_paper) == 2
-    assert "endshere" not in paper
+    assert f"{shown}…[9morecharacters;index.htmlandevidence.jsonhaveall]" in printed
+    assert printed.count(shown) == 2
+    assert "endshere" not in printed
 
 
 def test_a_hostile_text_of_a_field_is_data_in_every_file(tmp_path: Path) -> None:
@@ -246,16 +246,16 @@ def test_a_hostile_text_of_a_field_is_data_in_every_file(tmp_path: Path) -> None
     found = evidence()
     found.tickets[0].comments = []
     found.fields = [field_row("description", f"{HOSTILE} {'x' * 500}")]
-    page, paper, _plain = written(tmp_path / "a.zip", found)
+    page, printed, _plain = written(tmp_path / "a.zip", found)
     assert f"{HOSTILE[:-1]} {'x' * 500}" in page
-    assert f'<script>alert(1)</script>#panic("x")$x$`y`*z*{"x" * 500}' in paper
+    assert f'<script>alert(1)</script>#panic("x")$x$`y`*z*{"x" * 500}' in printed
 
 
 def test_a_record_that_could_not_be_mapped_says_so_where_its_fields_would_be(tmp_path: Path) -> None:
     """The section stays, so that nobody looks for it."""
-    page, paper, plain = written(tmp_path / "a.zip", evidence())
+    page, printed, plain = written(tmp_path / "a.zip", evidence())
     assert "What the record says" in page
-    assert "Nothing:whatismissinginthispacksayswhy." in paper
+    assert "Nothing:whatismissinginthispacksayswhy." in printed
     assert plain["fields"] == []
 
 
@@ -277,10 +277,10 @@ def test_the_values_at_the_creation_are_in_the_timeline(tmp_path: Path, complete
         (kind, "Anna Lee", "Description: “The review\nwas missed”"),
         (kind, "Anna Lee", "Occurred: “2026-04-01T09:00:00Z”"),
     ]
-    page, paper, _plain = written(tmp_path / "a.zip", found)
+    page, printed, _plain = written(tmp_path / "a.zip", found)
     assert "Description: “The review\nwas missed”" in page
     assert "Occurred: “1 Apr 2026, 09:00:00”" in page
-    assert "Description:“Thereviewwasmissed”" in paper
+    assert "Description:“Thereviewwasmissed”" in printed
 
 
 def test_what_was_changed_after_closure_has_a_section_of_a_closed_record(tmp_path: Path) -> None:
@@ -289,10 +289,10 @@ def test_what_was_changed_after_closure_has_a_section_of_a_closed_record(tmp_pat
     page, *_ = written(tmp_path / "a.zip", found)
     assert "Changes after closure" not in page
     found.register = {"register_no": "NC-2026-0001", "title": "Review", "closed_at": "2026-06-02T10:00:00Z"}
-    page, paper, _plain = written(tmp_path / "b.zip", found)
+    page, printed, _plain = written(tmp_path / "b.zip", found)
     section = page.partition("Changes after closure")[2].partition("<h2>")[0]
     assert [day for day in (1, 2, 3) if f"*z*  {day}" in section or f"*z* {day}" in section] == [3]
-    assert "Changesafterclosure" in paper
+    assert "Changesafterclosure" in printed
 
 
 @pytest.mark.parametrize(("confidential", "shown"), [("no", "Zebrafinch"), ("yes", "restricted")])
