@@ -19,6 +19,7 @@ from capa_sync.cli.context import (
 )
 from capa_sync.cli.progress import progress_listener
 from capa_sync.cli.taken import note_taken
+from capa_sync.cli.targets import refuse_named_files
 from capa_sync.cli.verbs import VerbCommand
 from capa_sync.store import back_up
 from capa_sync.store import restore as restore_register
@@ -37,7 +38,9 @@ def backup(file: Path, config: Path, test_clock: str | None, as_json: bool) -> N
     FILE gets the register of one moment, mode 0600, while a daemon goes on. Damage is looked for first: a damaged
     register makes no copy (exit 6), and an earlier FILE stays. A good copy replaces an earlier FILE.
     """
-    path = register_path(config, read_settings(config))
+    settings = read_settings(config)
+    path = register_path(config, settings)
+    refuse_named_files(config, settings, file)
     with progress_listener() as listener:
 
         def copied(done: int, pages: int) -> None:

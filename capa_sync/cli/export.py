@@ -24,6 +24,7 @@ from capa_sync.cli.context import (
 from capa_sync.cli.past import as_of_option
 from capa_sync.cli.progress import progress_listener
 from capa_sync.cli.taken import note_taken
+from capa_sync.cli.targets import refuse_own_files
 from capa_sync.cli.verbs import VerbCommand
 from capa_sync.errors import Problem, UserError
 from capa_sync.exports import FORMATS, SHEETS, Export, export_register, format_of
@@ -33,7 +34,7 @@ from capa_sync.model.clock import Clock
 from capa_sync.model.record import Stage
 from capa_sync.model.selection import ExportSelection
 from capa_sync.settings import Settings
-from capa_sync.store import Register, is_own_file
+from capa_sync.store import Register
 from capa_sync.wiring import conceal_available
 
 ROLES = ("auditor", "reader")
@@ -107,7 +108,7 @@ def export(
     settings, clock = read_settings(config), clock_from(test_clock)
     conceal_available(settings, config, os.environ)
     path = register_path(config, settings)
-    refuse_register_file(file, path)
+    refuse_own_files(config, settings, file, file.with_name(f"{file.name}.meta.json"))
     _check_sources(sources, settings)
     form = format_of(file, wanted)
     selection = ExportSelection(sources, grades, stages, tracks, only_open, is_masked=as_role == "reader")
@@ -153,12 +154,6 @@ def _opened(
     names = selection.sources or tuple(settings.sources)
     with register_as_of(setup, clock, as_of, names, is_masked=selection.is_masked) as (register, about):
         yield register, about
-
-
-def refuse_register_file(file: Path, register: Path) -> None:
-    """Raise UserError when a file to write is one of the register's own."""
-    if is_own_file(register, file):
-        raise UserError([Problem(str(file), 0, "a file of the register itself", "name another file")])
 
 
 def _check_sources(sources: tuple[str, ...], settings: Settings) -> None:

@@ -16,13 +16,13 @@ from capa_sync.cli.context import (
     register_path,
     say,
 )
+from capa_sync.cli.targets import refuse_own_files
 from capa_sync.cli.verbs import VerbCommand
 from capa_sync.errors import Problem, RegisterUnavailable, UserError
 from capa_sync.model.chain import ChainHead
 from capa_sync.model.light import light
 from capa_sync.output_files import whole_file
 from capa_sync.publishing import push_tag, tag_commit, time_stamp, without_credentials
-from capa_sync.store import is_own_file
 
 _ID = 8
 """Characters of the register's id that a name has."""
@@ -68,16 +68,18 @@ def head(
     """
     if remote is not None and folder is None:
         raise UserError([Problem("", 0, "--push pushes the tag of --git", "name a repository with --git too")])
-    path = register_path(config, read_settings(config))
-    found = _found(path, test_clock)
+    settings = read_settings(config)
+    found = _found(register_path(config, settings), test_clock)
     result = {"number": found.head.number, "hash": found.head.hash, "text": found.text}
-    lines = []
+    lines, file = [], output or Path(f"{found.name}.txt")
+    writes_file = authority is not None or output is not None
+    if writes_file:
+        refuse_own_files(config, settings, file, _stamp_file(file))
     if folder is not None:
         lines.append(_tagged(found, folder, remote))
         result |= {"tag": found.name}
-    if authority is not None or output is not None:
-        file = output or Path(f"{found.name}.txt")
-        lines += _stored(found, file, authority, path)
+    if writes_file:
+        lines += _stored(found, file, authority)
         result |= {"file": str(file), "time_stamp": f"{file}.tsr" if authority is not None else ""}
     if as_json:
         print_json(result)
@@ -107,11 +109,13 @@ def _tagged(found: _Published, folder: Path, remote: str | None) -> str:
     return f"{folder}: the tag {found.name} {'says' if is_new else 'said already'} {found.head}{pushed}"
 
 
-def _stored(found: _Published, file: Path, authority: str | None, register: Path) -> list[str]:
+def _stamp_file(file: Path) -> Path:
+    return file.with_name(f"{file.name}.tsr")
+
+
+def _stored(found: _Published, file: Path, authority: str | None) -> list[str]:
     """Write the text, and the time stamp beside it, once both are there."""
-    stamp_file = file.with_name(f"{file.name}.tsr")
-    if is_own_file(register, file) or is_own_file(register, stamp_file):
-        raise UserError([Problem(str(file), 0, "a file of the register itself", "name another one")])
+    stamp_file = _stamp_file(file)
     answer = time_stamp(authority, found.text.encode()) if authority is not None else None
     with whole_file(file) as fresh:
         fresh.write_text(found.text, encoding="utf-8")

@@ -6,7 +6,7 @@ import hashlib
 import os
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +23,14 @@ from capa_sync.cli.context import (
     say,
     settled,
 )
-from capa_sync.cli.export import ROLES, refuse_register_file
+from capa_sync.cli.export import ROLES
 from capa_sync.cli.progress import progress_listener
 from capa_sync.cli.taken import note_taken
+from capa_sync.cli.targets import refuse_own_files
 from capa_sync.cli.verbs import VerbCommand
 from capa_sync.daemon.attached_files import AttachmentFetch
 from capa_sync.daemon.evidence import collect_evidence, find_record
-from capa_sync.daemon.runtime import Runtime
+from capa_sync.daemon.runtime import Runtime, no_progress
 from capa_sync.errors import Problem, UserError
 from capa_sync.exports import LARGEST_SAMPLE, SIZES, Candidate, RecordEvidence, size_of
 from capa_sync.exports import sample as choose
@@ -40,7 +41,7 @@ from capa_sync.model.amounts import count_of
 from capa_sync.model.selection import ExportSelection
 from capa_sync.model.visible import seen
 from capa_sync.output_files import whole_folder
-from capa_sync.wiring import build_runtime_for_reading, conceal_available
+from capa_sync.wiring import Setup, build_runtime_for_reading, conceal_available
 
 _MOST = 999_999_999
 """Records of a sample: far more than any register has."""
@@ -89,14 +90,19 @@ def pack(
     then each attachment of at most 50 MB (500 MB and 200 files in a pack) is read from the tracker and hashed; one
     that is not says why.
     """
-    fetch = AttachmentFetch() if fetch_attachments else None
-    with _reading(config, test_clock, with_secrets=fetch_attachments) as (runtime, set_at):
+    setup = read_setup(config, with_secrets=fetch_attachments)
+    refuse_own_files(config, setup.settings, *([output] if output else []))
+    with (
+        _reading(setup, test_clock) as (runtime, set_at),
+        progress_listener() if fetch_attachments else nullcontext(no_progress) as listener,
+    ):
+        fetch = AttachmentFetch(listener) if fetch_attachments else None
         place = find_record(runtime, ticket)
         if fetch is not None:
             _check_role(collect_evidence(runtime, *place), as_role)
         evidence = _for_role(runtime, collect_evidence(runtime, *place, set_at=set_at, fetch=fetch), as_role)
         file = output or Path(pack_name(evidence.name))
-        refuse_register_file(file, runtime.register.path)
+        refuse_own_files(config, setup.settings, file)
         result = write_pack(file, evidence)
     note_taken(runtime.register.path, clock_from(test_clock), "pack", file, record=evidence.name, role=as_role)
     if as_json:
@@ -136,8 +142,10 @@ def sample(
     """
     if not seen(seed):
         raise UserError([Problem("", 0, "the seed is empty", "name any text, best one that the auditor gives")])
+    setup = read_setup(config, with_secrets=False)
+    refuse_own_files(config, setup.settings, folder)
     with (
-        _reading(config, test_clock) as (runtime, set_at),
+        _reading(setup, test_clock) as (runtime, set_at),
         progress_listener() as listener,
         whole_folder(folder) as fresh,
     ):
@@ -161,15 +169,13 @@ def sample(
 
 
 @contextmanager
-def _reading(
-    config: Path, test_clock: str | None, *, with_secrets: bool = False
-) -> Iterator[tuple[Runtime, SetsThen]]:
+def _reading(setup: Setup, test_clock: str | None) -> Iterator[tuple[Runtime, SetsThen]]:
     """Open the register and what its rules rest on, now and then, for reading alone.
 
-    With secrets the trackers can be asked.
+    With the secrets of the setup the trackers can be asked.
     """
-    setup, clock = read_setup(config, with_secrets=with_secrets), clock_from(test_clock)
-    conceal_available(setup.settings, config, os.environ)
+    clock = clock_from(test_clock)
+    conceal_available(setup.settings, setup.file, os.environ)
     with open_for_reading(setup.register_path, clock) as register:
         live = settled(setup, register, clock)
         runtime = build_runtime_for_reading(live, register, clock)

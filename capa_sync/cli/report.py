@@ -20,9 +20,10 @@ from capa_sync.cli.context import (
     say,
 )
 from capa_sync.cli.days import day_of
-from capa_sync.cli.export import ROLES, refuse_register_file
+from capa_sync.cli.export import ROLES
 from capa_sync.cli.progress import progress_listener
 from capa_sync.cli.taken import note_taken
+from capa_sync.cli.targets import refuse_own_files
 from capa_sync.cli.verbs import VerbCommand
 from capa_sync.daemon.explaining_past import bind_as_known_at
 from capa_sync.daemon.kept_reviews import basis_of
@@ -71,7 +72,7 @@ def report(
     begins, ends = day_of("--from", first), day_of("--to", last)
     file = file or Path(f"management-review-{begins}-{ends}.html")
     report_format(file)
-    refuse_register_file(file, setup.register_path)
+    refuse_own_files(config, setup.settings, file)
     with open_for_reading(setup.register_path, clock) as register, progress_listener() as listener:
         period = _period(setup, register, begins, ends)
         judged_by = set_at(setup, register, period.at)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from capa_sync.daemon.runtime import SourceContext
+from capa_sync.daemon.runtime import Progress, SourceContext, no_progress
 from capa_sync.errors import SourceError
 from capa_sync.model.attachment import Attachment
 from capa_sync.ports.reading import AttachmentReader
@@ -19,7 +19,8 @@ MOST_FILES = 200
 class AttachmentFetch:
     """Fetches attachments until a limit of the pack is reached; a source that cannot be reached is asked once."""
 
-    def __init__(self) -> None:
+    def __init__(self, progress: Progress = no_progress) -> None:
+        self._progress = progress
         self._bytes, self._files = MOST_PACK, MOST_FILES
         self._unreachable: dict[str, str] = {}
 
@@ -39,6 +40,16 @@ class AttachmentFetch:
             except SourceError as error:
                 self._unreachable[name] = error.message
         return known or (), "" if known is not None else self._unreachable[name]
+
+    def fetched_all(
+        self, context: SourceContext, name: str, attachments: Sequence[Attachment]
+    ) -> Iterator[Attachment]:
+        """Yield the attachments of a ticket as `fetched` returns each; say under its `name` how far it is."""
+        for done, attachment in enumerate(attachments):
+            self._progress(name, "attachments", done, len(attachments))
+            yield self.fetched(context, attachment)
+        if attachments:
+            self._progress(name, "attachments", len(attachments), len(attachments))
 
     def fetched(self, context: SourceContext, attachment: Attachment) -> Attachment:
         """Return an attachment with the digest of its content, or with its problem."""

@@ -6,7 +6,7 @@ that is not there is named among `missing`, with the reason.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 
 from capa_sync.daemon.attached_files import AttachmentFetch
@@ -31,12 +31,13 @@ from capa_sync.store import RegisterSnapshot
 def find_record(runtime: Runtime, name: str) -> tuple[str, str]:
     """Return (source, id) of the record of that name; of a joined one the ticket that carries finding and warning.
 
-    Raises UserError: no source has a ticket of that name, several have, or it is no record.
+    Raises UserError: no source has a ticket of that name, several have, it was erased, or it is no record.
     """
     register = runtime.register
-    found = [ticket for ticket in register.tickets.named(name) if ticket[0] in runtime.contexts]
+    named = register.tickets.named(name)
+    found = [ticket for ticket in named if ticket[0] in runtime.contexts]
     if not found:
-        raise _refused(f"no source has a ticket '{name}' in the register", f"`capa-sync explain {name}` says more")
+        raise _unknown(runtime, name, [source for source, _ in named])
     if len(found) > 1:
         names = [f"{source}:{register.tickets.key(source, ticket_id)}" for source, ticket_id in found]
         raise _refused(f"{count_of(len(found), 'ticket')} have the name '{name}'", f"name one of {', '.join(names)}")
@@ -44,6 +45,16 @@ def find_record(runtime: Runtime, name: str) -> tuple[str, str]:
         hint = f"`capa-sync explain {name}` names the record whose pack has it"
         raise _refused(f"{name} is an action and no record of its own", hint)
     return runtime.joins.primary(*found[0])
+
+
+def _unknown(runtime: Runtime, name: str, sources: Sequence[str]) -> UserError:
+    """Return why there is no pack of a name; `sources` have such a ticket, and the settings name none of them."""
+    if sources:
+        hint = f"put it back while a pack is made; they name: {', '.join(runtime.contexts)}"
+        return _refused(f"'{name}' is of the source {sources[0]}, which the settings name no longer", hint)
+    if stones := runtime.register.erasures.named(name):
+        return _refused(f"{stones[-1]}", "an erased ticket has no pack")
+    return _refused(f"no source has a ticket '{name}' in the register", f"`capa-sync explain {name}` says more")
 
 
 def _refused(what: str, hint: str) -> UserError:

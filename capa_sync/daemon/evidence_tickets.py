@@ -104,7 +104,7 @@ def _add_attachments(
         listed, why = fetch.listed(context, ticket_id, known)
         if why:
             found.missing.append(f"attachments: {why}")
-        found.attachments = [_attachment(fetch.fetched(context, attachment)) for attachment in listed]
+        found.attachments = [_attachment(fetched) for fetched in fetch.fetched_all(context, found.name, listed)]
     elif names is None:
         hint = "`--fetch-attachments` asks the tracker for them"
         found.missing.append(f"attachments: capa-sync does not mirror those of {context.kind.title}; {hint}")

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
+import subprocess
+import sys
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -16,6 +19,7 @@ from click.testing import CliRunner
 from capa_sync.cli.rule_files import check
 from capa_sync.errors import UserError
 from capa_sync.sandbox.stories.script import AddAction, ChangeStage, Create, Day, Fill
+from tests.cli.test_outputs import MAIN
 from tests.daemon.conftest import MakeHarness
 from tests.daemon.harness import FACTS, NOW, Harness
 
@@ -294,6 +298,45 @@ def test_a_pack_that_cannot_be_made_is_one_line(harness: Harness) -> None:
         assert (done.code, len(done.err.splitlines())) == (2, 1)
         assert why in done.err
     assert not (harness.folder / "none.zip").exists()
+
+
+def test_a_pack_of_a_ticket_whose_source_left_the_settings_says_so(harness: Harness) -> None:
+    """It is in the register, so that nobody takes it for a typing mistake."""
+    text = harness.file.read_text()
+    (harness.folder / "one.toml").write_text(text.partition("[sources.servicenow]")[0])
+    key = harness.key("servicenow", "broken")
+    done = harness.run("register", "pack", key, "--output", "none.zip", "--config", "one.toml")
+    why = f"'{key}' is of the source servicenow, which the settings name no longer"
+    hint = "put it back while a pack is made; they name: jira"
+    assert (done.code, done.err.splitlines()[-1]) == (2, f"{why}; {hint}; nothing was written")
+
+
+def test_a_long_verb_draws_a_bar_on_a_terminal(harness: Harness) -> None:
+    """On standard error, up to its end, and takes it away again; the result on standard output has nothing of it."""
+    ours, theirs = os.openpty()
+    command = [sys.executable, "-c", MAIN, "register", "sample", "on-a-terminal", "--seed", "x"]
+    env = {**os.environ, **harness.env, "TERM": "xterm", "COLUMNS": "100"}
+    with subprocess.Popen(command, cwd=harness.folder, stdout=subprocess.PIPE, stderr=theirs, env=env) as running:
+        os.close(theirs)
+        drawn = b"".join(iter(lambda: _read(ours), b"")).decode()
+        assert running.stdout is not None
+        said = running.stdout.read().decode()
+    os.close(ours)
+    assert running.returncode == 0
+    packs = len(list(harness.folder.glob("on-a-terminal/*.zip")))
+    assert "sample: packs" in drawn
+    assert "━" in drawn
+    assert f"{packs}/{packs}" in drawn
+    assert drawn.rstrip().endswith("\x1b[2K"), "the line of the bar is empty again"
+    assert said.startswith(f"on-a-terminal: packs of {packs} of ")
+    assert "\x1b" not in said
+
+
+def _read(terminal: int) -> bytes:
+    try:
+        return os.read(terminal, 65_536)
+    except OSError:  # the other end is closed
+        return b""
 
 
 def test_a_sample_is_a_folder_of_packs_that_says_how_it_was_chosen(harness: Harness) -> None:

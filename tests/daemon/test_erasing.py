@@ -91,4 +91,10 @@ def test_a_joined_record_goes_as_a_whole(make_harness: MakeHarness) -> None:
         harness.set_clock(harness.clock.now() + timedelta(hours=hours))
         harness.sync("--full")
     assert (harness.rows("v_tickets"), harness.writes()) == ([], written)
+    for name in (key, f"jira:{key.lower()}", number):
+        refused = harness.run("register", "pack", name, "--output", "none.zip")
+        told = harness.run("explain", name).out.splitlines()[0]
+        assert " was erased on " in told
+        assert (refused.code, refused.err) == (2, f"{told}; an erased ticket has no pack; nothing was written\n")
+    assert not (harness.folder / "none.zip").exists()
     assert harness.run("verify").code == 0

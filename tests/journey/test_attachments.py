@@ -81,9 +81,13 @@ def test_each_attachment_is_hashed_or_says_why_not(
         plain = collect_evidence(harness.runtime, *place)
         assert not any(row["content"] != "not fetched" for row in plain.tickets[0].attachments)
         asked = len(harness.server.requests)
-        evidence = collect_evidence(harness.runtime, *place, fetch=AttachmentFetch())
+        steps: list[tuple[str, str, int, int | None]] = []
+        fetch = AttachmentFetch(lambda *step: steps.append(step))
+        evidence = collect_evidence(harness.runtime, *place, fetch=fetch)
         large = next(file_id for file_id, name in files.items() if name == "large.bin")
         requests = list(harness.server.requests)[asked:]
+    name, total = evidence.tickets[0].name, len(NAMES)
+    assert steps == [(name, "attachments", done, total) for done in range(total + 1)]
     found = {row["name"]: row for row in evidence.tickets[0].attachments}
     assert sorted(found) == sorted(NAMES)
     for name in ("kept.pdf", "moved ü#1.txt"):
@@ -125,6 +129,8 @@ def pack(folder: Path, name: str, *options: str, **environ: str) -> list[dict[st
     with patch.dict(os.environ, SECRETS | environ):
         done = CliRunner().invoke(cli, [*words, *options])
     assert done.exit_code == 0, done.output
+    shown = [line for line in done.stderr.splitlines() if line.startswith("jira:CAPA-1: attachments")]
+    assert shown == ([f"jira:CAPA-1: attachments {len(NAMES)} of {len(NAMES)}"] if options else [])
     with ZipFile(folder / name) as archive:
         found: list[dict[str, Any]] = json.loads(archive.read("evidence.json"))["tickets"][0]["attachments"]
         own = [file for file in archive.namelist() if not file.endswith((".json", ".html"))]

@@ -541,7 +541,7 @@ def test_the_verb_writes_the_file_and_says_what_is_in_it(folder: Path) -> None:
     refused = _verb(folder, "export", "register.db", "--format", "csv")
     assert (refused.returncode, refused.stderr) == (
         2,
-        "register.db: a file of the register itself; name another file\n",
+        "register.db: a file of the register itself; name another file; nothing was written\n",
     )
     (folder / "link").symlink_to(folder)
     for name in (f"../{folder.name}/register.db", "link/register.db", "link/link/register.db-wal"):
