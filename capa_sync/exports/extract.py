@@ -10,7 +10,10 @@ class Extract(Protocol):
     """One moment of the register, narrowed to what somebody asked for."""
 
     def rows(self, view: str, columns: Sequence[str]) -> Iterator[tuple[Any, ...]]:
-        """Yield the rows of a public view in a stable order, one after the other."""
+        """Yield the rows of a public view in a stable order, one after the other.
+
+        Any view may be asked for `register_no` and `ticket_url`, and `v_actions` for `action_url`; "" where unknown.
+        """
         ...
 
     def records(self) -> int:

@@ -23,6 +23,8 @@ _MOST_LINKS = 2_000
 
 Further ones are formulas, which are written row by row and open the ticket too.
 """
+_LINKS = {"ticket_key": "ticket_url", "action_key": "action_url"}
+"""Column with the key of a ticket -> column with its address."""
 _LONGEST_IN_FORMULA = 255
 """Characters of a text in a formula."""
 _LONGEST_LINK = 2_000
@@ -59,7 +61,8 @@ def write_xlsx(
     book.set_properties({"title": "capa-sync register", "created": _MADE_AT})
     writer = _Writer(book, zone, advance)
     counts = {
-        name: writer.write(name, sheet, extract.rows(sheet.view, sheet.names)) for name, sheet in SHEETS.items()
+        name: writer.write(name, sheet, extract.rows(sheet.view, (*sheet.names, *_addresses(sheet))))
+        for name, sheet in SHEETS.items()
     }
     writer.write_readme(about, counts)
     try:
@@ -239,24 +242,29 @@ def _page_class(base: type[Any]) -> type[Any]:
     return LinkSheet
 
 
+def _addresses(sheet: Sheet) -> list[str]:
+    """Return the columns with the addresses behind a sheet's keys that are no columns of the sheet."""
+    return [url for key, url in _LINKS.items() if key in sheet.names and url not in sheet.names]
+
+
 class _RowWriter:
-    """Writes the rows of one sheet; a ticket's key opens the ticket."""
+    """Writes the rows of one sheet; the key of a ticket, or of an action's ticket, opens it."""
 
     def __init__(self, writer: _Writer, sheet: Sheet) -> None:
         self._write_link = writer.write_link
         self._cells = [writer.cell_writer(column.type) for column in sheet.columns]
-        is_linked = "ticket_url" in sheet.names
-        self._key = sheet.place("ticket_key") if is_linked else -1
-        self._address = sheet.place("ticket_url") if is_linked else -1
+        names = (*sheet.names, *_addresses(sheet))
+        self._width = len(sheet.columns)
+        self._links = [(names.index(key), names.index(address)) for key, address in _LINKS.items() if key in names]
 
     def row(self, page: Any, number: int, row: Sequence[Any]) -> None:
-        """Write one row; an empty value leaves its cell empty."""
-        linked = self._key if self._key >= 0 and _is_link(str(row[self._address])) else -1
-        for at, value in enumerate(row):
+        """Write one row, which ends with the addresses; an empty value leaves its cell empty."""
+        linked = {at: row[address] for at, address in self._links if _is_link(str(row[address]))}
+        for at, value in enumerate(row[: self._width]):
             if value is None or value == "":
                 continue
-            if at == linked:
-                self._write_link(page, (number, at), row[self._address], str(value))
+            if at in linked:
+                self._write_link(page, (number, at), linked[at], str(value))
             else:
                 self._cells[at](page, number, at, value)
 

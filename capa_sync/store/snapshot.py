@@ -40,6 +40,17 @@ _HIDDEN = """SELECT m.source, m.ticket_id, COALESCE(t.ticket_key, ''), COALESCE(
     OR (m.source, m.ticket_id) IN (SELECT a.source, a.action_id FROM register_row p
         JOIN action a ON a.source = p.source AND a.ticket_id = p.ticket_id
         WHERE p.confidential <> 'no' OR a.confidential = 'yes')"""
+# An action in a field is where its record is; the action of a joined record may be of another source, where its id is
+# another ticket's, so that its key counts too.
+_URL = "COALESCE((SELECT t.url FROM mirror m JOIN ticket t ON t.nr = m.nr WHERE m.source = v.source AND {0}), '')"
+_ADDRESSES = {
+    "ticket_url": _URL.format("m.ticket_id = v.ticket_id"),
+    "action_url": _URL.format(
+        "m.ticket_id = CASE v.origin WHEN 'field' THEN v.ticket_id ELSE v.action_id END"
+        " AND t.ticket_key = v.action_key"
+    ),
+}
+"""Column that is in no view but `v_register` -> its expression."""
 _ENDED = "('closed', 'rejected', 'cancelled', 'duplicate')"
 
 
@@ -52,7 +63,8 @@ class RegisterSnapshot:
     def rows(self, view: str, columns: Sequence[str]) -> Iterator[Row]:
         """Yield the chosen rows of a public view by register number, and then in a stable order.
 
-        The column `register_no` may be asked of every view. One row after the other is read: the memory is flat.
+        The columns `register_no` and `ticket_url` may be asked of every view, and `action_url` of `v_actions`. One
+        row after the other is read: the memory is flat.
         """
         where, values = self._where(view)
         shown = ", ".join(self._shown(view, column) for column in columns)
@@ -138,6 +150,8 @@ class RegisterSnapshot:
         """Return the expression of a column, masked where the selection demands it."""
         if column == "register_no":
             return _NUMBER
+        if column in _ADDRESSES and (view, column) != ("v_register", "ticket_url"):
+            return _ADDRESSES[column]
         if not self._selection.is_masked or column not in _MASKED[view]:
             return f"v.{column}"
         clear = "('', 'no')" if view == "v_register" else "('no')"  # a ticket without a row may be confidential

@@ -31,7 +31,9 @@ from capa_sync.exports import xlsx as xlsx_module
 from capa_sync.exports.cells import MOST_UNITS, text_cell
 from capa_sync.exports.sampling import Candidate
 from capa_sync.model.chain import ChainHead
+from capa_sync.model.record import Action, ActionKind, ActionOrigin
 from capa_sync.model.selection import ExportSelection
+from capa_sync.model.values import EMPTY, Value, ValueState
 from capa_sync.model.waiver import Waiver, Way
 from capa_sync.output_files import whole_file
 from capa_sync.redaction import conceal
@@ -125,6 +127,54 @@ def test_a_workbook_has_six_sheets_with_the_rows_of_the_views(
     assert len(book["Read-me"]._charts) == 2
     assert [readme[word] for word in ("high", "none", "not checked")] == [1, 1, 1]
     assert len(book["Register"].conditional_formatting) >= 4
+
+
+@pytest.mark.parametrize("most", [2_000, 0])
+def test_every_key_of_a_ticket_opens_it_on_every_sheet(
+    exported: Callable[..., Path], register_file: Path, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    """Of actions, findings, waivers and changes too, with the tracker's address; an unknown one has no link."""
+    monkeypatch.setattr(xlsx_module, "_MOST_LINKS", most)
+    mirrored = {row["ticket_key"]: row["url"] for row in view(register_file, "v_tickets")}
+    judged = {row["ticket_key"]: row["ticket_url"] for row in view(register_file, "v_register")}
+    judged["CAPA-3"] = ""  # a script is no address
+    book, linked = load_workbook(exported("register.xlsx")), dict[tuple[str, str], int]()
+    for sheet in SHEETS.values():
+        known = judged if sheet.title == "Register" else mirrored
+        for column in {"ticket_key", "action_key"} & {*sheet.names}:
+            for row in book[sheet.title].iter_rows(min_row=2):
+                cell = row[sheet.place(column)]
+                target = cell.hyperlink.target if cell.hyperlink is not None else ""
+                key = cell.value
+                if str(key).startswith("=HYPERLINK("):
+                    target, key = str(key)[len('=HYPERLINK("') : -2].split('","')
+                assert target == known.get(key, ""), (sheet.title, key)
+                linked[sheet.title, column] = linked.get((sheet.title, column), 0) + bool(target)
+    assert all(count for (_, column), count in linked.items() if column == "ticket_key"), linked
+    assert {title for title, _ in linked} == {sheet.title for sheet in SHEETS.values()}
+
+
+def test_the_key_of_an_action_opens_its_own_ticket(register_file: Path, tmp_path: Path) -> None:
+    """That of an action in a field the record; another source's ticket of the same id is not meant."""
+    copy, file = tmp_path / "register.db", tmp_path / "a.xlsx"
+    copy_register(register_file, copy)
+    with open_register(copy, clock_now=T0) as register:
+        text = Value(ValueState.FILLED, "Do it", "Do it")
+        actions = [
+            ("5", "CAPA-5", ActionOrigin.CHILD),
+            ("field:x", "CAPA-1", ActionOrigin.FIELD),
+            ("2", "GRC-2", ActionOrigin.LINK),
+        ]
+        made = [Action(id_, key, origin, ActionKind.CORRECTIVE, text, EMPTY, EMPTY) for id_, key, origin in actions]
+        register.records.save_actions(SOURCE, "1", made)
+        with register.snapshot(ALL) as snapshot:
+            wanted = Export(file, "xlsx", "register", ALL, "Europe/London")
+            export_register(snapshot, wanted, lambda _table, _rows: None)
+    place = SHEETS["actions"].place("action_key")
+    cells = [row[place] for row in load_workbook(file)["Actions"].iter_rows(min_row=2)]
+    links = {cell.value: cell.hyperlink.target if cell.hyperlink else "" for cell in cells}
+    assert links | {"CAPA-5": "https://paper.example/CAPA-5", "CAPA-1": "https://paper.example/CAPA-1"} == links
+    assert links["GRC-2"] == ""
 
 
 def test_far_down_in_a_sheet_links_are_formulas_that_hold_nothing_of_a_ticket_but_quoted_text(
