@@ -36,6 +36,7 @@ from capa_sync.digest import as_text, last_due, next_due, period_of, quiet_until
 from capa_sync.errors import Problem, UserError
 from capa_sync.model.amounts import count_of
 from capa_sync.model.clock import Clock
+from capa_sync.model.days import utc_minute_words
 from capa_sync.model.digest import DigestMessage, DigestOptions, SendState
 from capa_sync.store import DIGEST_AGAIN, Register, open_register
 from capa_sync.wiring import (
@@ -194,9 +195,9 @@ def _when(register: Register, options: DigestOptions, message: DigestMessage, cl
     if sent is not None and sent.state is not SendState.PENDING:
         return f"{sent.state} for the period of {sent.period}"
     if sent is None and since is not None and not is_due(register.sends, options, kind, now):
-        return f"to be sent at {next_due(kind, options, now):%Y-%m-%d %H:%M}Z"
+        return f"to be sent at {utc_minute_words(next_due(kind, options, now))}"
     quiet = quiet_until(options, now)
-    return f"to be sent at {quiet:%Y-%m-%d %H:%M}Z, after quiet hours" if quiet else "to be sent now"
+    return f"to be sent at {utc_minute_words(quiet)}, after quiet hours" if quiet else "to be sent now"
 
 
 def _shown_json(message: DigestMessage, when: str) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from capa_sync.cli.context import (
 )
 from capa_sync.cli.verbs import VerbCommand
 from capa_sync.live.drafts import StoredDraft, discard_draft, draft_numbered, newest_drafts
+from capa_sync.model.days import utc_words
 from capa_sync.model.workshop import DraftState
 from capa_sync.store import open_register
 
@@ -106,5 +107,5 @@ def _list(found: Sequence[StoredDraft]) -> Iterator[str]:
     for stored in found:
         names = ", ".join(part.key for part in stored.rules)
         why = f": {', '.join(stored.changed_since)} changed since" if stored.changed_since else ""
-        at = f"{stored.draft.saved_at:%Y-%m-%d %H:%M:%S}Z"
+        at = utc_words(stored.draft.saved_at)
         yield f"{stored.draft.number}  {at}  {_WORDS[stored.state]}{why}, by {stored.draft.saved_by}: {names}"

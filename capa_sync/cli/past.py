@@ -12,6 +12,7 @@ import click
 from capa_sync.cli.days import instant_of, is_day
 from capa_sync.errors import Problem, UserError
 from capa_sync.live.past import PastSet, is_hash, set_at, set_of_hash, set_of_path
+from capa_sync.model.days import utc_words
 from capa_sync.model.light import light
 from capa_sync.store import Register
 from capa_sync.wiring import Setup
@@ -89,4 +90,4 @@ def last_read(register: Register, sources: Iterable[str]) -> datetime:
 
 
 def _shown(at: datetime) -> str:
-    return f"{at:%Y-%m-%d %H:%M:%S}Z"
+    return utc_words(at)

@@ -18,6 +18,7 @@ from capa_sync.daemon.past_register import set_views_back
 from capa_sync.daemon.shutdown import stop_on_signals
 from capa_sync.errors import Problem, UserError
 from capa_sync.model.clock import Clock, StoppedClock
+from capa_sync.model.days import utc_words
 from capa_sync.store import Register, open_copy
 from capa_sync.wiring import Setup, build_runtime_for_reading
 
@@ -58,9 +59,12 @@ def _refuse_unread(register: Register, view: PastView, sources: Sequence[str]) -
     if not unread:
         return
     name, until = unread[0], register.runs.as_of(unread[0])
-    shown = f"it was read until {until:%Y-%m-%d %H:%M:%S}Z" if until is not None else "it was not read yet"
+    if until is None:
+        shown, hint = "it was not read to its end yet", "run `capa-sync sync` first, or choose others with --source"
+    else:
+        shown, hint = f"it was read until {utc_words(until)}", "choose an earlier day, or other sources with --source"
     what = f"nothing is known of {name} at {view.words}: {shown}"
-    raise UserError([Problem("", 0, what, "choose an earlier day, or other sources with --source")])
+    raise UserError([Problem("", 0, what, hint)])
 
 
 def _set_back(register: Register, view: PastView, stop: threading.Event, *, is_masked: bool) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -21,6 +21,7 @@ from capa_sync.cli.context import (
 )
 from capa_sync.cli.days import day_of
 from capa_sync.cli.export import ROLES
+from capa_sync.cli.past import last_read
 from capa_sync.cli.progress import progress_listener
 from capa_sync.cli.taken import note_taken
 from capa_sync.cli.targets import refuse_own_files
@@ -32,10 +33,13 @@ from capa_sync.errors import Problem, UserError
 from capa_sync.exports.report import report_format, write_report
 from capa_sync.live.past import PastSet, set_at
 from capa_sync.model.amounts import count_of
+from capa_sync.model.days import utc_minute_words
 from capa_sync.model.review import ReviewPeriod
 from capa_sync.register.review import review_of
 from capa_sync.store import Register
 from capa_sync.wiring import Setup, build_runtime_for_reading, conceal_available
+
+_DAY = timedelta(days=1)
 
 
 @click.command(
@@ -97,7 +101,7 @@ def report(
         print_json(result)
         return
     records = count_of(len(given.records), "record")
-    say(f"{file}: the management review over {records}, as of {period.at:%Y-%m-%d %H:%M}Z")
+    say(f"{file}: the management review over {records}, as of {utc_minute_words(period.at)}")
     for gap in given.gaps:
         say(f"  {gap}")
 
@@ -107,22 +111,25 @@ def _period(setup: Setup, register: Register, first: date, last: date) -> Review
     if last < first:
         raise UserError([Problem("", 0, f"the period ends on {last}, before it begins on {first}", "swap the days")])
     zone = ZoneInfo(setup.settings.timezone)
-    start, end = (datetime.combine(day, time.min, tzinfo=zone) for day in (first, last + timedelta(days=1)))
-    read = [at for name in setup.settings.sources if (at := register.runs.as_of(name)) is not None]
-    if not read or min(read) < start:
-        until = f"read until {min(read):%Y-%m-%d %H:%M}Z" if read else "not read yet"
-        what = f"the register knows nothing of the period from {first}: its sources are {until}"
-        raise UserError([Problem("", 0, what, "choose an earlier period, or run `capa-sync sync`")])
-    at = min(end - timedelta(microseconds=1), min(read))
-    return ReviewPeriod(first, last, setup.settings.timezone, start, at)
+    start = datetime.combine(first, time.min, tzinfo=zone).astimezone(UTC)
+    known = last_read(register, setup.settings.sources)
+    if known < start:
+        what = f"the register knows nothing of the period from {first}: its sources are read until "
+        hint = "choose an earlier period, or run `capa-sync sync`"
+        raise UserError([Problem("", 0, f"{what}{utc_minute_words(known)}", hint)])
+    return ReviewPeriod(first, last, setup.settings.timezone, start, min(_last_moment(last, zone), known))
+
+
+def _last_moment(day: date, zone: ZoneInfo) -> datetime:
+    """Return the last instant of a day in a zone; in UTC, as all instants are."""
+    return datetime.combine(day + _DAY, time.min, tzinfo=zone).astimezone(UTC) - timedelta(microseconds=1)
 
 
 def _about(register: Register, period: ReviewPeriod, judged_by: PastSet) -> list[str]:
     """Return what the report rests on; nothing of it changes when the same period is reported again."""
     head = register.chain.head_at(period.at)
     shown = f"{period.at.astimezone(ZoneInfo(period.zone)):%Y-%m-%d %H:%M %Z}"
-    after = datetime.combine(period.last + timedelta(days=1), time.min, tzinfo=ZoneInfo(period.zone))
-    is_whole = period.at >= after - timedelta(microseconds=1)
+    is_whole = period.at >= _last_moment(period.last, ZoneInfo(period.zone))
     return [
         f"As of {shown}, from register {register.id}; made by capa-sync {__version__}.",
         *(

@@ -31,6 +31,7 @@ from capa_sync.errors import Problem, RegisterUnavailable, UserError
 from capa_sync.live.changing import SetChange, change_to_earlier, change_to_files
 from capa_sync.live.drafts import change_to_draft
 from capa_sync.model.clock import Clock
+from capa_sync.model.days import utc_words
 from capa_sync.model.verdict_set import Activation, PartKind, SetPart, VerdictSet, differences
 from capa_sync.store import ACTIVATE, Register, open_register
 from capa_sync.wiring import Setup
@@ -127,7 +128,7 @@ def _lines(row: dict[str, Any], *, is_first: bool) -> list[str]:
     how = {"first": "the first", "on_save": "saved", "new_source": "a new source"}.get(row["how"], row["how"])
     what = f"{how} (rules)" if row["rules_alone"] else how
     revision = f", revision {row['revision'][:12]}{'+changed' if row['revision'].endswith('+changed') else ''}"
-    at = f"{row['at']:%Y-%m-%d %H:%M:%S}Z"
+    at = utc_words(row["at"])
     head = (
         f"{row['number']}  {at}  {what}, by {row['by']}{revision if row['revision'] else ''}, set {row['set'][:12]}"
     )

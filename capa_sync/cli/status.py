@@ -33,6 +33,7 @@ from capa_sync.cli.wording import (
 from capa_sync.daemon.health import health_of, kept_of
 from capa_sync.daemon.leaving import OurContent, halt_words
 from capa_sync.model.amounts import ago, count_of
+from capa_sync.model.days import utc_words
 from capa_sync.model.halt import Halt, HaltKind
 
 MOST_ROWS = 20
@@ -183,4 +184,4 @@ def _source_lines(source: dict[str, Any]) -> list[str]:
 
 
 def _at(instant: datetime | None) -> str:
-    return f"{instant:%Y-%m-%d %H:%M:%S}Z" if instant else "never"
+    return utc_words(instant) if instant else "never"

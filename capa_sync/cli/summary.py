@@ -12,6 +12,7 @@ from capa_sync.daemon.cycle import CycleResult
 from capa_sync.daemon.leaving import content_left, halt_words
 from capa_sync.daemon.runtime import Runtime
 from capa_sync.model.amounts import count_of
+from capa_sync.model.days import utc_words
 from capa_sync.model.finding import SEVERITY_ORDER, Outcome, Severity
 from capa_sync.store import Register
 
@@ -148,7 +149,7 @@ def _counted(number: int, noun: str, did: str) -> str:
 
 
 def _at(instant: datetime | None) -> str:
-    return f"{instant:%Y-%m-%d %H:%M:%S}Z" if instant else "never"
+    return utc_words(instant) if instant else "never"
 
 
 def findings_exit_code(register: Register, fail_on: str | None) -> int:

@@ -53,6 +53,7 @@ from capa_sync.errors import (
     SourceError,
     own_error,
 )
+from capa_sync.model.days import utc_words
 from capa_sync.store import FULL, POLL, STAMPED_AHEAD
 
 
@@ -262,7 +263,7 @@ def _must_wait(runtime: Runtime, result: CycleResult) -> bool:
     waiting = runtime.register.runs.not_before(result.source)
     if waiting is None or waiting <= result.started_at:
         return False
-    result.problem = f"the tracker asked us to wait until {waiting:%Y-%m-%d %H:%M:%S}Z"
+    result.problem = f"the tracker asked us to wait until {utc_words(waiting)}"
     log(LogAction.SOURCE_WAITING, source=result.source, until=waiting.isoformat())
     return True
 

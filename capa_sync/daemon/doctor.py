@@ -13,6 +13,7 @@ from capa_sync.mapping import BoundMapping, bind, score, unlisted_options, unlis
 from capa_sync.mapping.suggestions import suggest
 from capa_sync.model.amounts import count_of
 from capa_sync.model.catalogue import FIELDS
+from capa_sync.model.days import utc_words
 from capa_sync.model.inspection import Check, CheckState, Inspection
 from capa_sync.model.light import light
 from capa_sync.model.site import SiteFacts
@@ -39,7 +40,7 @@ def examine(runtime: Runtime, context: SourceContext, known: KnownSource) -> lis
     """Return every check of a source, in the order in which a person mends them."""
     now = runtime.clock.now()
     if known.not_before is not None and known.not_before > now:
-        what = f"the tracker asked us to wait until {known.not_before:%Y-%m-%d %H:%M:%S}Z; no request was sent"
+        what = f"the tracker asked us to wait until {utc_words(known.not_before)}; no request was sent"
         return [_unread(what, "run `capa-sync doctor` again after that instant")]
     try:
         facts = context.source.identify()

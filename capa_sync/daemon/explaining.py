@@ -10,6 +10,7 @@ from capa_sync.daemon.pipeline import explain
 from capa_sync.daemon.roles import records_with, role_notes
 from capa_sync.daemon.runtime import Runtime, SourceContext
 from capa_sync.daemon.waiving import waivers_on
+from capa_sync.model.days import utc_words
 from capa_sync.model.finding import Verdict
 from capa_sync.model.light import light
 from capa_sync.model.record import CapaRecord, Unmapped, distinct_names
@@ -145,7 +146,7 @@ def _why_unknown(runtime: Runtime, name: str) -> list[str]:
 
 def shown_instant(instant: datetime | None) -> str:
     """Return an instant in UTC for people."""
-    return f"{instant:%Y-%m-%d %H:%M:%S}Z" if instant else "never"
+    return utc_words(instant) if instant else "never"
 
 
 def _waiver_notes(

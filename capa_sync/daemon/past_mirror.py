@@ -13,6 +13,7 @@ from datetime import datetime
 
 from capa_sync.daemon.source_inputs import SourceInputs
 from capa_sync.mapping import PastTicket, as_it_was, parent_fields
+from capa_sync.model.days import utc_minute_words
 from capa_sync.model.similar import EarlierMatch
 from capa_sync.model.ticket import ChildRef, Presence, SourceTicket
 from capa_sync.ports.reading import Parser
@@ -105,7 +106,7 @@ class PastMirror:
         """Return what is not known because the ticket was not mirrored yet."""
         if self.was_read(version) or self._was_made_between(version):
             return {}
-        read = f"{version.first_read_at:%Y-%m-%d %H:%M}Z"
+        read = utc_minute_words(version.first_read_at)
         found = {"comments": _COMMENTS.format(read=read)}
         if inputs.facts is not None and version.ticket.updated_at > self.at and not version.ticket.part_of:
             unaudited = [field for field in inputs.facts.fields if field.audited is False]

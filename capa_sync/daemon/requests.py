@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from capa_sync.daemon.log import LogAction, log
@@ -179,7 +179,8 @@ def _write_rules(register: Register, request: VerbRequest, now: datetime, files:
         return f"nothing was written: {error.problems[0]}"
     names = [file.name for file in written]
     log(LogAction.RULES_WRITTEN, draft=asked["draft"], asked_by=asked["by"], files=",".join(names))
-    what = {"draft": asked["draft"], "by": asked["by"], "files": names, "at": f"{now:%Y-%m-%dT%H:%M:%S}Z"}
+    at = f"{now.astimezone(UTC):%Y-%m-%dT%H:%M:%S}Z"
+    what = {"draft": asked["draft"], "by": asked["by"], "files": names, "at": at}
     register.note_visit(RULES_WRITTEN, what)
     return f"written: {', '.join(names)}" if names else "every file held these texts already"
 

@@ -16,6 +16,7 @@ from capa_sync.digest.lines import line_of
 from capa_sync.digest.masking import masked
 from capa_sync.model.amounts import count_of
 from capa_sync.model.columns import RESTRICTED
+from capa_sync.model.days import utc_minute_words
 from capa_sync.model.digest import (
     DigestFacts,
     DigestItem,
@@ -193,7 +194,7 @@ class _Composer:
 
     def _sources(self) -> Iterator[str]:
         for source in self._facts.sources:
-            read = f"as of {source.as_of:%Y-%m-%d %H:%M}Z" if source.as_of else "never read to the end"
+            read = f"as of {utc_minute_words(source.as_of)}" if source.as_of else "never read to the end"
             yield f"{source.name}: {read}" + (f"; {source.problem}" if source.problem else "")
 
     # --- words -----------------------------------------------------------------------------------------------------
@@ -217,7 +218,7 @@ class _Composer:
     def _closing(self) -> tuple[str, ...]:
         read = [source.as_of for source in self._facts.sources if source.as_of is not None]
         whole = read and len(read) == len(self._facts.sources)
-        as_of = f"as of {min(read):%Y-%m-%d %H:%M}Z" if whole else "not every source was read to its end yet"
+        as_of = f"as of {utc_minute_words(min(read))}" if whole else "not every source was read to its end yet"
         return (
             *((f"The register: {self._options.public_url}",) if self._options.public_url else ()),
             f"From capa-sync, {as_of}. It names what these checks found; it does not judge conformity.",

@@ -11,6 +11,7 @@ from pathlib import Path
 from capa_sync.errors import Problem, UserError
 from capa_sync.live.changing import rules_of_paths
 from capa_sync.live.files import configuration_of, verdict_set_of, with_verdict_settings
+from capa_sync.model.days import utc_words
 from capa_sync.model.light import light
 from capa_sync.model.near import did_you_mean
 from capa_sync.model.verdict_set import Activation, PartKind, VerdictSet
@@ -111,7 +112,7 @@ def _stored(setup: Setup, register: Register, done: Activation, *, is_oldest: bo
     stored = _with_later_sources(register, done)
     configuration = configuration_of(_for_the_past(setup), stored, tested_with=done.rule_set)
     name = f"set {done.set_hash[:_SHORT]} (number {done.number})"
-    since = f"{done.at:%Y-%m-%d %H:%M:%S}Z"
+    since = utc_words(done.at)
     note = f"judged by {name}, live since {since}"
     if is_oldest:
         note = f"no set was live then: judged by the oldest stored one, {name}, live since {since}"

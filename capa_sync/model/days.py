@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from capa_sync.model.amounts import count_of
@@ -21,6 +21,16 @@ def moment_words(at: datetime, zone: str) -> str:
     """Return an instant to the second in a time zone (IANA name): `2 Mar 2026, 09:12:05`."""
     local = at.astimezone(ZoneInfo(zone))
     return f"{day_words(local)}, {local:%H:%M:%S}"
+
+
+def utc_words(at: datetime) -> str:
+    """Return an instant of any zone to the second in UTC, as lines of verbs have it: `2026-03-02 09:12:05Z`."""
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S}Z"
+
+
+def utc_minute_words(at: datetime) -> str:
+    """Return an instant of any zone to the minute in UTC: `2026-03-02 09:12Z`."""
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M}Z"
 
 
 def value_words(value: str, zone: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 
+from capa_sync.model.days import utc_words
 from capa_sync.model.light import light
 
 
@@ -45,7 +46,7 @@ class Tombstone:
         """Return it as one line."""
         why = f"{self.erasure.way} of {self.erasure.asked_by}" if self.erasure.asked_by else f"{self.erasure.way}"
         return (
-            f"{self.source}:{self.ticket_key} was erased on {self.erased_at:%Y-%m-%d %H:%M:%S}Z ({why}): "
+            f"{self.source}:{self.ticket_key} was erased on {utc_words(self.erased_at)} ({why}): "
             f"{self.erasure.reason}"
         )
 

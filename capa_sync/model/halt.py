@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import assert_never
 
+from capa_sync.model.days import utc_words
 from capa_sync.model.light import light
 
 
@@ -55,4 +56,4 @@ class Halt:
     def since_when(self, what: str) -> str:
         """Return what holds since it was asked for, by whom, and the command that ends it."""
         by = f" by {self.asked_by}" if self.asked_by else ""
-        return f"{what} since {self.since:%Y-%m-%d %H:%M:%S}Z{by}; `capa-sync resume` ends that"
+        return f"{what} since {utc_words(self.since)}{by}; `capa-sync resume` ends that"

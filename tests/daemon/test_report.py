@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from datetime import timedelta
 
+import pytest
+
 from capa_sync.sandbox.stories.script import Create, Fill, Say
+from capa_sync.store import open_register
 from tests.daemon.conftest import MakeHarness
 from tests.daemon.harness import FACTS, Harness
 
@@ -60,6 +64,47 @@ def test_a_period_that_is_not_over_says_so_and_shows_no_month_that_has_not_begun
     harness.sync()
     page = report(harness, "whole.html", late)
     assert (says in page, b"<td>2026-07</td>" in page) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("zone", "end", "seconds"),
+    [
+        ("Europe/London", "2026-06-14 22:59Z", "2026-06-14T22:59:59.999999"),
+        ("America/New_York", "2026-06-15 03:59Z", "2026-06-15T03:59:59.999999"),
+        ("Asia/Kathmandu", "2026-06-14 18:14Z", "2026-06-14T18:14:59.999999"),
+    ],
+)
+def test_the_line_of_the_report_is_in_utc_whatever_the_zone(
+    make_harness: MakeHarness, zone: str, end: str, seconds: str
+) -> None:
+    """So is the instant in its JSON, and the line of a period of which nothing is read."""
+    harness = make_harness("jira")
+    asked = ("register", "report", str(harness.folder / "x.html"))
+    harness.create_broken("jira", days=8)
+    harness.sync()
+    done = harness.run(*asked, *PERIOD, CAPA_SYNC_TIMEZONE=zone)
+    assert f"the management review over 1 record, as of {end}\n" in done.out, done.err
+    said = json.loads(harness.run(*asked, *PERIOD, "--json", CAPA_SYNC_TIMEZONE=zone).out)
+    assert said["as_of"].startswith(seconds)
+    assert said["as_of"][len(seconds) :] in ("Z", "+00:00")
+    later = harness.run(*asked, "--from", "2026-07-01", "--to", "2026-07-31", CAPA_SYNC_TIMEZONE=zone)
+    read = f"{harness.clock.now():%Y-%m-%d %H:%M}Z"
+    assert f"its sources are read until {read}; choose an earlier period, or run `capa-sync sync`" in later.err
+
+
+def test_of_a_source_that_was_never_read_no_earlier_day_is_offered(make_harness: MakeHarness) -> None:
+    """No earlier one could be told either: the line says what can be done."""
+    harness = make_harness("jira", "servicenow")
+    open_register(harness.register_file, clock_now=harness.clock.now()).close()
+    refused = harness.run("register", "report", str(harness.folder / "x.html"), *PERIOD)
+    assert (refused.code, refused.err) == (2, "no source was read to its end yet; run `capa-sync sync` first\n")
+    harness.create_broken("jira", days=8)
+    harness.sync("--source", "jira")
+    refused = harness.run("register", "export", str(harness.folder / "x.html"), "--as-of", "2026-06-14")
+    says = "nothing is known of servicenow at the end of 2026-06-14 in Europe/London: it was not read to its end yet"
+    hint = "run `capa-sync sync` first, or choose others with --source"
+    assert (refused.code, refused.err) == (2, f"{says}; {hint}\n")
+    assert not (harness.folder / "x.html").exists()
 
 
 def test_a_waiver_counts_while_it_is_in_force_and_a_later_second_person_changes_no_earlier_report(

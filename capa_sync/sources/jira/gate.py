@@ -7,6 +7,7 @@ from datetime import datetime
 
 from capa_sync.errors import ENDPOINT, NotBefore, Retryable
 from capa_sync.model.clock import Clock
+from capa_sync.model.days import utc_words
 from capa_sync.model.write import ASKED_TO_WAIT
 from capa_sync.ports.mirror import EndpointHolds
 from capa_sync.sources.retry import LONGEST_WAIT
@@ -41,7 +42,7 @@ class EndpointGate:
         noted_at = self._noted_at.get(endpoint)
         if until is None or until <= now or (noted_at is not None and noted_at > now):
             return  # an instant noted in the future was computed while our clock was ahead
-        message = f"{endpoint}: {ASKED_TO_WAIT} {until:%Y-%m-%d %H:%M:%S}Z"
+        message = f"{endpoint}: {ASKED_TO_WAIT} {utc_words(until)}"
         if until - now > LONGEST_WAIT:
             raise NotBefore(self._source, message, until, ENDPOINT)
         raise Retryable(self._source, message, until - now, ENDPOINT)
