@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
 from capa_sync.model.amounts import count_of
+from capa_sync.model.catalogue import SOURCES
+from capa_sync.model.light import altered
 from capa_sync.model.register_check import CheckResult, RegisterCheckState
 from capa_sync.model.review import Review, ReviewPeriod, ReviewRecord, ReviewSection, ReviewTable
 from capa_sync.model.waiver import last_day
@@ -19,8 +21,10 @@ _LISTED = 5
 _AUDITS = ("internal_audit", "external_audit")
 _MEASURED = ("monitoring", "security_incident", "policy_deviation", "procedure_deviation", "legal_deviation")
 _OBJECTIVES = ("objective_missed",)
+_RISKS = ("risk_review",)
 _FEEDBACK = ("customer_complaint", "employee_feedback", "interested_party_feedback", "supplier")
 _SILENT = "{count} recorded without effect in the period, such as of a high finding without a second person."
+_ALL = "Nonconformities, improvements and all others"
 _ELSEWHERE = "The register holds nothing on this."
 
 
@@ -67,8 +71,8 @@ def review_of(given: ReviewInput, period: ReviewPeriod) -> Review:
             _by_origin("d 2)", "Monitoring and measurement", failures, _MEASURED, period),
             _by_origin("d 3)", "Audit results", failures, _AUDITS, period),
             _by_origin("d 4)", "Information security objectives", failures, _OBJECTIVES, period),
-            _by_origin("e)", "Feedback from interested parties", records, _FEEDBACK, period),
-            _risks(failures, period),
+            _by_origin("e)", "Feedback from interested parties", records, _FEEDBACK, period, what=_ALL),
+            _risks(failures, records, period),
             _improvements(records, period),
             ReviewSection("9.3.3", "Decisions on improvement and on changes of the ISMS", box=3),
             _waivers(given),
@@ -153,9 +157,15 @@ def _repeats(record: ReviewRecord, is_masked: bool) -> str:
 
 
 def _by_origin(
-    letter: str, heading: str, records: Sequence[ReviewRecord], origins: Iterable[str], period: ReviewPeriod
+    letter: str,
+    heading: str,
+    records: Sequence[ReviewRecord],
+    origins: Iterable[str],
+    period: ReviewPeriod,
+    *,
+    what: str = "Nonconformities",
 ) -> ReviewSection:
-    """Count the records of some origins; origins without a record are not in the table."""
+    """Count the records of some origins; origins without a record are not in the table. `what`: the records."""
     own: dict[str, list[ReviewRecord]] = {origin: [] for origin in origins}
     for record in records:
         if record.origin in own:
@@ -163,9 +173,8 @@ def _by_origin(
     rows = [_origin_row(origin, found, period) for origin, found in own.items() if found]
     if not rows:
         return ReviewSection(letter, heading, ("No record has such an origin.",))
-    return ReviewSection(
-        letter, heading, (), (ReviewTable("By origin", ("origin", "found", "ended", "open", "late"), rows),)
-    )
+    heads = ("origin", "found", "ended", "open", "late")
+    return ReviewSection(letter, heading, (), (ReviewTable(f"{what} by origin", heads, rows),))
 
 
 def _origin_row(origin: str, own: Sequence[ReviewRecord], period: ReviewPeriod) -> list[str]:
@@ -179,8 +188,8 @@ def _origin_row(origin: str, own: Sequence[ReviewRecord], period: ReviewPeriod) 
     return [origin.replace("_", " "), *map(str, numbers)]
 
 
-def _risks(failures: Sequence[ReviewRecord], period: ReviewPeriod) -> ReviewSection:
-    """F: risks that nonconformities touched."""
+def _risks(failures: Sequence[ReviewRecord], records: Sequence[ReviewRecord], period: ReviewPeriod) -> ReviewSection:
+    """F: what risk reviews raised, and risks that nonconformities touched; then what no table by origin counts."""
     ended = [
         record for record in failures if any(is_ended and in_period(at, period) for at, is_ended in record.moves)
     ]
@@ -193,7 +202,25 @@ def _risks(failures: Sequence[ReviewRecord], period: ReviewPeriod) -> ReviewSect
             f"{_counted(changes)}; {count_of(without, 'major one')} without a word on the risk."
         ),
     )
-    return ReviewSection("f)", "Risk assessment and treatment", says)
+    raised = _by_origin("f)", "Risk assessment and treatment", records, _RISKS, period, what=_ALL)
+    return altered(raised, says=(*says, *raised.says, *_untold(records)))
+
+
+def _untold(records: Iterable[ReviewRecord]) -> Iterator[str]:
+    """Yield a sentence on the records that no table by origin counts, none where there are no such records."""
+    counted = {True: {*_MEASURED, *_AUDITS, *_OBJECTIVES, *_FEEDBACK, *_RISKS}, False: {*_FEEDBACK, *_RISKS}}
+    left = Counter(_left(own) for own in records if own.origin not in counted[own.track == "nonconformity"])
+    if left:
+        yield f"{count_of(left.total(), 'record')} in none of the tables by origin of d to f: {_counted(left)}."
+
+
+def _left(record: ReviewRecord) -> str:
+    """Return in words a record that no table by origin counts; a text of the ticket that is no origin stays out."""
+    if record.track != "nonconformity":
+        return f"{record.track} (d counts none)" if record.track else "without a track"
+    if record.origin in SOURCES:
+        return f"nonconformity from {record.origin.replace('_', ' ')}"
+    return "nonconformity from elsewhere" if record.origin else "nonconformity without an origin"
 
 
 def _counted(counts: Counter[str]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -44,7 +44,8 @@ def figures(records: Sequence[Record], period: ReviewPeriod) -> list[Figure]:
             "Time to implement (MTTR)", shown, period, lambda own: own.record.implemented, "found to last action done"
         ),
         _time("Time to close", shown, period, lambda own: own.ended, "found to last closure"),
-        _on_time(kept, period),
+        _on_time(shown, period),
+        _implemented_on_time(kept, period),
         _overdue(shown, period),
         _first_time_effective(kept, period),
         _recurrence(shown, period),
@@ -133,14 +134,21 @@ def share(part: int, whole: int) -> str:
     return f"{(100 * part + whole // 2) // whole} % ({part} of {whole})" if whole else NO_CASE
 
 
-def _on_time(records: Sequence[Record], period: ReviewPeriod) -> Figure:
-    done = [record for record in records if in_period(record.implemented, period) and record.first_due is not None]
-    timely = sum(_is_timely(record) for record in done)
-    return "On-time rate", share(timely, len(done)), "implemented by the due date set first / implemented with one"
+def _on_time(shown: Sequence[_Shown], period: ReviewPeriod) -> Figure:
+    value = _timely([(own.ended, own.record.first_due) for own in shown], period)
+    return "On-time rate", value, "closed by the due date set first / closed with one, in the period"
 
 
-def _is_timely(record: Record) -> bool:
-    return record.implemented is not None and record.first_due is not None and record.implemented < record.first_due
+def _implemented_on_time(records: Sequence[Record], period: ReviewPeriod) -> Figure:
+    """The actions are what the owner has in hand; a closure waits for the review of their effect too."""
+    value = _timely([(record.implemented, record.first_due) for record in records], period)
+    return "Implemented on time", value, "last action done by that date / done, with such a date, in the period"
+
+
+def _timely(steps: Iterable[tuple[datetime | None, datetime | None]], period: ReviewPeriod) -> str:
+    """Return in words how many steps of the period came before the end of their due date, of those with one."""
+    kept = [(at, due) for at, due in steps if at is not None and due is not None and in_period(at, period)]
+    return share(sum(at < due for at, due in kept), len(kept))
 
 
 def _overdue(shown: Sequence[_Shown], period: ReviewPeriod) -> Figure:

@@ -13,8 +13,9 @@ import typst
 
 from capa_sync.errors import UserError
 from capa_sync.exports.report import report_format, write_report
+from capa_sync.model.catalogue import SOURCES
 from capa_sync.model.register_check import CheckName, CheckResult, RegisterCheckState
-from capa_sync.model.review import Review, ReviewPeriod, ReviewRecord
+from capa_sync.model.review import Review, ReviewPeriod, ReviewRecord, ReviewSection
 from capa_sync.register.review import ReviewInput, WaivedRule, review_of
 from capa_sync.register.review_figures import figures, flow
 
@@ -45,13 +46,16 @@ def two_years() -> list[ReviewRecord]:
 
     Those of even months (February is 2) end after 60 days, implemented after 40; each has a due date, set first, 50
     days after it was found in 2024, and 30 days after it in 2025. Every sixth one is reopened ten days after its end.
+    Three have dates of their own: number 4 is due after 65 days, number 8 until the instant at which it ends, and the
+    due date of number 16 was moved from 30 to 90 days.
     """
     found = []
     for number in range(1, 25):
         begun = datetime(2024 + (number - 1) // 12, (number - 1) % 12 + 1, 1, 9, tzinfo=UTC)
         after = lambda days, begun=begun: begun + timedelta(days=days)  # noqa: E731 - of this month
-        due = after(50 if number <= 12 else 30)
-        other: dict[str, Any] = {"contained": after(2), "first_due": due, "due": due}
+        first = after({4: 65, 8: 60}.get(number, 50 if number <= 12 else 30))
+        due = after(90) if number == 16 else first
+        other: dict[str, Any] = {"contained": after(2), "first_due": first, "due": due}
         if number % 2 == 0:
             moves = [(after(60), True)] + ([(after(70), False)] if number % 6 == 0 else [])
             moves = [move for move in moves if move[0] <= PERIOD.at]
@@ -73,8 +77,11 @@ FIGURES = {
     "Time to implement (MTTR)": "median 40, p90 40 days (n=11); 12 not yet, the oldest 730 days",
     # of 11 that ended, numbers 6, 12 and 18 were opened again and have not ended
     "Time to close": "median 60, p90 60 days (n=8); 16 not yet, the oldest 730 days",
-    # in 2024 six of six within 50 days, in 2025 none of five within 30
-    "On-time rate": "55 % (6 of 11)",
+    # closed and not opened again: 2, 4, 8, 10, 14, 16, 20 and 22, all after 60 days. Number 4 had 65 of them; the
+    # last day of number 8 was over, and number 16 had 30 when its date was first set
+    "On-time rate": "13 % (1 of 8)",
+    # in 2024 six of six within 50 days or more, in 2025 none of five within 30
+    "Implemented on time": "55 % (6 of 11)",
     # open: the 12 odd ones, 6, 12, 18 and 24. Late: the odd ones, of which the last is due on 1 December, and 24,
     # which is due on 31 December; 6, 12 and 18 are implemented
     "Overdue rate": "81 % (13 of 16)",
@@ -141,6 +148,41 @@ def test_the_sections_follow_the_letters_of_the_clause_whatever_the_order_of_the
     assert everything.count(HOSTILE) == 1, "what a check says, and nothing of the confidential record"
 
 
+def section(review: Review, letter: str) -> ReviewSection:
+    """Return the section of a letter."""
+    return next(found for found in review.sections if found.letter == letter)
+
+
+def test_every_record_is_in_a_table_by_origin_or_in_the_number_of_those_that_are_in_none() -> None:
+    """Whatever origin and track: d counts nonconformities, e and f all, and each says so; nothing is left unsaid."""
+    tracks = ("nonconformity", "improvement", "preventive", "observation", "")
+    origins = (*SOURCES, "", HOSTILE)
+    pairs = [(track, origin) for track in tracks for origin in origins]
+    records = [
+        record(number, PERIOD.start, track=track, origin=origin) for number, (track, origin) in enumerate(pairs)
+    ]
+    shown = report(records=records)
+    tables = {letter: section(shown, letter).tables for letter in ("d 2)", "d 3)", "d 4)", "e)", "f)")}
+    in_tables = {letter: sum(int(row[1]) for table in own for row in table.rows) for letter, own in tables.items()}
+    # of nonconformities five, two and one origins; of all five tracks four and one
+    assert in_tables == {"d 2)": 5, "d 3)": 2, "d 4)": 1, "e)": 20, "f)": 5}
+    assert [row[:2] for row in tables["f)"][0].rows] == [["risk review", "5"]]
+    *_, untold = section(shown, "f)").says
+    # 18 origins of five tracks are 90 records, 33 of them in the tables
+    assert untold.startswith("57 records in none of the tables by origin of d to f: ")
+    assert untold.endswith(
+        "improvement (d counts none) 13, nonconformity from best practice 1, nonconformity from elsewhere 1, "
+        "nonconformity from management review 1, nonconformity from other 1, nonconformity without an origin 1, "
+        "observation (d counts none) 13, preventive (d counts none) 13, without a track 13."
+    )
+    captions = {letter: own[0].caption for letter, own in tables.items()}
+    everything = "Nonconformities, improvements and all others by origin"
+    assert captions == dict.fromkeys(("d 2)", "d 3)", "d 4)"), "Nonconformities by origin") | dict.fromkeys(
+        ("e)", "f)"), everything
+    )
+    assert section(report(records=records[:1]), "f)").says[-1] == "No record has such an origin."
+
+
 def test_texts_of_tickets_stay_texts_and_equal_reviews_give_equal_bytes_in_two_pages(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -163,8 +205,15 @@ def test_texts_of_tickets_stay_texts_and_equal_reviews_give_equal_bytes_in_two_p
         lambda *template, **given: pages.append(compile_pdf(*template, **given | {"format": "png"})) or b"",
     )
     monkeypatch.setattr(Path, "write_bytes", lambda _file, _body: 0)
+    hostile = record(77, PERIOD.start, title=HOSTILE, due=PERIOD.start, repeats=(HOSTILE,), owner=HOSTILE)
+    tracks = ("nonconformity", "improvement", "preventive", "observation")
+    pairs = [(track, origin) for track in tracks for origin in (*SOURCES, "")]
+    of_all_origins = [
+        record(100 + number, PERIOD.start, track=track, origin=origin) for number, (track, origin) in enumerate(pairs)
+    ]
     write_report(tmp_path / "c.pdf", report())
-    assert len(pages[0]) == 2
+    write_report(tmp_path / "d.pdf", report(records=[*two_years(), hostile, *of_all_origins]))
+    assert [len(found) for found in pages] == [2, 2]
 
 
 def test_another_ending_and_an_absent_library_are_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,7 +23,11 @@ _MONTH = """SELECT
 _OPEN = """begun <= :at AND NOT (SELECT COALESCE(MAX(ended), 0) FROM (
     SELECT ended FROM move m WHERE m.name = kept.name AND m.at <= :at ORDER BY m.at DESC LIMIT 1))"""
 _RATES = {
-    "On-time rate": """SELECT SUM(implemented < first_due), COUNT(*) FROM kept
+    "On-time rate": """WITH closed AS (SELECT first_due, (SELECT CASE WHEN ended THEN at END FROM move m
+            WHERE m.name = kept.name AND m.at <= :at ORDER BY m.at DESC LIMIT 1) AS closed FROM kept)
+        SELECT SUM(closed < first_due), COUNT(*) FROM closed
+        WHERE closed BETWEEN :start AND :at AND first_due IS NOT NULL""",
+    "Implemented on time": """SELECT SUM(implemented < first_due), COUNT(*) FROM kept
         WHERE implemented BETWEEN :start AND :at AND first_due IS NOT NULL""",
     "Overdue rate": f"""SELECT SUM(due <= :at AND (implemented IS NULL OR implemented > :at)), COUNT(*) FROM kept
         WHERE {_OPEN}""",  # noqa: S608
