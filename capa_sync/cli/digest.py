@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -24,21 +25,16 @@ from capa_sync.cli.context import (
     settled,
 )
 from capa_sync.cli.verbs import VerbCommand
-from capa_sync.daemon.digesting import (
-    SendOutcome,
-    compose_digests,
-    is_due,
-    lead_problems,
-    send_digests,
-)
+from capa_sync.daemon.digest_times import Coming, begins_at, coming, left_to_next
+from capa_sync.daemon.digesting import SendOutcome, compose_digests, lead_problems, send_digests
 from capa_sync.daemon.runtime import Runtime
-from capa_sync.digest import as_text, last_due, next_due, period_of, quiet_until
+from capa_sync.digest import as_text, for_period, quiet_until
 from capa_sync.errors import Problem, UserError
 from capa_sync.model.amounts import count_of
 from capa_sync.model.clock import Clock
 from capa_sync.model.days import utc_minute_words
 from capa_sync.model.digest import DigestMessage, DigestOptions, SendState
-from capa_sync.store import DIGEST_AGAIN, Register, open_register
+from capa_sync.store import DIGEST_AGAIN, open_register
 from capa_sync.wiring import (
     Setup,
     build_digest,
@@ -95,12 +91,14 @@ def _send(setup: Setup, clock: Clock, *, again: bool, as_json: bool) -> int:
         _refuse_lost_leads(runtime, sending.options)
         if again:
             runtime.register.sends.ask_again(clock.now())
-        outcomes = send_digests(runtime, sending, clock.now(), is_asked=True)
-        quiet = quiet_until(sending.options, clock.now())
+        sends, now = runtime.register.sends, clock.now()
+        outcomes = send_digests(runtime, sending, now, is_asked=True)
+        quiet = quiet_until(sending.options, now)
+        left = left_to_next(sends, sending.options, now, begins_at(sends, sending.options, now, is_asked=True))
     if as_json:
         print_json({"sent": [_outcome_json(found) for found in outcomes], "quiet_until": quiet})
     else:
-        for line in _outcome_lines(outcomes, quiet.isoformat() if quiet else ""):
+        for line in (*_outcome_lines(outcomes, quiet), *(() if quiet else _left_lines(left))):
             say(line)
     settled_states = (SendState.DELIVERED, SendState.DROPPED)
     return 0 if all(found.state in settled_states for found in outcomes) else EXIT_NOT_SENT
@@ -141,12 +139,18 @@ def _refuse_lost_leads(runtime: Runtime, options: DigestOptions) -> None:
         raise UserError([Problem("", 0, problem) for problem in problems])
 
 
-def _outcome_lines(outcomes: list[SendOutcome], quiet: str) -> Iterator[str]:
+def _outcome_lines(outcomes: list[SendOutcome], quiet: datetime | None) -> Iterator[str]:
     if not outcomes:
-        yield f"nothing is sent before {quiet} (quiet hours)" if quiet else "no digest is due"
+        yield f"nothing is sent before {utc_minute_words(quiet)} (quiet hours)" if quiet else "no digest is due"
     for found in outcomes:
         why = f": {found.error}" if found.error else ""
         yield f"{found.message.kind} digest to {found.message.to}: {_WORDS[found.state]}{why}"
+
+
+def _left_lines(left: Mapping[date, datetime]) -> Iterator[str]:
+    for period, begins in left.items():
+        at = utc_minute_words(begins)
+        yield f"the lead digest of the week of {period} is not sent any more: the next one, at {at}, has all of it"
 
 
 _WORDS = {
@@ -169,43 +173,35 @@ def _outcome_json(found: SendOutcome) -> dict[str, Any]:
 
 # --- showing -----------------------------------------------------------------------------------------------------
 def _show(setup: Setup, clock: Clock, *, as_json: bool) -> None:
-    options, now = digest_options(setup.settings), clock.now()
+    options, now, is_asked = digest_options(setup.settings), clock.now(), not is_held(setup.register_path)
     with open_for_reading(setup.register_path, clock) as register:
         runtime = build_runtime_for_reading(settled(setup, register, clock), register, clock)
         _refuse_lost_leads(runtime, options)
-        messages = compose_digests(runtime, options, now)
-        whens = [_when(register, options, message, clock) for message in messages]
+        composed = compose_digests(runtime, options, now)
+        whens = [coming(register.sends, options, message, now, is_asked=is_asked) for message in composed]
+        since = begins_at(register.sends, options, now, is_asked=is_asked)
+        left = left_to_next(register.sends, options, now, since)
+    messages = [for_period(message, when.period) for message, when in zip(composed, whens, strict=True)]
     if as_json:
         print_json({"messages": [_shown_json(*pair) for pair in zip(messages, whens, strict=True)]})
         return
     for message, when in zip(messages, whens, strict=True):
-        say(f"{message.kind} digest to {message.to} ({when})")
+        say(f"{message.kind} digest to {message.to} ({when.words})")
         say(f"Subject: {message.subject}")
         for line in as_text(message).splitlines():
             say(f"  {line}" if line else "")
         say()
+    for line in _left_lines(left):
+        say(line)
     say(f"{count_of(len(messages), 'digest')}; nothing was sent")
 
 
-def _when(register: Register, options: DigestOptions, message: DigestMessage, clock: Clock) -> str:
-    """Return in words when a message is sent, or that it was."""
-    kind, now = message.kind, clock.now()
-    due, since = last_due(kind, options, now), register.sends.since()
-    sent = register.sends.of_period(kind, period_of(options, due)).get(message.recipient)
-    if sent is not None and sent.state is not SendState.PENDING:
-        return f"{sent.state} for the period of {sent.period}"
-    if sent is None and since is not None and not is_due(register.sends, options, kind, now):
-        return f"to be sent at {utc_minute_words(next_due(kind, options, now))}"
-    quiet = quiet_until(options, now)
-    return f"to be sent at {utc_minute_words(quiet)}, after quiet hours" if quiet else "to be sent now"
-
-
-def _shown_json(message: DigestMessage, when: str) -> dict[str, Any]:
+def _shown_json(message: DigestMessage, when: Coming) -> dict[str, Any]:
     return {
         "kind": str(message.kind),
         "recipient": message.recipient,
         "to": message.to,
-        "when": when,
+        "when": when.words,
         "subject": message.subject,
         "text": as_text(message),
     }

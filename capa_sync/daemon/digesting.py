@@ -11,9 +11,10 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from capa_sync.daemon.digest_times import begins_at, due_kinds, is_tried
 from capa_sync.daemon.log import LogAction, log
 from capa_sync.daemon.runtime import Runtime
-from capa_sync.digest import compose, last_due, period_of, quiet_until
+from capa_sync.digest import compose, for_period, last_due, period_of, quiet_until
 from capa_sync.mapping import People
 from capa_sync.model.digest import (
     DigestKind,
@@ -25,7 +26,6 @@ from capa_sync.model.digest import (
     SendState,
 )
 from capa_sync.model.light import light
-from capa_sync.store import Sends
 
 NOTHING_NEW = "nothing is to be said any more"
 _WAIT = timedelta(minutes=10)
@@ -98,12 +98,14 @@ def send_digests(runtime: Runtime, digest: Digest, now: datetime, *, is_asked: b
     so that a daemon whose settings were just completed sends nothing unexpected.
     """
     sends, options = runtime.register.sends, digest.options
+    since = begins_at(sends, options, now, is_asked=is_asked)
     sends.distrust_restored(now)
-    _begin(runtime, options, now, is_asked=is_asked)
+    if sends.since() != since:
+        sends.begin(since)
     if quiet_until(options, now) is not None:
         return []
-    kinds = [kind for kind in DigestKind if is_due(sends, options, kind, now)]
-    if not kinds and not sends.due(now):
+    kinds = due_kinds(sends, options, now, since)
+    if not kinds and not any(is_tried(options, send, now) for send in sends.due(now)):
         return []
     messages = {(found.kind, found.recipient): found for found in compose_digests(runtime, options, now)}
     for kind in kinds:
@@ -115,32 +117,17 @@ def send_digests(runtime: Runtime, digest: Digest, now: datetime, *, is_asked: b
     return outcomes
 
 
-def _begin(runtime: Runtime, options: DigestOptions, now: datetime, *, is_asked: bool) -> None:
-    since = runtime.register.sends.since()
-    if since is None or since > now:  # one in the future was stored while our clock was ahead
-        due = min(last_due(kind, options, now) for kind in DigestKind)
-        runtime.register.sends.begin(due if is_asked else now)
-
-
-def is_due(sends: Sends, options: DigestOptions, kind: DigestKind, now: datetime) -> bool:
-    """Tell whether the present period of a kind is still to be planned."""
-    due, since, planned = last_due(kind, options, now), sends.since(), sends.planned(kind)
-    if planned is not None and planned > period_of(options, now):
-        planned = None  # of when our clock was ahead; what was sent for the present period is not sent again
-    return since is not None and due >= since and (planned is None or period_of(options, due) > planned)
-
-
 def _send_all(
     runtime: Runtime, digest: Digest, messages: Mapping[tuple[DigestKind, str], DigestMessage], now: datetime
 ) -> Iterable[SendOutcome]:
-    for send in runtime.register.sends.due(now):
+    for send in [waiting for waiting in runtime.register.sends.due(now) if is_tried(digest.options, waiting, now)]:
         if runtime.stop.is_set():
             return
         message = messages.get((send.kind, send.recipient))
         if message is None:
             runtime.register.sends.settle(send.id, SendState.DROPPED, runtime.clock.now(), NOTHING_NEW)
             continue
-        yield _sent(runtime, digest, send, message)
+        yield _sent(runtime, digest, send, for_period(message, send.period))
 
 
 def _sent(runtime: Runtime, digest: Digest, send: Send, message: DigestMessage) -> SendOutcome:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
-from zoneinfo import ZoneInfo
 
 from capa_sync.digest.escalation import goes_to_lead, goes_to_management, goes_to_manager
 from capa_sync.digest.lines import line_of
@@ -27,12 +26,13 @@ from capa_sync.model.digest import (
     DigestPerson,
     DigestSection,
 )
+from capa_sync.model.light import altered
 
 Reported = Mapping[tuple[DigestKind, str], frozenset[str]]
 """Kind and recipient -> keys of the matters in the last message to that recipient."""
 MOST_LINES = 20
 """Lines of one list; of the rest only the number is sent."""
-_WEEK = 7
+_WEEK, _CLAUSE = 7, "Clause 10"
 _PERSONAL = ("overdue", "due", "review_due", "waiver_ends", "warning")
 _READER, _SEPARATOR = "reader", ", "
 _HEAD = "Head of the register's hash chain, for `capa-sync verify --against` (keep this message)"
@@ -62,6 +62,14 @@ def compose(
     return list(_Composer(facts, options, people, reported, now).messages())
 
 
+def for_period(message: DigestMessage, period: date) -> DigestMessage:
+    """Return a message as it is sent for a period: the subject of the lead's names it, which tells each week's."""
+    if message.kind is not DigestKind.LEAD:
+        return message
+    counted = message.subject.removeprefix(_CLAUSE)
+    return altered(message, subject=f"{_CLAUSE}, week of {period.isoformat()}{counted}")
+
+
 class _Composer:
     """Makes the messages of one moment."""
 
@@ -74,7 +82,6 @@ class _Composer:
         now: datetime,
     ) -> None:
         self._facts, self._options, self._people, self._reported, self._now = facts, options, people, reported, now
-        self._today = now.astimezone(ZoneInfo(options.timezone)).date()
 
     def messages(self) -> Iterator[DigestMessage]:
         for name, role in self._options.targets.items():
@@ -130,10 +137,10 @@ class _Composer:
         first = {item.key for item in new}
         rest = [item for item in items if item.key not in first]
         if kind is DigestKind.MANAGER:
-            subject = f"Clause 10: {count_of(len(items), 'warning')} of your team open for more than three weeks"
+            subject = f"{_CLAUSE}: {count_of(len(items), 'warning')} of your team open for more than three weeks"
             sections = [self._section("New here", new, owner=True), self._section("Still open", rest, owner=True)]
         else:
-            subject = f"Clause 10: {self._counted(new)}"
+            subject = f"{_CLAUSE}: {self._counted(new)}"
             sections = [self._section(f"New: {_TITLES[m]}", _of(new, m)) for m in _PERSONAL]
             sections += [self._section(f"Still: {_TITLES[m]}", _of(rest, m)) for m in _PERSONAL]
         return DigestMessage(
@@ -165,7 +172,7 @@ class _Composer:
             self._unreached(items),
             DigestSection("Sources", tuple(DigestLine(text) for text in self._sources())),
         ]
-        subject = f"Clause 10, week of {self._today.isoformat()}: {self._counted(items)}"
+        subject = f"{_CLAUSE}: {self._counted(items)}"
         closing = (*self._closing(), *((f"{_HEAD}: {self._facts.head}",) if self._facts.head else ()))
         # nothing has to be remembered of it: the lead gets one each week, whatever the last one contained
         return DigestMessage(DigestKind.LEAD, recipient, to, email, subject, _filled(sections), closing, ())

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
 
 from capa_sync.model.digest import DigestFacts, DigestKind, Send, SendState
+from capa_sync.model.light import altered
 from capa_sync.store.columns import instant, instant_text, json_text, json_value, optional_instant, optional_text
 from capa_sync.store.database import Database, Params, Row
 from capa_sync.store.digest_facts import digest_facts
@@ -40,9 +41,13 @@ class Sends:
         """Store from when on scheduled digests are sent: none that was due before."""
         self._set_milestone(_SINCE, instant_text(at))
 
+    def is_restored(self) -> bool:
+        """Return whether the register was restored and no turn followed yet, which distrusts what it holds."""
+        return self._milestone(RESTORED) is not None
+
     def distrust_restored(self, now: datetime) -> None:
         """After a restore: what happened since the backup is not known, so that nothing planned before is sent."""
-        if self._milestone(RESTORED) is None:
+        if not self.is_restored():
             return
         with self._db.transaction():
             self._db.execute(
@@ -80,7 +85,8 @@ class Sends:
         """Return kind and recipient -> keys of the matters in the newest message that arrived or may have arrived."""
         rows = self._db.rows(
             """SELECT kind, recipient, items FROM digest_send WHERE id IN (SELECT MAX(id) FROM digest_send
-            WHERE state IN ('delivered', 'unknown') GROUP BY kind, recipient)"""
+            WHERE state IN ('delivered', 'unknown') OR (? AND state = 'pending') GROUP BY kind, recipient)""",
+            (self.is_restored(),),
         )
         return {(DigestKind(kind), recipient): frozenset(json_value(items)) for kind, recipient, items in rows}
 
@@ -114,6 +120,7 @@ class Sends:
 
         Of several to one recipient the newest is repeated: it contains what the others did, where that is still so.
         """
+        self.distrust_restored(now)
         with self._db.transaction():
             newest = {
                 (send.kind, send.recipient): send.id for send in self.open(now) if send.state is SendState.UNKNOWN
@@ -146,8 +153,12 @@ class Sends:
         )
 
     def of_period(self, kind: DigestKind, period: date) -> dict[str, Send]:
-        """Return recipient -> the send of one period."""
+        """Return recipient -> the send of one period; what waits in a restored register may have been sent since."""
         found = self._select("d.kind = ? AND d.period = ?", (kind, period.isoformat()))
+        if self.is_restored():
+            found = [
+                altered(send, state=SendState.UNKNOWN) if send.state is SendState.PENDING else send for send in found
+            ]
         return {send.recipient: send for send in found}
 
     def last_delivered(self) -> dict[DigestKind, datetime]:
