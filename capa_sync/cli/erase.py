@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ from capa_sync.daemon.runtime import Runtime
 from capa_sync.errors import Problem, UserError
 from capa_sync.model.amounts import count_of
 from capa_sync.model.clock import Clock
+from capa_sync.model.days import utc_words
 from capa_sync.model.erasure import Erasure
 from capa_sync.store import ERASE, Register, open_register
 from capa_sync.wiring import Setup, build_runtime_for_reading
@@ -144,12 +146,14 @@ _NOT_REACHED = (
 
 
 def _taken_line(row: dict[str, str]) -> str:
-    what = " ".join(row[name] for name in ("at", "verb", "file", "view") if name in row)
-    return f"{what} (by {row.get('by', '')})"
+    what = " ".join(row[name] for name in ("verb", "file", "view") if row.get(name))
+    by = row.get("by") or "a visitor without a name"
+    return f"{utc_words(datetime.fromisoformat(row['at']))} {what} (by {by})"
 
 
 _STATES = {
     "dry_run": "nothing was erased; the same command with --yes erases it for good",
+    "held": "nothing was erased; with --yes it is refused until the legal hold ends: `capa-sync register unhold`",
     "left": "the daemon erases it as soon as no cycle of its sources is under way",
     "erased": "erased; `capa-sync verify` shows that the rest is as it was",
     "not_cleaned": "erased, but free space of the file may still hold the texts: another process reads it, or the "
@@ -171,7 +175,8 @@ def _lines(result: dict[str, Any]) -> Iterator[str]:
     yield from (f"  {line}" for line in [*taken[-MOST_ROWS:], *result["former"]])
     if len(taken) > MOST_ROWS:
         yield f"  and {len(taken) - MOST_ROWS} earlier ones: --json lists all"
-    yield _STATES[result["state"]]
+    is_kept = result["state"] == "dry_run" and result["holds"]
+    yield _STATES["held" if is_kept else result["state"]]
 
 
 @click.command(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ from capa_sync.exports import FORMATS, SHEETS, Export, export_register, format_o
 from capa_sync.model.amounts import count_of
 from capa_sync.model.catalogue import GRADES, TRACKS
 from capa_sync.model.clock import Clock
+from capa_sync.model.days import utc_words
 from capa_sync.model.record import Stage
 from capa_sync.model.selection import ExportSelection
 from capa_sync.settings import Settings
@@ -113,11 +115,11 @@ def export(
     form = format_of(file, wanted)
     selection = ExportSelection(sources, grades, stages, tracks, only_open, is_masked=as_role == "reader")
     with (
-        _opened(config, settings, clock, as_of, selection) as (register, past),
+        _opened(config, settings, clock, as_of, selection) as (register, words, past),
         register.snapshot(selection) as snapshot,
         progress_listener() as listener,
     ):
-        asked = Export(file, form, table, selection, settings.timezone, bom, past)
+        asked = Export(file, form, table, selection, settings.timezone, bom, past, words)
         result = export_register(snapshot, asked, lambda name, done: listener(file.name, name, done, None))
     noted = {"format": form, "filters": result["filters"], "rows": result["rows"], "role": as_role}
     if as_of is not None:
@@ -129,31 +131,30 @@ def export(
     rows = ", ".join(f"{name} {count}" for name, count in result["rows"].items())
     say(f"{file}: rows of {rows}")
     if as_of is not None:
-        say(f"  as of {result['as_of']}, {result['judged_by']}")
+        say(f"  as of {words}, {result['judged_by']}")
         for gap in result["gaps"]:
             say(f"  {gap}")
     for source in result["sources"]:
-        say(
-            f"  {source['source']}: {count_of(source['records'], 'record')}, {source['checked']} checked, as of "
-            f"{source['as_of'] or 'never'}"
-        )
+        counts = f"{count_of(source['records'], 'record')}, {source['checked']} checked"
+        read = utc_words(datetime.fromisoformat(source["as_of"])) if source["as_of"] else "never"
+        say(f"  {source['source']}: {counts}, as of {read}")
 
 
 @contextmanager
 def _opened(
     config: Path, settings: Settings, clock: Clock, as_of: str | None, selection: ExportSelection
-) -> Iterator[tuple[Register, dict[str, Any]]]:
-    """Yield the register, or with `as_of` a copy of it as it was, and what that copy says of itself."""
+) -> Iterator[tuple[Register, str, dict[str, Any]]]:
+    """Yield the register, or with `as_of` a copy of it as it was, the instant in words, and what to say of it."""
     if as_of is None:
         with open_for_reading(register_path(config, settings), clock) as register:
-            yield register, {}
+            yield register, "", {}
         return
     from capa_sync.cli.past_register import register_as_of
 
     setup = read_setup(config, with_secrets=False)
     names = selection.sources or tuple(settings.sources)
-    with register_as_of(setup, clock, as_of, names, is_masked=selection.is_masked) as (register, about):
-        yield register, about
+    with register_as_of(setup, clock, as_of, names, is_masked=selection.is_masked) as past:
+        yield past.register, past.words, past.about
 
 
 def _check_sources(sources: tuple[str, ...], settings: Settings) -> None:

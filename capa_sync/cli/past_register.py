@@ -27,10 +27,12 @@ class PastRegister(NamedTuple):
     """A copy of the register as it was.
 
     Attributes:
-        register: the copy. about: `as_of` (instant), `judged_by`, `chain_head` then, and `gaps`.
+        register: the copy. words: the instant for a person. about: `as_of` (instant), `judged_by`, `chain_head`
+            then, and `gaps`.
     """
 
     register: Register
+    words: str
     about: dict[str, Any]
 
 
@@ -50,7 +52,7 @@ def register_as_of(
             view = past_view(setup, register, as_of, None)
             assert view is not None  # noqa: S101 - an instant is given
             _refuse_unread(register, view, sources)
-            yield PastRegister(register, _set_back(register, view, stop, is_masked=is_masked))
+            yield PastRegister(register, view.words, _set_back(register, view, stop, is_masked=is_masked))
 
 
 def _refuse_unread(register: Register, view: PastView, sources: Sequence[str]) -> None:

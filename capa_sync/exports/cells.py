@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, time
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from capa_sync.model.inert import inert
@@ -12,6 +14,23 @@ MOST_UNITS = 32_767
 _ROOM = 60
 _FIRST_YEAR = 1900
 """Spreadsheets know no earlier date."""
+
+
+def in_words(value: Any) -> str:
+    """Return a value that an export says of itself as text: members beside each other, and no word of Python.
+
+    Sentences follow each other; other members have a comma between them.
+    """
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, Mapping):
+        return "; ".join(f"{name}: {in_words(inner)}" for name, inner in value.items())
+    if isinstance(value, list | tuple | set | frozenset):
+        members = [in_words(member) for member in (sorted(value) if isinstance(value, set | frozenset) else value)]
+        return (" " if all(member.endswith(".") for member in members) else ", ").join(members)
+    return str(value)
 
 
 def text_cell(text: str) -> str:

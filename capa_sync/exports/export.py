@@ -48,7 +48,8 @@ class Export:
     Attributes:
         file: where to. format: one of FORMATS' values. table: of the flat formats, a name of SHEETS.
         selection: which records. timezone: of the times that people read. bom: CSV begins with a byte order mark.
-        past: what an export of a past instant says of itself, by name; empty for the register as it is.
+        past: what an export of a past instant says of itself, by name; empty for the register as it is. moment: that
+            instant for a person.
     """
 
     file: Path
@@ -58,6 +59,7 @@ class Export:
     timezone: str
     bom: bool = False
     past: Mapping[str, Any] = field(default_factory=dict)
+    moment: str = ""
 
 
 def format_of(file: Path, asked: str | None) -> str:
@@ -77,7 +79,7 @@ def export_register(extract: Extract, export: Export, progress: Progress) -> dic
     """
     if not extract.records():
         filters = ", ".join(f"{name} {_words(value)}" for name, value in export.selection.filters().items())
-        then = f" of those that were there at {export.past['as_of']}" if export.past else ""
+        then = f" of those that were there at {export.moment}" if export.past else ""
         what = f"no record{then} is chosen{f' by {filters}' if filters else ''}"
         raise UserError([Problem("", 0, what, "nothing was written; `capa-sync status` counts the records")])
     extract = _WithoutSecrets(extract)

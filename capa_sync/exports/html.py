@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from capa_sync.errors import Problem, UserError
+from capa_sync.exports.cells import in_words
 from capa_sync.exports.extract import Extract
 from capa_sync.exports.sheets import SHEETS, Sheet
 from capa_sync.exports.times import shown_value
@@ -84,7 +85,7 @@ def edited_template(name: str, line: int, why: str) -> UserError:
 
 def shown(value: Any) -> str:
     """Return a value for people: no text for none, and no character that is not seen or turns the line."""
-    return "" if value is None else lines(str(value))
+    return lines(in_words(value))
 
 
 def is_address(value: Any) -> bool:

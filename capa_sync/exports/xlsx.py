@@ -10,7 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from capa_sync.errors import Problem, UserError
-from capa_sync.exports.cells import local_time, text_cell
+from capa_sync.exports.cells import in_words, local_time, text_cell
 from capa_sync.exports.extract import Extract
 from capa_sync.exports.sheets import SHEETS, Sheet
 from capa_sync.model.columns import ColumnType
@@ -298,10 +298,10 @@ def _flat(about: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any
             for member in value:
                 yield from _flat(member, f"{before}{member.get('source', name)}: ")
         else:
-            yield f"{before}{name}", _in_words(value)
+            yield f"{before}{name}", _readme_value(value)
 
 
-def _in_words(value: Any) -> Any:
+def _readme_value(value: Any) -> Any:
     if value is None:
         return "never"  # of the facts of a source only instants are absent
-    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else value
+    return value if isinstance(value, int) and not isinstance(value, bool) else in_words(value)

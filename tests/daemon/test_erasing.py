@@ -66,6 +66,36 @@ def test_a_running_daemon_erases_and_goes_on(make_harness: MakeHarness) -> None:
     assert harness.run("verify").code == 0
 
 
+def test_without_yes_it_says_what_the_same_command_with_yes_would_do(make_harness: MakeHarness) -> None:
+    """Under a legal hold it is refused; and the list of what was taken away is in words, a nameless visitor too."""
+    harness = make_harness("jira")
+    key = harness.create_broken("jira")
+    harness.sync()
+    with open_register(harness.register_file, clock_now=harness.clock.now()) as register:
+        at = harness.clock.now().isoformat(timespec="microseconds")
+        seen = {"verb": "page", "role": "reader", "view": "v_register", "at": at}
+        register.note_visit("export", seen | {"by": ""})
+        register.note_visit("export", seen | {"by": "anna"})
+    erase = ("register", "erase", key, "--reason", "case 17")
+    shown = harness.run(*erase).out.splitlines()
+    assert shown[-1] == "nothing was erased; the same command with --yes erases it for good"
+    taken = f"  {harness.clock.now():%Y-%m-%d %H:%M:%S}Z page v_register (by "
+    assert [line for line in shown if "v_register" in line] == [
+        f"{taken}a visitor without a name)",
+        f"{taken}anna)",
+    ]
+    for held in (key, "--source jira"):
+        assert harness.run("register", "hold", *held.split(), "--reason", "case 18").code == 0
+        kept = harness.run(*erase)
+        assert (kept.code, kept.out.splitlines()[-1]) == (
+            0,
+            "nothing was erased; with --yes it is refused until the legal hold ends: `capa-sync register unhold`",
+        )
+        assert harness.run(*erase, "--yes").code == 2
+        assert harness.run("register", "unhold", *held.split()).code == 0
+    assert harness.run(*erase).out.splitlines()[-1] == shown[-1]
+
+
 def test_a_joined_record_goes_as_a_whole(make_harness: MakeHarness) -> None:
     """A hold on one of its tickets holds both; then both are gone, and neither tracker brings its ticket back."""
     harness = make_harness("jira", "servicenow")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import redirect_stderr, redirect_stdout
@@ -182,7 +183,12 @@ def test_the_verb_exports_a_past_day_twice_the_same_and_names_it(watched: Watche
         done = run(folder, "register", "export", str(tmp_path / name), "--as-of", day, "--source", "jira", "--open")
         assert done.code == 0, done.err
     assert (tmp_path / "a.csv").read_bytes() == (tmp_path / "b.csv").read_bytes()
-    assert f"as of {day}T" in done.out
+    assert f"  as of the end of {day} in Europe/London, judged by set" in done.out
+    assert not re.search(r"\d\.\d+Z", done.out), "no microseconds in what people read"
+    none = run(
+        folder, "register", "export", str(tmp_path / "d.csv"), "--as-of", day, "--grade", "ofi", "--stage", "closed"
+    )
+    assert f"no record of those that were there at the end of {day} in Europe/London is chosen" in none.err
     meta = json.loads((tmp_path / "a.csv.meta.json").read_text("utf-8"))
     assert (meta["as_of"], meta["filters"]) == (meta["sources"][0]["as_of"], {"sources": "jira", "only_open": "yes"})
     head = watched.runtime.register.chain.head_at(datetime.fromisoformat(meta["as_of"]))

@@ -265,6 +265,34 @@ def test_a_source_that_was_never_read_says_so(register_file: Path, tmp_path: Pat
     assert '<th scope="row">as of</th><td>never</td>' in (tmp_path / "a.html").read_text("utf-8")
 
 
+_PYTHON = re.compile(r"\b(None|True|False)\b|[\[{(]'|datetime\.|<[A-Z]\w+\.")
+"""What only a program of Python writes: its constants, and lists, tuples and mappings of texts."""
+
+
+@pytest.mark.parametrize("rule_sets", [[], ["9369a"], ["9369a", "77b0c"]])
+def test_what_a_file_says_of_itself_has_no_word_of_python(
+    register_file: Path, tmp_path: Path, rule_sets: list[str]
+) -> None:
+    """Filters, gaps, coverage and several rule sets are words in the workbook and on the page."""
+    about = {"as_of": "2026-03-02T09:00:00Z", "judged_by": "set 1", "gaps": ["one gap.", "another."], "none": None}
+    about |= {"rule_sets": rule_sets, "yes": True, "nested": {"list": ["a", "b"], "no": False}}
+    chosen = ExportSelection(grades=("major", "minor"))
+    with open_register(register_file, clock_now=T0, create=False, read_only=True) as register:
+        for name in ("a.xlsx", "a.html"):
+            wanted = Export(tmp_path / name, name[2:], "register", chosen, "Europe/London", past=about)
+            with register.snapshot(chosen) as snapshot:
+                export_register(snapshot, wanted, lambda _table, _rows: None)
+    said = {}
+    readme = load_workbook(tmp_path / "a.xlsx")["Read-me"].iter_rows(max_col=2, values_only=True)
+    said["a.xlsx"] = "\n".join(f"{name}: {value}" for name, value in readme if value is not None)
+    said["a.html"] = (tmp_path / "a.html").read_text("utf-8").partition("<h2>Read-me</h2>")[2]
+    for name, text in said.items():
+        assert not _PYTHON.search(text), name
+        assert ", ".join(rule_sets) in text
+        assert "one gap. another." in text
+        assert "major, minor" in text
+
+
 # --- CSV, JSON lines, HTML -----------------------------------------------------------------------------------------
 @pytest.mark.parametrize("table", SHEETS)
 def test_flat_files_have_the_views_own_rows(exported: Callable[..., Path], register_file: Path, table: str) -> None:
@@ -444,8 +472,9 @@ def test_an_export_of_a_day_before_all_records_names_the_day(tmp_path: Path) -> 
     """Records that there are now, as `status` counts them, are not meant."""
     with open_register(tmp_path / "register.db", clock_now=T0) as register, register.snapshot(ALL) as snapshot:
         past = {"as_of": "2019-01-01T23:59:59Z"}
-        wanted = Export(tmp_path / "a.csv", "csv", "register", ALL, "Europe/London", past=past)
-        says = "no record of those that were there at 2019-01-01T23:59:59Z is chosen; nothing was written"
+        day = "the end of 2019-01-01 in Europe/London"
+        wanted = Export(tmp_path / "a.csv", "csv", "register", ALL, "Europe/London", past=past, moment=day)
+        says = f"no record of those that were there at {day} is chosen; nothing was written"
         with pytest.raises(UserError, match=says):
             export_register(snapshot, wanted, lambda _table, _rows: None)
 
@@ -579,6 +608,7 @@ def test_the_verb_writes_the_file_and_says_what_is_in_it(folder: Path) -> None:
     done = _verb(folder, "export", "out.csv", "--table", "actions")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines()[0] == "out.csv: rows of actions 4"
+    assert all(re.search(r"as of (never|[0-9-]{10} [0-9:]{8}Z)$", line) for line in done.stdout.splitlines()[1:])
     with open_register(folder / "register.db", clock_now=T0, read_only=True) as register:
         report = register.verify(
             [ChainHead.parse(json.loads((folder / "out.csv.meta.json").read_text())["chain_head"])]
