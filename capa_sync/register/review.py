@@ -203,7 +203,8 @@ def _risks(failures: Sequence[ReviewRecord], records: Sequence[ReviewRecord], pe
         ),
     )
     raised = _by_origin("f)", "Risk assessment and treatment", records, _RISKS, period, what=_ALL)
-    return altered(raised, says=(*says, *raised.says, *_untold(records)))
+    none = () if raised.tables else ("No record comes from a risk review.",)
+    return altered(raised, says=(*says, *none, *_untold(records)))
 
 
 def _untold(records: Iterable[ReviewRecord]) -> Iterator[str]:

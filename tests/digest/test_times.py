@@ -120,8 +120,15 @@ def shown_and_sent(verb: Verb, now: datetime) -> tuple[dict[str, str], dict[str,
 
 @pytest.mark.parametrize(
     "now",
-    ["2026-03-02T09:00", "2026-03-02T20:00", "2026-03-07T12:00", "2026-03-08T09:30", "2026-03-09T07:10"],
-    ids=["due", "quiet", "weekend", "day-before", "just-before"],
+    [
+        "2026-03-02T09:00",
+        "2026-03-02T20:00",
+        "2026-03-07T12:00",
+        "2026-03-08T09:30",
+        "2026-03-09T07:10",
+        "2026-06-05T20:00",
+    ],
+    ids=["due", "quiet", "weekend", "day-before", "just-before", "summer-time"],
 )
 def test_the_dry_run_says_what_the_real_run_does(world: DigestWorld, verb: Verb, now: str) -> None:
     """Now, and at the instant that it names for each other message; not a minute before that."""

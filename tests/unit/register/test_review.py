@@ -180,7 +180,7 @@ def test_every_record_is_in_a_table_by_origin_or_in_the_number_of_those_that_are
     assert captions == dict.fromkeys(("d 2)", "d 3)", "d 4)"), "Nonconformities by origin") | dict.fromkeys(
         ("e)", "f)"), everything
     )
-    assert section(report(records=records[:1]), "f)").says[-1] == "No record has such an origin."
+    assert section(report(records=records[:1]), "f)").says[-1] == "No record comes from a risk review."
 
 
 def test_texts_of_tickets_stay_texts_and_equal_reviews_give_equal_bytes_in_two_pages(
