@@ -85,7 +85,7 @@ def collect_evidence(
         record, verdicts, missing = _judged(runtime, context, ticket_id, as_of)
         if not rows:
             missing.append("the row of the register: the ticket could not be mapped, or was never evaluated")
-        tickets = list(tickets_of(runtime, source, ticket_id, fetch))
+        tickets = list(tickets_of(runtime, snapshot, source, ticket_id, fetch))
         past = _past(runtime, set_at, source, ticket_id, as_of)
         return RecordEvidence(
             as_of=as_of,
@@ -93,7 +93,7 @@ def collect_evidence(
             fields=_fields(runtime, record),
             verdicts=verdicts,
             findings=[_finding(finding) for finding in register.findings.episodes(source, ticket_id)],
-            actions=[row | _action(runtime, source, record, row) for row in view_rows(snapshot, "v_actions")],
+            actions=[row | _action(snapshot, source, record, row) for row in view_rows(snapshot, "v_actions")],
             waivers=view_rows(snapshot, "v_waivers"),
             writes=_writes(runtime, snapshot, source, ticket_id),
             tickets=tickets,
@@ -158,12 +158,11 @@ def _unjudged(why: str) -> Iterator[str]:
     yield f"what the record says, field by field: {why}; the timeline and raw/ have what is stored of it"
 
 
-def _action(runtime: Runtime, source: str, record: CapaRecord | None, row: Row) -> Row:
+def _action(snapshot: RegisterSnapshot, source: str, record: CapaRecord | None, row: Row) -> Row:
     """Return what shows that an action is done: its state, its proof as written in the tracker, its own ticket."""
     found = [action for action in record.actions if action.id == row["action_id"]] if record is not None else []
     ticket_id = row["ticket_id"] if row["origin"] == ActionOrigin.FIELD else row["action_id"]
-    with runtime.register.snapshot(ExportSelection(ticket=(source, ticket_id))) as snapshot:
-        url = next(snapshot.rows("v_tickets", ("url",)), ("",))[0]
+    url = next(snapshot.of_ticket(source, ticket_id).rows("v_tickets", ("url",)), ("",))[0]
     return {
         "state": _state(found[0]) if found else "not known",
         "evidence": found[0].evidence.text if found else "",

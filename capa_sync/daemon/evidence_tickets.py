@@ -14,13 +14,12 @@ from capa_sync.exports import PartVersion, Row, TicketEvidence
 from capa_sync.mapping import LinkRules
 from capa_sync.model.attachment import Attachment
 from capa_sync.model.days import moment_words
-from capa_sync.model.selection import ExportSelection
 from capa_sync.model.ticket import Presence
 from capa_sync.store import RegisterSnapshot, newest_parts
 
 
 def tickets_of(
-    runtime: Runtime, source: str, ticket_id: str, fetch: AttachmentFetch | None
+    runtime: Runtime, snapshot: RegisterSnapshot, source: str, ticket_id: str, fetch: AttachmentFetch | None
 ) -> Iterator[TicketEvidence]:
     """Yield the record's own ticket, then those joined to it, then those that the mapping takes as its actions."""
     register = runtime.register
@@ -28,8 +27,7 @@ def tickets_of(
     actions = [(source, child) for child in _actions_of(runtime, source, ticket_id)]
     for role, tickets in (("record", [(source, ticket_id)]), ("joined", joined), ("action", actions)):
         for ticket in tickets:
-            with register.snapshot(ExportSelection(ticket=ticket)) as snapshot:
-                yield _ticket(runtime, snapshot, role, *ticket, fetch)
+            yield _ticket(runtime, snapshot.of_ticket(*ticket), role, *ticket, fetch)
 
 
 def _actions_of(runtime: Runtime, source: str, ticket_id: str) -> list[str]:

@@ -60,6 +60,10 @@ class RegisterSnapshot:
     def __init__(self, connection: sqlite3.Connection, path: Path, selection: ExportSelection) -> None:
         self._connection, self._path, self._selection = connection, path, selection
 
+    def of_ticket(self, source: str, ticket_id: str) -> RegisterSnapshot:
+        """Return the same moment for another ticket, without another connection."""
+        return RegisterSnapshot(self._connection, self._path, ExportSelection(ticket=(source, ticket_id)))
+
     def rows(self, view: str, columns: Sequence[str]) -> Iterator[Row]:
         """Yield the chosen rows of a public view by register number, and then in a stable order.
 
