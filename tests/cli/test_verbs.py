@@ -268,6 +268,9 @@ def test_a_pack_of_any_ticket_names_what_is_missing(
         assert action["state"] == "open"
         assert action["url"].endswith(f"/browse/{action['action_key']}")
     assert any(missing in what for what in evidence["missing"]) or not missing
+    said = {row["field"]: row["text"] for row in evidence["fields"]}
+    named = [what for what in evidence["missing"] if what.startswith("what the record says, field by field: ")]
+    assert (said.get("description"), len(named)) == ((None, 1) if story == "odd" else (FACTS["description"], 0))
     if story == "gone":
         assert evidence["timeline"][-1]["kind"] == "presence"
         assert evidence["timeline"][-1]["what"].startswith("deleted_or_hidden: ")
