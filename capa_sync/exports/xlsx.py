@@ -25,6 +25,8 @@ Further ones are formulas, which are written row by row and open the ticket too.
 """
 _LINKS = {"ticket_key": "ticket_url", "action_key": "action_url"}
 """Column with the key of a ticket -> column with its address."""
+_WITHOUT_LINKS = "v_changes"
+"""A ticket has many changes, and its other sheets have its link; a link takes three times as long as a text."""
 _LONGEST_IN_FORMULA = 255
 """Characters of a text in a formula."""
 _LONGEST_LINK = 2_000
@@ -244,6 +246,8 @@ def _page_class(base: type[Any]) -> type[Any]:
 
 def _addresses(sheet: Sheet) -> list[str]:
     """Return the columns with the addresses behind a sheet's keys that are no columns of the sheet."""
+    if sheet.view == _WITHOUT_LINKS:
+        return []
     return [url for key, url in _LINKS.items() if key in sheet.names and url not in sheet.names]
 
 
@@ -255,7 +259,9 @@ class _RowWriter:
         self._cells = [writer.cell_writer(column.type) for column in sheet.columns]
         names = (*sheet.names, *_addresses(sheet))
         self._width = len(sheet.columns)
-        self._links = [(names.index(key), names.index(address)) for key, address in _LINKS.items() if key in names]
+        self._links = [
+            (names.index(key), names.index(address)) for key, address in _LINKS.items() if {key, address} <= {*names}
+        ]
 
     def row(self, page: Any, number: int, row: Sequence[Any]) -> None:
         """Write one row, which ends with the addresses; an empty value leaves its cell empty."""
