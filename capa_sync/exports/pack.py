@@ -17,7 +17,7 @@ from capa_sync.exports.evidence import RecordEvidence, Row, TicketEvidence
 from capa_sync.exports.html import template
 from capa_sync.exports.pack_section import PackSection
 from capa_sync.exports.pack_sections import about, sections_of, title_of
-from capa_sync.exports.pdf import INSTALL, can_print, pdf_of
+from capa_sync.exports.pdf import INSTALL, can_print, prepared_pdf
 from capa_sync.exports.timeline import timeline_of
 from capa_sync.model.visible import escaped
 from capa_sync.output_files import whole_file
@@ -50,7 +50,7 @@ def write_pack(file: Path, evidence: RecordEvidence) -> dict[str, Any]:
     readable = _readable(evidence, content)
     printed = readable | {"longest": _LONGEST_WORD, "sections": list(_in_runs(readable["sections"]))}
     with ThreadPoolExecutor(1) as beside:  # Typst needs no interpreter, and as long as all the rest
-        printing = beside.submit(pdf_of, "pack.typ", "pack", printed)
+        printing = beside.submit(prepared_pdf("pack.typ", "pack", printed))
         files = _texts(evidence, content, readable)
         pdf = printing.result()
     if pdf is not None:

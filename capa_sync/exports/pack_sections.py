@@ -54,16 +54,8 @@ _WAIVERS = {
     "recorded_at": "Recorded",
     "ended_at": "Ended",
 }
-_FACTS = {
-    "phrase": "Condition",
-    "truth": "Is",
-    "what": "Field",
-    "text": "Fact",
-    "at": "When",
-    "by": "Who",
-    "entry": "Entry",
-}
-_FACT_SHARES = (30, 6, 11, 24, 13, 10, 8)
+_FACT_HEADS = ("Condition", "Is", "Fact, with time, person and entry of the history")
+_FACT_SHARES = (36, 6, 58)
 _TIMELINE = {"at": "When", "ticket": "Ticket", "kind": "What", "who": "Who", "what": "Text"}
 _TIMELINE_SHARES = (10, 10, 9, 11, 60)
 _WRITES = {
@@ -158,16 +150,24 @@ def _verdict(verdict: Row, zone: str) -> PackSection:
     message = f". {verdict['message']}" if verdict["message"] else ""
     stop = "" if message else "."
     reason = f"{stop} Because: {verdict['reason']}" if verdict["reason"] else ""
-    facts = _rows(verdict["evidence"], _FACTS, zone) if verdict["evidence"] else None
+    facts = [(fact["phrase"], fact["truth"], _fact(fact, zone)) for fact in verdict["evidence"]] or None
     return PackSection(
         f"{verdict['rule']} {verdict['clause']}",
         level=3,
         outcome=verdict["outcome"],
         says=(f"{verdict['title']}{message}{reason}",),
-        columns=tuple(_FACTS.values()),
+        columns=_FACT_HEADS,
         shares=_FACT_SHARES,
         rows=facts,
     )
+
+
+def _fact(fact: Row, zone: str) -> str:
+    """Return a fact in one text, since each cell of a table takes time on paper; its field, where another one."""
+    field, text = fact["what"], shown_value("text", fact["text"], zone)
+    words = f"{field}: {text}" if field and not fact["phrase"].startswith(f"{field}:") else text
+    entry = f"entry {fact['entry']}" if fact["entry"] else ""
+    return " · ".join(filter(None, (words, shown_value("at", fact["at"], zone), fact["by"], entry)))
 
 
 def _ticket(ticket: Row, zone: str) -> Iterator[PackSection]:

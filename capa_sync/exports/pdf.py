@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib.resources import files
 from importlib.util import find_spec
 from typing import Any
@@ -26,8 +27,16 @@ def pdf_of(template: str, name: str, content: Any) -> bytes | None:
     Equal content gives equal bytes. No ticket can write markup. Raises UserError: the template was edited, and has a
     mistake.
     """
+    return prepared_pdf(template, name, content)()
+
+
+def prepared_pdf(template: str, name: str, content: Any) -> Callable[[], bytes | None]:
+    """Return what makes the PDF as `pdf_of` does, in any thread: almost all of it is done outside the interpreter.
+
+    Raises UserError as `pdf_of` does: now or then.
+    """
     if not can_print():
-        return None
+        return lambda: None
     import typst
 
     try:
@@ -35,11 +44,15 @@ def pdf_of(template: str, name: str, content: Any) -> bytes | None:
     except FileNotFoundError:
         raise edited_template(template, 0, "it is not there") from None
     data = redacted(orjson.dumps(_visible(content), default=str).decode())
-    try:
-        body: bytes = typst.compile(source, format="pdf", sys_inputs={name: data})
-    except typst.TypstError as error:
-        raise edited_template(template, 0, str(error)) from None
-    return body
+
+    def made() -> bytes:
+        try:
+            body: bytes = typst.compile(source, format="pdf", sys_inputs={name: data})
+        except typst.TypstError as error:
+            raise edited_template(template, 0, str(error)) from None
+        return body
+
+    return made
 
 
 def _visible(value: Any) -> Any:
