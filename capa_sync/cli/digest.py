@@ -96,7 +96,9 @@ def _send(setup: Setup, clock: Clock, *, again: bool, as_json: bool) -> int:
         quiet = quiet_until(sending.options, now)
         left = left_to_next(sends, sending.options, now, begins_at(sends, sending.options, now, is_asked=True))
     if as_json:
-        print_json({"sent": [_outcome_json(found) for found in outcomes], "quiet_until": quiet})
+        next_ones = {str(period): begins for period, begins in left.items()}
+        sent = [_outcome_json(found) for found in outcomes]
+        print_json({"sent": sent, "quiet_until": quiet, "left_to_next": next_ones})
     else:
         for line in (*_outcome_lines(outcomes, quiet), *(() if quiet else _left_lines(left))):
             say(line)

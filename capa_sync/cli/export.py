@@ -25,14 +25,14 @@ from capa_sync.cli.context import (
 from capa_sync.cli.past import as_of_option
 from capa_sync.cli.progress import progress_listener
 from capa_sync.cli.taken import note_taken
-from capa_sync.cli.targets import refuse_own_files
+from capa_sync.cli.targets import beside, refuse_own_files
 from capa_sync.cli.verbs import VerbCommand
 from capa_sync.errors import Problem, UserError
 from capa_sync.exports import FORMATS, SHEETS, Export, export_register, format_of
 from capa_sync.model.amounts import count_of
 from capa_sync.model.catalogue import GRADES, TRACKS
 from capa_sync.model.clock import Clock
-from capa_sync.model.days import utc_words
+from capa_sync.model.days import utc_words_or_never
 from capa_sync.model.record import Stage
 from capa_sync.model.selection import ExportSelection
 from capa_sync.settings import Settings
@@ -110,9 +110,9 @@ def export(
     settings, clock = read_settings(config), clock_from(test_clock)
     conceal_available(settings, config, os.environ)
     path = register_path(config, settings)
-    refuse_own_files(config, settings, file, file.with_name(f"{file.name}.meta.json"))
-    _check_sources(sources, settings)
     form = format_of(file, wanted)
+    refuse_own_files(config, settings, file, beside(file, ".meta.json"))
+    _check_sources(sources, settings)
     selection = ExportSelection(sources, grades, stages, tracks, only_open, is_masked=as_role == "reader")
     with (
         _opened(config, settings, clock, as_of, selection) as (register, words, past),
@@ -136,7 +136,7 @@ def export(
             say(f"  {gap}")
     for source in result["sources"]:
         counts = f"{count_of(source['records'], 'record')}, {source['checked']} checked"
-        read = utc_words(datetime.fromisoformat(source["as_of"])) if source["as_of"] else "never"
+        read = utc_words_or_never(datetime.fromisoformat(source["as_of"]) if source["as_of"] else None)
         say(f"  {source['source']}: {counts}, as of {read}")
 
 

@@ -16,7 +16,7 @@ from capa_sync.cli.context import (
     register_path,
     say,
 )
-from capa_sync.cli.targets import refuse_own_files
+from capa_sync.cli.targets import beside, refuse_own_files
 from capa_sync.cli.verbs import VerbCommand
 from capa_sync.errors import Problem, RegisterUnavailable, UserError
 from capa_sync.model.chain import ChainHead
@@ -74,7 +74,7 @@ def head(
     lines, file = [], output or Path(f"{found.name}.txt")
     writes_file = authority is not None or output is not None
     if writes_file:
-        refuse_own_files(config, settings, file, _stamp_file(file))
+        refuse_own_files(config, settings, file, beside(file, ".tsr"))
     if folder is not None:
         lines.append(_tagged(found, folder, remote))
         result |= {"tag": found.name}
@@ -109,13 +109,9 @@ def _tagged(found: _Published, folder: Path, remote: str | None) -> str:
     return f"{folder}: the tag {found.name} {'says' if is_new else 'said already'} {found.head}{pushed}"
 
 
-def _stamp_file(file: Path) -> Path:
-    return file.with_name(f"{file.name}.tsr")
-
-
 def _stored(found: _Published, file: Path, authority: str | None) -> list[str]:
     """Write the text, and the time stamp beside it, once both are there."""
-    stamp_file = _stamp_file(file)
+    stamp_file = beside(file, ".tsr")
     answer = time_stamp(authority, found.text.encode()) if authority is not None else None
     with whole_file(file) as fresh:
         fresh.write_text(found.text, encoding="utf-8")

@@ -64,7 +64,7 @@ def past_view(setup: Setup, register: Register, as_of: str | None, rules_of: str
         at = last_read(register, setup.settings.sources)
     else:
         at = instant_of("--as-of", as_of, ZoneInfo(zone))
-    words = f"the end of {as_of} in {zone}" if as_of is not None and is_day(as_of) else _shown(at)
+    words = f"the end of {as_of} in {zone}" if as_of is not None and is_day(as_of) else utc_words(at)
     return PastView(at, words, _set(setup, register, rules_of, at, zone))
 
 
@@ -87,7 +87,3 @@ def last_read(register: Register, sources: Iterable[str]) -> datetime:
     if not known:
         raise UserError([Problem("", 0, "no source was read to its end yet", "run `capa-sync sync` first")])
     return min(known)
-
-
-def _shown(at: datetime) -> str:
-    return utc_words(at)

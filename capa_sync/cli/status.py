@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +82,7 @@ def _lines(health: dict[str, Any]) -> list[str]:
         for row in health["halts"]
     ]
     lines += [
-        f"safety stop: {stop['cause'].replace(': safety stop: ', ': ', 1)} (since {_at(stop['since'])})"
+        f"safety stop: {stop['cause'].replace(': safety stop: ', ': ', 1)} (since {utc_words(stop['since'])})"
         for stop in health["safety_stops"]
     ]
     lines += [
@@ -98,7 +97,7 @@ def _lines(health: dict[str, Any]) -> list[str]:
             "left in peace",
             [f"{p['source']}:{p['ticket']}: a person deleted our comment twice" for p in health["left_in_peace"]],
         ),
-        ("next checks by time", [f"{_at(d['at'])} {d['source']}:{d['ticket']}" for d in health["next_due"]]),
+        ("next checks by time", [f"{utc_words(d['at'])} {d['source']}:{d['ticket']}" for d in health["next_due"]]),
     ):
         lines += _listed(title, len(rows), rows)
     lines += _digest_lines(health["digest"])
@@ -140,7 +139,7 @@ def _listed(title: str, number: int, rows: Sequence[str]) -> list[str]:
 
 def _source_lines(source: dict[str, Any]) -> list[str]:
     age = source["age_s"]
-    fresh = f"as of {_at(source['as_of'])} ({ago(age)})" if age is not None else "never read to the end"
+    fresh = f"as of {utc_words(source['as_of'])} ({ago(age)})" if age is not None else "never read to the end"
     kinds = f"{count_of(source['records'], 'record')}, {count_of(source['actions'], 'action')}"
     tickets = f"{count_of(source['tickets'], 'ticket')} ({kinds})"
     lines = [f"{source['source']}: {fresh}, {tickets}, {source['gaps']} with an incomplete history"]
@@ -167,7 +166,7 @@ def _source_lines(source: dict[str, Any]) -> list[str]:
         lines.append(f"  problem: {source['problem']}")
     lines += [f"  missing right: {right}" for right in source["missing_rights"]]
     if source["not_before"]:
-        lines.append(f"  waiting until {_at(source['not_before'])}, as the tracker asked")
+        lines.append(f"  waiting until {utc_words(source['not_before'])}, as the tracker asked")
     if source["twins_unknown"]:
         others = ", ".join(source["twins_unknown"])
         lines.append(
@@ -179,9 +178,5 @@ def _source_lines(source: dict[str, Any]) -> list[str]:
             "look at the newest of them, changes of the others wait for the next full sweep"
         )
     for endpoint, until in source["endpoints_not_before"].items():
-        lines.append(f"  waiting with {endpoint} until {_at(until)}, as the tracker asked")
+        lines.append(f"  waiting with {endpoint} until {utc_words(until)}, as the tracker asked")
     return lines
-
-
-def _at(instant: datetime | None) -> str:
-    return utc_words(instant) if instant else "never"

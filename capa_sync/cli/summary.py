@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 from capa_sync.cli.context import say
@@ -12,7 +11,7 @@ from capa_sync.daemon.cycle import CycleResult
 from capa_sync.daemon.leaving import content_left, halt_words
 from capa_sync.daemon.runtime import Runtime
 from capa_sync.model.amounts import count_of
-from capa_sync.model.days import utc_words
+from capa_sync.model.days import utc_words_or_never
 from capa_sync.model.finding import SEVERITY_ORDER, Outcome, Severity
 from capa_sync.store import Register
 
@@ -141,15 +140,11 @@ def print_trouble(summary: Mapping[str, Any]) -> None:
 
 def _source_line(source: Mapping[str, Any]) -> str:
     counts = ", ".join(_counted(source.get(name, 0), *words) for name, words in _COUNTED.items())
-    return f"{source['source']}: {counts}; as of {_at(source['as_of'])}"
+    return f"{source['source']}: {counts}; as of {utc_words_or_never(source['as_of'])}"
 
 
 def _counted(number: int, noun: str, did: str) -> str:
     return f"{count_of(number, noun)}{did}" if noun else f"{number} {did}"
-
-
-def _at(instant: datetime | None) -> str:
-    return utc_words(instant) if instant else "never"
 
 
 def findings_exit_code(register: Register, fail_on: str | None) -> int:

@@ -17,6 +17,15 @@ _READ_IN_FOLDERS = frozenset({".yaml", ".yml"})
 _LARGEST = 1_000_000
 
 
+def beside(file: Path, ending: str) -> Path:
+    """Return the file that is written beside another one. Raises UserError when that names no file."""
+    if not file.name:
+        raise UserError(
+            [Problem(str(file), 0, "this names no file", "name a file in that folder; nothing was written")]
+        )
+    return file.with_name(f"{file.name}{ending}")
+
+
 def refuse_own_files(config: Path, settings: Settings, *files: Path) -> None:
     """Raise UserError when a file to write is one of the register's own, or `refuse_named_files` refuses it."""
     register = config.resolve().parent / settings.register_file

@@ -55,7 +55,7 @@ def due_kinds(sends: Sends, options: DigestOptions, now: datetime, since: dateti
 def left_to_next(sends: Sends, options: DigestOptions, now: datetime, since: datetime) -> dict[date, datetime]:
     """Return period -> when the next one begins, for a weekly period that is left to it; empty in quiet time."""
     kind = DigestKind.LEAD
-    if quiet_until(options, now) is not None:
+    if quiet_until(options, now) is not None or not (options.leads or options.targets):
         return {}
     if not _is_unplanned(sends, options, kind, now, since) or not is_left_to_next(options, kind, now):
         return {}

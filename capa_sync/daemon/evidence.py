@@ -22,7 +22,7 @@ from capa_sync.exports import RecordEvidence, Row, TicketEvidence
 from capa_sync.model.amounts import count_of
 from capa_sync.model.days import moment_words
 from capa_sync.model.finding import Finding
-from capa_sync.model.record import Action, ActionOrigin, CapaRecord, distinct_names
+from capa_sync.model.record import Action, CapaRecord, distinct_names
 from capa_sync.model.selection import ExportSelection
 from capa_sync.model.write import Write
 from capa_sync.store import RegisterSnapshot
@@ -93,7 +93,7 @@ def collect_evidence(
             fields=_fields(runtime, record),
             verdicts=verdicts,
             findings=[_finding(finding) for finding in register.findings.episodes(source, ticket_id)],
-            actions=[row | _action(snapshot, source, record, row) for row in view_rows(snapshot, "v_actions")],
+            actions=list(_actions(snapshot, record)),
             waivers=view_rows(snapshot, "v_waivers"),
             writes=_writes(runtime, snapshot, source, ticket_id),
             tickets=tickets,
@@ -158,15 +158,19 @@ def _unjudged(why: str) -> Iterator[str]:
     yield f"what the record says, field by field: {why}; the timeline and raw/ have what is stored of it"
 
 
-def _action(snapshot: RegisterSnapshot, source: str, record: CapaRecord | None, row: Row) -> Row:
+def _actions(snapshot: RegisterSnapshot, record: CapaRecord | None) -> Iterator[Row]:
+    addresses = snapshot.rows("v_actions", ("action_url",))
+    for row, (address,) in zip(view_rows(snapshot, "v_actions"), addresses, strict=True):
+        yield row | _action(record, row, address)
+
+
+def _action(record: CapaRecord | None, row: Row, url: str) -> Row:
     """Return what shows that an action is done: its state, its proof as written in the tracker, its own ticket."""
     found = [action for action in record.actions if action.id == row["action_id"]] if record is not None else []
-    ticket_id = row["ticket_id"] if row["origin"] == ActionOrigin.FIELD else row["action_id"]
-    url = next(snapshot.of_ticket(source, ticket_id).rows("v_tickets", ("url",)), ("",))[0]
     return {
         "state": _state(found[0]) if found else "not known",
         "evidence": found[0].evidence.text if found else "",
-        "url": url or "",
+        "url": url,
     }
 
 

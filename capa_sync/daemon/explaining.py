@@ -10,7 +10,7 @@ from capa_sync.daemon.pipeline import explain
 from capa_sync.daemon.roles import records_with, role_notes
 from capa_sync.daemon.runtime import Runtime, SourceContext
 from capa_sync.daemon.waiving import waivers_on
-from capa_sync.model.days import utc_words
+from capa_sync.model.days import utc_words_or_never
 from capa_sync.model.finding import Verdict
 from capa_sync.model.light import light
 from capa_sync.model.record import CapaRecord, Unmapped, distinct_names
@@ -49,7 +49,7 @@ def explain_ticket(runtime: Runtime, name: str, now: datetime) -> list[Explanati
 def _explain(runtime: Runtime, context: SourceContext, ticket_id: str, now: datetime) -> Explanation:
     tickets = runtime.register.tickets
     key = tickets.key(context.name, ticket_id)
-    as_of = shown_instant(runtime.register.runs.as_of(context.name))
+    as_of = utc_words_or_never(runtime.register.runs.as_of(context.name))
     notes = [f"as of {as_of}", *_presence_notes(runtime, context, ticket_id)]
     notes += role_notes(runtime, context, ticket_id)
     if tickets.is_action(context.name, ticket_id):
@@ -96,7 +96,7 @@ def _explain_unread(runtime: Runtime, name: str) -> list[Explanation]:
     return [
         Explanation(
             f"{source}:{key} is quarantined: it could not be read",
-            (reason, f"as of {shown_instant(runtime.register.runs.as_of(source))}"),
+            (reason, f"as of {utc_words_or_never(runtime.register.runs.as_of(source))}"),
         )
         for source, ticket_id, key, reason in runtime.register.tickets.never_read()
         if source in runtime.contexts
@@ -126,7 +126,7 @@ def _ticket_notes(runtime: Runtime, context: SourceContext, ticket_id: str) -> l
 def _presence_notes(runtime: Runtime, context: SourceContext, ticket_id: str) -> list[str]:
     tickets = runtime.register.tickets
     presence, at = tickets.presence(context.name, ticket_id), tickets.presence_confirmed_at(context.name, ticket_id)
-    confirmed = f"confirmed {shown_instant(at)}" if at is not None else "not confirmed"
+    confirmed = f"confirmed {utc_words_or_never(at)}" if at is not None else "not confirmed"
     effect = "" if presence is Presence.PRESENT else ": nothing is written on it"
     return [f"its presence is {presence}, {confirmed}{effect}"]
 
@@ -137,16 +137,11 @@ def _why_unknown(runtime: Runtime, name: str) -> list[str]:
     if colon and source not in runtime.contexts:
         return [f"there is no source '{source}'; the settings name: {', '.join(runtime.contexts)}"]
     return [
-        f"{context.name} was read until {shown_instant(runtime.register.runs.as_of(context.name))} with "
+        f"{context.name} was read until {utc_words_or_never(runtime.register.runs.as_of(context.name))} with "
         f"{context.scope}; a ticket outside of that, or hidden from our account, is not mirrored"
         for context in runtime.contexts.values()
         if not colon or context.name == source
     ]
-
-
-def shown_instant(instant: datetime | None) -> str:
-    """Return an instant in UTC for people."""
-    return utc_words(instant) if instant else "never"
 
 
 def _waiver_notes(

@@ -7,13 +7,14 @@ from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple
 
-from capa_sync.daemon.explaining import Explanation, gap_notes, shown_instant, title_of, unknown_ticket
+from capa_sync.daemon.explaining import Explanation, gap_notes, title_of, unknown_ticket
 from capa_sync.daemon.inputs import PipelineInputs
 from capa_sync.daemon.past import map_past
 from capa_sync.daemon.past_mirror import PastMirror
 from capa_sync.daemon.pipeline import evaluate_alone
 from capa_sync.daemon.runtime import Runtime, SourceContext
 from capa_sync.mapping import bind
+from capa_sync.model.days import utc_words_or_never
 from capa_sync.model.finding import Verdict
 from capa_sync.model.record import CapaRecord, Unmapped, distinct_names
 from capa_sync.model.site import SiteFacts
@@ -79,7 +80,7 @@ def _explain(
 ) -> Explanation:
     name = f"{context.name}:{mirror.key(context.name, ticket_id)}"
     if mirror.read_by(context.name) is None:
-        read = shown_instant(runtime.register.runs.as_of(context.name))
+        read = utc_words_or_never(runtime.register.runs.as_of(context.name))
         why = _NOT_YET.format(source=context.name, read=read)
         return Explanation(f"{name} cannot be told", (*notes, why), is_known=False)
     all_notes = [*notes, *_notes(context, ticket_id, mirror), *_people_notes(runtime, context, mirror)]
@@ -110,7 +111,7 @@ def past_record(inputs: PipelineInputs, ticket_id: str, mirror: PastMirror) -> C
     source = inputs.source.name
     version = mirror.version(source, ticket_id)
     if version is not None and version.ticket.created_at > mirror.at:
-        created = f"it was created at {shown_instant(version.ticket.created_at)}"
+        created = f"it was created at {utc_words_or_never(version.ticket.created_at)}"
         return NotJudged("was not there yet", (created,))
     if not mirror.is_record(source, ticket_id):
         return NotJudged("was an action, and no record of its own")
@@ -143,15 +144,15 @@ def _notes(context: SourceContext, ticket_id: str, mirror: PastMirror) -> list[s
     if version is None:
         return []
     if not mirror.was_read(version):
-        return [_BEFORE.format(read=shown_instant(version.first_read_at))]
-    return [f"from the version that was read at {shown_instant(version.read_at)}"]
+        return [_BEFORE.format(read=utc_words_or_never(version.first_read_at))]
+    return [f"from the version that was read at {utc_words_or_never(version.read_at)}"]
 
 
 def _people_notes(runtime: Runtime, context: SourceContext, mirror: PastMirror) -> list[str]:
     facts = runtime.register.facts.load_at(context.name, mirror.at, mirror.at)
     if facts is None or facts[1]:
         return []
-    return [_NOBODY.format(read=shown_instant(runtime.register.runs.first(context.name)))]
+    return [_NOBODY.format(read=utc_words_or_never(runtime.register.runs.first(context.name)))]
 
 
 def _waiver_notes(runtime: Runtime, context: SourceContext, ticket_id: str, mirror: PastMirror) -> list[str]:

@@ -141,7 +141,8 @@ def _printable(cell: Any) -> Any:
     Only the words of a text in a list are looked at one by one, which takes time.
     """
     if isinstance(cell, str) and len(cell) > LONGEST_PRINTED:
-        rest = len(cell) - LONGEST_PRINTED
+        cell = redacted(cell)  # before the cut, which may go through a secret
+        rest = max(len(cell) - LONGEST_PRINTED, 0)
         cell = f"{cell[:LONGEST_PRINTED]}… [{rest} more characters; index.html and evidence.json have all]"
     is_long = isinstance(cell, str) and any(len(word.encode()) > _LONGEST_WORD for word in cell.split(" "))
     return [cell] if is_long else cell

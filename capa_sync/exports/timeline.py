@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,16 +11,18 @@ from capa_sync.model.record import distinct_names
 
 _BIRTH = "birth"
 _CHANGED, _CREATED, _FIRST_KNOWN = "change", "created", "first known"
+_MADE = "the ticket was created"
 VALUED = frozenset({_CHANGED, _CREATED, _FIRST_KNOWN})
 """Kinds of events whose text has values of fields in quotes."""
-_ON_TICKETS = frozenset({_CHANGED, "comment", "internal comment"})
+_ON_TICKETS = frozenset({_CHANGED, _CREATED, "comment", "internal comment"})
 
 
 def timeline_of(evidence: RecordEvidence) -> list[Row]:
     """Return the events of a record, the oldest first: `at` (UTC), `ticket`, `kind`, `who`, `what`."""
-    events = [event for ticket in evidence.tickets for event in _of_ticket(ticket)]
+    born = {instant(at): ticket.name for ticket in evidence.tickets if (at := ticket.ticket.get("created_at"))}
+    events = [event for ticket in evidence.tickets for event in _of_ticket(ticket, born)]
     events += [*_of_findings(evidence), *_of_waivers(evidence), *_of_actions(evidence), *_of_writes(evidence)]
-    return sorted(events, key=lambda event: str(event["at"]))
+    return sorted(events, key=lambda event: (str(event["at"]), event["what"] != _MADE))
 
 
 def after_closure(events: Sequence[Row], closed_at: Any) -> list[Row]:
@@ -29,18 +31,25 @@ def after_closure(events: Sequence[Row], closed_at: Any) -> list[Row]:
     return [event for event in events if event["at"] > closed and event["kind"] in _ON_TICKETS]
 
 
-def _of_ticket(ticket: TicketEvidence) -> Iterator[Row]:
+def _of_ticket(ticket: TicketEvidence, born: Mapping[str, str]) -> Iterator[Row]:
+    """Yield the events of one ticket; `born` is instant -> ticket created then.
+
+    Of a joined record the register has the values at the creation of its oldest ticket, among the changes of the one
+    that carries the record.
+    """
     names = distinct_names({c["changed_by"]: c["changed_by_name"] for c in ticket.changes if c["changed_by_name"]})
     if created := ticket.ticket.get("created_at"):
-        by = next((change["changed_by"] for change in ticket.changes if change["origin"] == _BIRTH), "")
-        yield _event(created, ticket.name, _CREATED, names.get(by, by), "the ticket was created")
+        own = (c for c in ticket.changes if c["origin"] == _BIRTH and instant(c["changed_at"]) == instant(created))
+        by = next((change["changed_by"] for change in own), "")
+        yield _event(created, ticket.name, _CREATED, names.get(by, by), _MADE)
     first = _CREATED if ticket.ticket.get("history_complete", 1) else _FIRST_KNOWN
     for change in ticket.changes:
         is_birth = change["origin"] == _BIRTH
         before = "" if is_birth else f"“{change['from_value']}” → "
         what = f"{change['field']}: {before}“{change['to_value']}”"
         who = names.get(change["changed_by"], change["changed_by"])
-        yield _event(change["changed_at"], ticket.name, first if is_birth else _CHANGED, who, what)
+        name = born.get(instant(change["changed_at"]), ticket.name) if is_birth else ticket.name
+        yield _event(change["changed_at"], name, first if is_birth else _CHANGED, who, what)
     for comment in ticket.comments:
         kind = "internal comment" if comment["internal"] else "comment"
         yield _event(comment["at"], ticket.name, kind, comment["by_name"] or comment["by"], comment["text"])

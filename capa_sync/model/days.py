@@ -28,6 +28,11 @@ def utc_words(at: datetime) -> str:
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S}Z"
 
 
+def utc_words_or_never(at: datetime | None) -> str:
+    """Return an instant as `utc_words` does, "never" for none."""
+    return utc_words(at) if at is not None else "never"
+
+
 def utc_minute_words(at: datetime) -> str:
     """Return an instant of any zone to the minute in UTC: `2026-03-02 09:12Z`."""
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M}Z"

@@ -152,7 +152,12 @@ _TICKETS = (
 _ACTIONS = (
     SOURCE,
     Column("ticket_key", _TEXT, "The present key or number of the record that the action belongs to.", masked=False),
-    Column("action_key", _TEXT, "The key of the action's own ticket; empty for an action in a field.", masked=False),
+    Column(
+        "action_key",
+        _TEXT,
+        "The key of the action's own ticket; of an action in a field that of the ticket which has the field.",
+        masked=False,
+    ),
     Column("origin", _TEXT, "Where it was read: field, subtask, link or child.", masked=False),
     Column("kind", _TEXT, "Its kind: corrective, correction, preventive or other.", masked=False),
     Column("text", _TEXT, "What is to be done."),

@@ -218,7 +218,7 @@ def _untold(records: Iterable[ReviewRecord]) -> Iterator[str]:
 def _left(record: ReviewRecord) -> str:
     """Return in words a record that no table by origin counts; a text of the ticket that is no origin stays out."""
     if record.track != "nonconformity":
-        return f"{record.track} (d counts none)" if record.track else "without a track"
+        return f"{record.track} (not counted in d)" if record.track else "without a track"
     if record.origin in SOURCES:
         return f"nonconformity from {record.origin.replace('_', ' ')}"
     return "nonconformity from elsewhere" if record.origin else "nonconformity without an origin"

@@ -130,6 +130,8 @@ class Sends:
                 if send.state is SendState.UNKNOWN:
                     state = SendState.PENDING if is_newest else SendState.DROPPED
                     self.settle(send.id, state, now, "" if is_newest else REPLACED)
+                if send.state is SendState.UNKNOWN and is_newest:  # also one that was waiting in a restored backup
+                    self._db.execute("UPDATE digest_send SET attempts = MAX(attempts, 1) WHERE id = ?", (send.id,))
         return len(newest)
 
     def note_fault(self, problem: str, now: datetime) -> None:

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from capa_sync.cli.app import cli
-from capa_sync.errors import UserError
+from capa_sync.errors import RegisterUnavailable, UserError
 from capa_sync.settings.named_files import holds_paths, named_files
 from capa_sync.settings.schema import Settings
 from capa_sync.store import open_register
@@ -162,3 +162,22 @@ def test_every_key_that_holds_a_path_is_known() -> None:
         "profile",
     }
     assert list(named_files(Settings())) == []
+
+
+@pytest.mark.parametrize("name", [".", "/", "", "..", "rules"])
+@pytest.mark.parametrize(
+    "verb",
+    [
+        *(VERBS[name] for name in ("export", "backup", "head")),
+        ("register", "export", "@"),
+        ("register", "report", "@", "--from", "2026-01-01", "--to", "2026-03-31"),
+    ],
+    ids=" ".join,
+)
+def test_a_folder_or_nothing_as_target_is_one_line(folder: Path, verb: tuple[str, ...], name: str) -> None:
+    """As a variable of a shell that is not set gives it."""
+    before = contents(folder)
+    found = CliRunner().invoke(cli, [word.replace("@", name) for word in verb])
+    assert isinstance(found.exception, UserError | RegisterUnavailable | SystemExit), found.exception
+    assert len(str(found.exception).splitlines()) == 1
+    assert contents(folder) == before

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from capa_sync.daemon.digest_times import is_left_to_next
+from capa_sync.daemon.digest_times import is_left_to_next, is_tried, left_to_next
 from capa_sync.model.digest import DigestKind, DigestOptions
 from capa_sync.store import open_register, restore
 from tests.digest.conftest import Verb
@@ -184,3 +184,26 @@ def test_a_restored_register_repeats_what_a_person_asks_for(world: DigestWorld, 
     restore(path, tmp_path / "backup.db", soon)
     world.hook.status = 200
     assert verb("digest", "--again", at=soon).out == "lead digest to target team: sent\n"
+
+
+def test_a_send_that_waited_in_a_backup_is_repeated_when_a_person_asks(tmp_path: Path) -> None:
+    """It was never tried, as far as the register knows; also on the last day of the lead's week."""
+    path, now = tmp_path / "register.db", at("2026-03-09T07:10", BERLIN)
+    with open_register(path, clock_now=T0) as register:
+        register.sends.begin(now - 8 * DAY)
+        register.sends.plan(DigestKind.LEAD, date(2026, 3, 2), ["target:team"], now - 7 * DAY)
+        register.copy_to(tmp_path / "backup.db")
+    restore(path, tmp_path / "backup.db", now)
+    with open_register(path, clock_now=now) as register:
+        assert register.sends.ask_again(now) == 1
+        assert [is_tried(OPTIONS, send, now) for send in register.sends.due(now)] == [True]
+
+
+@pytest.mark.parametrize(("options", "is_told"), [(OPTIONS, False), (replace(OPTIONS, leads=("anna",)), True)])
+def test_only_a_digest_with_recipients_is_said_to_be_left_to_the_next(
+    tmp_path: Path, options: DigestOptions, is_told: bool
+) -> None:
+    """Owners alone have mail: no lead's digest is ever sent."""
+    now = at("2026-03-09T07:10", BERLIN)
+    with open_register(tmp_path / "register.db", clock_now=T0) as register:
+        assert bool(left_to_next(register.sends, options, now, now - 8 * DAY)) is is_told

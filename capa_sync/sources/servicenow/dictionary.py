@@ -60,7 +60,7 @@ class TableFacts:
     def __post_init__(self) -> None:
         kinds = {column.name: column.type for column in self.columns.values()}
         journals = JOURNAL_COLUMNS | {name for name, kind in kinds.items() if kind in _JOURNAL_TYPES}
-        object.__setattr__(self, "journals", journals)  # the only way in a frozen class; read for each row
+        object.__setattr__(self, "journals", journals)  # as mypy takes it for frozen; read for each row
         object.__setattr__(self, "html", frozenset(name for name, kind in kinds.items() if kind in _HTML_TYPES))
 
     def may_name_users(self, column: str) -> bool:

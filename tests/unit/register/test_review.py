@@ -171,9 +171,9 @@ def test_every_record_is_in_a_table_by_origin_or_in_the_number_of_those_that_are
     # 18 origins of five tracks are 90 records, 33 of them in the tables
     assert untold.startswith("57 records in none of the tables by origin of d to f: ")
     assert untold.endswith(
-        "improvement (d counts none) 13, nonconformity from best practice 1, nonconformity from elsewhere 1, "
+        "improvement (not counted in d) 13, nonconformity from best practice 1, nonconformity from elsewhere 1, "
         "nonconformity from management review 1, nonconformity from other 1, nonconformity without an origin 1, "
-        "observation (d counts none) 13, preventive (d counts none) 13, without a track 13."
+        "observation (not counted in d) 13, preventive (not counted in d) 13, without a track 13."
     )
     captions = {letter: own[0].caption for letter, own in tables.items()}
     everything = "Nonconformities, improvements and all others by origin"
