@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from capa_sync import __version__
-from capa_sync.exports.archive import write_archive
+from capa_sync.exports.archive import new_archive
 from capa_sync.exports.evidence import RecordEvidence, Row, TicketEvidence
 from capa_sync.exports.html import template
 from capa_sync.exports.pack_section import PackSection
@@ -49,18 +49,17 @@ def write_pack(file: Path, evidence: RecordEvidence) -> dict[str, Any]:
         content["missing"].append(f"{_PDF}: it needs the library typst; {INSTALL}")
     readable = _readable(evidence, content)
     printed = readable | {"longest": _LONGEST_WORD, "sections": list(_in_runs(readable["sections"]))}
-    with ThreadPoolExecutor(1) as beside:  # Typst needs no interpreter, and as long as all the rest
+    with whole_file(file) as fresh, new_archive(fresh) as archive, ThreadPoolExecutor(1) as beside:
+        # Typst needs no interpreter, and as long as all the rest
         printing = beside.submit(prepared_pdf("pack.typ", "pack", printed))
-        files = _texts(evidence, content, readable)
+        archive.add(_texts(evidence, content, readable))
         pdf = printing.result()
-    if pdf is not None:
-        files[_PDF] = pdf
-    with whole_file(file) as fresh:
-        write_archive(fresh, files)
+        if pdf is not None:
+            archive.add({_PDF: pdf})
     return {
         "file": str(file),
         "record": evidence.name,
-        "files": len(files) + 1,
+        "files": len(archive),
         "findings": len(evidence.findings),
         "missing": content["missing"],
     }

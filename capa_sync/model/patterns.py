@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 S = TypeVar("S", str, bytes)
 
@@ -25,22 +25,37 @@ class Pattern(Generic[S]):
     """A regular expression that reads no more than the first `reach` characters.
 
     Args:
-        name: its name in tests and benchmarks; "" for a pattern made from the words of a user's file.
+        name: its name in tests and benchmarks; "" for a pattern made from the words of a user's file. One with a
+            name is compiled at its first use: a verb imports a hundred, and most use a few.
         expression: its source.
         flags: of `re`.
         reach: the number of characters it reads. `fullmatch` on a longer text finds nothing.
         whole: the pattern is only used at the start of a text.
     """
 
-    __slots__ = ("compiled", "name", "reach", "whole")
+    __slots__ = ("_source", "compiled", "name", "reach", "whole")
 
     def __init__(self, name: str, expression: S, flags: int = 0, *, reach: int = REACH, whole: bool = False) -> None:
         self.name = name
-        self.compiled: re.Pattern[S] = re.compile(expression, flags)
+        self.compiled: re.Pattern[S]
+        self._source: tuple[S, int] = (expression, flags)
         self.reach = reach
         self.whole = whole
         if name:
             REGISTERED[name] = self
+        else:
+            self._compile()
+
+    if not TYPE_CHECKING:  # it would hide a name that is not there from mypy
+
+        def __getattr__(self, name: str) -> re.Pattern[S]:
+            if name != "compiled":
+                raise AttributeError(name)
+            return self._compile()
+
+    def _compile(self) -> re.Pattern[S]:
+        self.compiled = re.compile(*self._source)
+        return self.compiled
 
     def fullmatch(self, text: S) -> re.Match[S] | None:
         """Match the whole text; None for one longer than the reach."""
