@@ -5,16 +5,16 @@ from __future__ import annotations
 import contextlib
 import logging
 import sys
-from collections.abc import MutableMapping
+import threading
+from collections.abc import Callable, MutableMapping
 from enum import StrEnum
+from functools import cache, partial
+from types import ModuleType
 from typing import Any, TextIO, cast
 
 from capa_sync.absent_modules import absent
 from capa_sync.model.visible import one_line
 from capa_sync.redaction import redacted
-
-with absent("rich"):  # structlog loads it where it is installed, for a printout of errors that we do not use
-    import structlog
 
 
 class LogAction(StrEnum):
@@ -86,6 +86,20 @@ def configure_logs(stream: TextIO | None = None, *, verbose: bool = False, quiet
     """
     target = stream or sys.stderr
     least = logging.ERROR if quiet else logging.DEBUG if verbose else logging.INFO
+    _Lines.set_up = partial(_configure, target, least, quiet=quiet)
+    if "structlog" in sys.modules:
+        _logger()
+    handler = logging.StreamHandler(target)
+    handler.setFormatter(_OneLine("level=%(levelname)s logger=%(name)s %(message)s"))
+    logging.basicConfig(handlers=[handler], level=logging.WARNING)
+    logging.getLogger("capa_sync.sources").setLevel(logging.ERROR if quiet else logging.WARNING)
+    for chatty in ("apscheduler", "urllib3", "jira", "pysnow"):
+        logging.getLogger(chatty).setLevel(logging.ERROR)
+
+
+def _configure(target: TextIO, least: int, *, quiet: bool) -> None:
+    """Set up what writes our lines."""
+    structlog = _library()
     structlog.configure(
         processors=[
             *([_drop_reported] if quiet else []),
@@ -99,12 +113,30 @@ def configure_logs(stream: TextIO | None = None, *, verbose: bool = False, quiet
         logger_factory=structlog.PrintLoggerFactory(cast("TextIO", _Lossy(target))),
         cache_logger_on_first_use=False,
     )
-    handler = logging.StreamHandler(target)
-    handler.setFormatter(_OneLine("level=%(levelname)s logger=%(name)s %(message)s"))
-    logging.basicConfig(handlers=[handler], level=logging.WARNING)
-    logging.getLogger("capa_sync.sources").setLevel(logging.ERROR if quiet else logging.WARNING)
-    for chatty in ("apscheduler", "urllib3", "jira", "pysnow"):
-        logging.getLogger(chatty).setLevel(logging.ERROR)
+
+
+@cache
+def _library() -> ModuleType:
+    """Return the library, which most verbs that read never need, as they write no line."""
+    with absent("rich"):  # structlog loads it where it is installed, for a printout of errors that we do not use
+        import structlog
+    return structlog
+
+
+class _Lines:
+    """How our lines are written: `set_up` waits for the first one; None: it was called, or there is none."""
+
+    set_up: Callable[[], None] | None = None
+    lock = threading.Lock()
+
+
+def _logger() -> Any:
+    if _Lines.set_up is not None:
+        with _Lines.lock:  # the first lines may come from two sources at once
+            if _Lines.set_up is not None:
+                _Lines.set_up()
+                _Lines.set_up = None
+    return _library().get_logger()
 
 
 class _Lossy:
@@ -135,20 +167,20 @@ _REPORTED = frozenset({LogAction.CYCLE_FAILED, LogAction.SAFETY_STOP})
 def _drop_reported(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Drop a line whose content the printed result already has."""
     if event.get("action") in _REPORTED:
-        raise structlog.DropEvent
+        raise _library().DropEvent
     return event
 
 
 def is_logged() -> bool:
     """Tell whether lines of level info are written, so that the caller can skip computing one."""
-    enabled: bool = structlog.get_logger().is_enabled_for(logging.INFO)
+    enabled: bool = _logger().is_enabled_for(logging.INFO)
     return enabled
 
 
 def log(action: LogAction, *, level: str = "info", **fields: Any) -> None:
     """Write one line; `fields` hold ids, keys, counts and reasons, never ticket text."""
     plain = {name: value for name, value in fields.items() if value not in ("", None)}
-    getattr(structlog.get_logger(), level)(None, action=str(action), **plain)
+    getattr(_logger(), level)(None, action=str(action), **plain)
 
 
 class _OneLine(logging.Formatter):

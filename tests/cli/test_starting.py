@@ -39,8 +39,8 @@ FORBIDDEN: dict[tuple[str, ...], set[str]] = {
     ("waivers",): SERVING | TRACKERS | RUNNING | READING | SANDBOX,
     ("rules", "check", "rules"): SERVING | TRACKERS | RUNNING | REGISTER | SANDBOX,
     ("rules", "phrases"): SERVING | TRACKERS | RUNNING | REGISTER | SANDBOX,
-    ("explain", "CAPA-1"): SERVING | TRACKERS | {"rich"} | SANDBOX,
-    ("register", "pack", "CAPA-1"): SERVING - {"jinja2"} | TRACKERS | SANDBOX,
+    ("explain", "CAPA-1"): SERVING | TRACKERS | {"rich", "structlog"} | SANDBOX,
+    ("register", "pack", "CAPA-1"): SERVING - {"jinja2"} | TRACKERS | {"structlog"} | SANDBOX,
     ("rebuild",): SERVING | {"pysnow", "rich"} | SANDBOX,
     ("plan",): SERVING | {"pysnow", "rich"} | SANDBOX,  # which draws bars on a terminal alone
     ("sync",): SERVING | {"pysnow", "rich"} | SANDBOX,
