@@ -271,6 +271,7 @@ def _worker(line: int) -> Callable[[Sequence[str]], None]:
 
 def _import_program() -> None:
     """Import what the verbs import when they are called; scan for installed phrases and migrate a register once."""
+    from capa_sync.absent_modules import absent
     from capa_sync.cli.app import SECTIONS
     from capa_sync.rules.phrases.table import vocabulary
     from capa_sync.store import open_register
@@ -279,6 +280,8 @@ def _import_program() -> None:
     for name, verb in (entry for section in SECTIONS.values() for entry in section.items()):
         if name not in _OWN_VERBS:
             verb.load()
+    with absent("rich"):  # as the program loads it
+        import_module("structlog")
     for module in _WHEN_NEEDED:
         import_module(module)
     vocabulary()
