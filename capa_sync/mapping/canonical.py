@@ -128,9 +128,14 @@ class _Mapper:
             add_rows(self.rows, field.name, self.birth, birth, steps, self.people, field.label)
 
     def fill(self, children: Sequence[ChildTicket]) -> None:
-        """Map the fields that an action's ticket holds (`fills`)."""
+        """Map the fields that an action's ticket holds (`fills`).
+
+        With what a confidential ticket holds, the record is confidential too, as a joined record is.
+        """
         for filled in filled_by(self.bound, children, self.people):
             self.fields[filled.field.name] = filled.now
+            if filled.hiding is not None and filled.now.state is not ValueState.EMPTY:
+                self.fields["confidential"] = filled.hiding
             if filled.birth is not None:
                 name, label = filled.field.name, filled.field.label
                 add_rows(self.rows, name, filled.birth, filled.born, filled.steps, self.people, label)

@@ -26,7 +26,8 @@ class Filled(NamedTuple):
 
     Attributes:
         now, born: its value now, and when the ticket was created. birth: of that ticket; None where it is unread.
-        steps: the changes between.
+        steps: the changes between. hiding: what the ticket says of being confidential, where it is or may be; else
+            None.
     """
 
     field: BoundField
@@ -34,6 +35,7 @@ class Filled(NamedTuple):
     born: Value = EMPTY
     birth: Birth | None = None
     steps: Sequence[Step] = NO_STEPS
+    hiding: Value | None = None
 
 
 def filled_by(bound: BoundMapping, children: Sequence[ChildTicket], people: PeopleDirectory) -> Iterator[Filled]:
@@ -66,7 +68,15 @@ def _of_place(
     counting = [history for history in read if not _is_cancelled(action, history)]
     if counting:
         newest = max(counting, key=lambda history: (history.ticket.created_at, history.ticket.id))
-        yield from (_filled(bound, field, newest, people) for field in action.fills)
+        hiding = _hiding(bound, newest, people)
+        yield from (_filled(bound, field, newest, people)._replace(hiding=hiding) for field in action.fills)
+
+
+def _hiding(bound: BoundMapping, history: TicketHistory, people: PeopleDirectory) -> Value | None:
+    """Return the value by which a ticket hides its texts; one without that field is as its record is."""
+    there = (part for part in bound.confidential if history.has(part.field_id))
+    values = (_part(bound, part, history, people)[0] for part in there)
+    return next((value for value in values if value.is_yes_or_unreadable), None)
 
 
 def _is_cancelled(action: BoundAction, history: TicketHistory) -> bool:

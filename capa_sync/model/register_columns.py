@@ -89,16 +89,12 @@ REGISTER: tuple[RegisterColumn, ...] = (
         masked=False,
     ),
     RegisterColumn("communicated", _TEXT, "To whom it was communicated, and the reference of a training."),
-    RegisterColumn(
-        "effectiveness_criterion", _TEXT, "By what the effectiveness is to be judged.", quotes_actions=True
-    ),
+    RegisterColumn("effectiveness_criterion", _TEXT, "By what the effectiveness is to be judged."),
     RegisterColumn("effectiveness_due", _TIME, "When the effectiveness review is due.", _UNFILLED, masked=False),
     RegisterColumn(
         "effectiveness_result", _TEXT, "The result of the review: effective, partly or ineffective.", masked=False
     ),
-    RegisterColumn(
-        "reviewed_by", _TEXT, "The name of the person who reviewed the effectiveness.", quotes_actions=True
-    ),
+    RegisterColumn("reviewed_by", _TEXT, "The name of the person who reviewed the effectiveness."),
     RegisterColumn("reviewed_at", _TIME, "When the effectiveness was reviewed.", _UNFILLED, masked=False),
     RegisterColumn("isms_change", _TEXT, "What was changed in the management system, with its reference."),
     RegisterColumn("risk_update", _TEXT, "Whether a risk was updated or added, with its reference."),

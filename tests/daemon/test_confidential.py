@@ -26,8 +26,6 @@ RECORD, ACTION, OTHER, SUBTASK = "Zebrafish", "Zebrafinch", "Zebrawood", "Zebroi
 """Words in the texts of a confidential record, of one that is an open record's action, of a related one, and of a
 sub-task that is confidential by itself."""
 WORDS = (RECORD, ACTION, OTHER, SUBTASK)
-CRITERION = "No gap in three months"
-"""A mapping may take it from the ticket of an action (`fills`), so that a confidential one hides it."""
 OWNER = "Adeyemi"
 """He is named by the confidential tickets alone."""
 PERIOD = ("--from", "2026-06-01", "--to", "2026-06-15")
@@ -66,7 +64,6 @@ def harness(shared_harness: MakeHarness) -> Harness:
         _plant(made, "jira-dc", word, word)
         tracker.link(made.key("jira-dc", word), link, made.key("jira-dc", story))
         made.play_event("jira-dc", story, Fill({"impact": f"As {made.key('jira-dc', word)} says, payroll stopped"}))
-        made.play_event("jira-dc", story, Fill({"effectiveness_criterion": CRITERION}))
     made.create_broken("jira-dc", "parent")
     made.play_event("jira-dc", "parent", AddAction(f"{SUBTASK} action", Day(3), "child", "samuel.adeyemi"))
     tracker.edit(made.players["jira-dc"].actions["parent"], {"Confidential": "Yes"})
@@ -167,13 +164,11 @@ def test_only_the_confidential_action_of_an_open_record_is_hidden(
     assert actions["field"]["text"] == "Do the missing review and name a deputy"
     (row,) = requests.get(asked.replace("v_actions", "v_register"), timeout=PATIENCE).json()
     assert (row["title"], row["action_text"], row["confidential"]) == (FACTS["title"], "restricted", "no")
-    assert row["effectiveness_criterion"] == ("restricted" if story == "resolved" else "")
     (row,) = requests.get(
         f"{page.url}register/v_register.json?_shape=array&ticket_key={harness.key('jira-dc', 'related')}",
         timeout=PATIENCE,
     ).json()
     assert row["action_text"] == "Do the missing review and name a deputy"
-    assert row["effectiveness_criterion"] == CRITERION
 
 
 def test_our_own_pages_show_and_find_no_confidential_action(harness: Harness, page: RegisterPage) -> None:

@@ -133,6 +133,28 @@ def test_of_several_reviews_the_newest_counts_and_a_cancelled_one_never(tmp_path
     assert _fields(tmp_path, called_off)[2] is None
 
 
+def _hides(tmp_path: Path, *children: SourceTicket) -> bool:
+    text = MAPPING.replace(
+        "record:\n", "record:\n  confidential: {field: Site, values: {London: yes, Leeds: no}}\n", 1
+    )
+    bound = bound_to(tmp_path, text.replace("people: people.yaml\n", REVIEW))
+    found = record(bound, ticket({"c4": option("2", "Leeds")}), {child.id: child for child in children})
+    return found.fields["confidential"].is_yes_or_unreadable
+
+
+def test_a_record_with_texts_of_a_confidential_review_is_confidential(tmp_path: Path) -> None:
+    """Whatever the record's own field says; a ticket whose texts are not taken hides nothing."""
+    london, leeds = option("1", "London"), option("2", "Leeds")
+    hidden, shown = _review(40, values={"c4": london}), _review(50, values={"c4": leeds})
+    assert _hides(tmp_path, hidden)
+    assert not _hides(tmp_path)
+    assert not _hides(tmp_path, shown)
+    assert not _hides(tmp_path, hidden, shown)  # the newest counts
+    assert _hides(tmp_path, _review(30, values={"c4": leeds}), hidden)
+    assert not _hides(tmp_path, _review(40, values={"c4": london, "resolution": REFUSED}))
+    assert _hides(tmp_path, _review(40, values={"c4": option("3", "Elsewhere")}))  # no option that the mapping knows
+
+
 def test_the_history_of_a_review_is_history_of_the_record(tmp_path: Path) -> None:
     """When the result came, and by whom, is what the sub-task's history says: rules on the order of events hold."""
     at = T0 + timedelta(days=45)
