@@ -11,6 +11,8 @@ _INVISIBLE = [0x00AD, 0x034F, 0x061C, 0x180E, *range(0x200B, 0x2010), *range(0x2
 _INVISIBLE += [*range(0x2060, 0x2070), 0xFEFF]
 _CONTROLS = [*range(0x20), *range(0x7F, 0xA0)]
 _CLEAN: dict[int, str | None] = {**dict.fromkeys(_INVISIBLE), **dict.fromkeys(_CONTROLS, " ")}
+_CLEAN |= {ord(icon): f"{icon}\ufe0f" for icon in "ℹⓂ"}
+"""NFKC makes letters of these icons; the selector behind them keeps them icons."""
 
 
 def normalise(text: str) -> str:

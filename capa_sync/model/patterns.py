@@ -260,7 +260,8 @@ EMPHASIS = Pattern(
     "EMPHASIS",
     r"(?<![\w\\*_+{}])(?:\{([*_+])\}|([*_+]))(?=\S)([^\n]{1,300}?)(?<=\S)(?:\{\1\}|\2)(?![\w*_+{}])",
 )
-BREAK = Pattern("BREAK", r"(?<!\\)\\\\(?=\s|\||$)", re.MULTILINE)
+BREAK = Pattern("BREAK", r"(?<!\\)\\\\(?:(?=[\s|]|$)|(?![^\s|\\]*+\\))", re.MULTILINE)
+"""In Jira two backslashes break the line, unless the same word has a further one: `\\\\server\\share`."""
 ESCAPED = Pattern("ESCAPED", r"\\([\\\[\]{}!|*_~^+?#-])")
 ADF_MACRO = Pattern("ADF_MACRO", r"\{adf(?::[^{}\n]{0,100})?\}")
 SPECIAL = Pattern("SPECIAL", r"[\[\]{}!|*_~^+?-]", reach=LONGEST_BODY)

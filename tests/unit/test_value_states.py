@@ -412,6 +412,7 @@ PICTURE = [node("mediaSingle", node("media", id="1"))]
 ICONS = (
     *("(/)", "(x)", "(!)", "(?)", "(+)", "(-)", "(*)", "(*r)", "(*g)", "(*b)", "(*y)", "(i)", "(y)", "(n)", "(on)"),
     *("(off)", "(flag)", "(flagoff)", ":)", ":(", ":P", ":D", ";)", ":warning:", "⚠", "✅", "1\ufe0f\u20e3", "ℹ️"),
+    *("ℹ", "Ⓜ"),
 )
 OTHERS: dict[str, tuple[ValueState, Piece]] = {
     "no content at all": (EMPTY, Piece([], "", "", "")),
@@ -429,6 +430,28 @@ OTHERS: dict[str, tuple[ValueState, Piece]] = {
             "<table><tr><td><p>TBD<br>n/a</p><p>see above</p></td></tr></table>",
             "TBD\nn/a\n\nsee above",
         ),
+    ),
+    "two placeholders and a line break on one line": (
+        PLACEHOLDER,
+        Piece(
+            [node("paragraph", text("TBD"), {"type": "hardBreak"}, text("n/a"))],
+            r"TBD\\n/a",
+            "<p>TBD<br>n/a</p>",
+            "TBD\nn/a",
+        ),
+    ),
+    "two placeholders and a line break in each of two cells": (
+        PLACEHOLDER,
+        Piece(
+            in_a_cell(node("paragraph", text("TBD"), {"type": "hardBreak"}, text("n/a")), para("n/a"), para("TBD")),
+            r"|TBD\\n/a|n/a\\TBD|",
+            "<table><tr><td>TBD<br>n/a</td><td>n/a<br>TBD</td></tr></table>",
+            "TBD\nn/a\tn/a\nTBD",
+        ),
+    ),
+    "the path of a shared folder": (
+        FILLED,
+        Piece([para(r"\\none\no")], r"\\none\no", r"<p>\\none\no</p>", r"\\none\no"),
     ),
     "a placeholder and a real line in a cell": (
         FILLED,
