@@ -1,7 +1,7 @@
 """Which tests are in the sample that `make test` takes.
 
 Tests of whole programs run on three trackers, and many of them with dozens of faults, files or answers besides. All
-take half an hour on two cores; a sample takes a third of each, and of the files with slow tests a half. Tests that
+take half an hour on two cores; a sample takes a third of each, and the slow tests of a third of the files. Tests that
 share a world are in it together, for some of them go on where others ended. Each commit has another sample.
 """
 
@@ -29,8 +29,8 @@ def keep_sample(items: Sequence[pytest.Item], seed: str) -> tuple[list[pytest.It
 
     In the large folders it has a third, rounded up, of the worlds that the tests of a file share (a fixture with
     parameters, such as the tracker), with all of their tests; of a parametrised test that shares nothing a third of
-    its parameters; of the tests marked slow a half of the files; and every other test. The same seed chooses the same
-    tests, in whichever process.
+    its parameters; the tests marked slow of a third of the files; and every other test. The same seed chooses the
+    same tests, in whichever process.
     """
     if seed == ALL:
         return list(items), []
@@ -72,7 +72,7 @@ def _has_turn(item: pytest.Item, seed: str) -> bool:
     """Return whether a test is in this sample as one that is not slow, or with the others of its file."""
     if item.get_closest_marker("slow") is None:
         return True
-    return random.Random(f"{seed}:{item.path.name}").random() < 0.5  # noqa: S311
+    return random.Random(f"{seed}:{item.path.name}").random() < 1 / 3  # noqa: S311
 
 
 def _is_large(item: pytest.Item) -> bool:

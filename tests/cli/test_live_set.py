@@ -50,6 +50,7 @@ def harness(make_harness: MakeHarness) -> Harness:
     return found
 
 
+@pytest.mark.slow
 def test_an_edit_waits_is_previewed_without_a_trace_activated_and_taken_back(harness: Harness) -> None:
     """`sync` judges by what is live; `preview` tells what the edit would do; `activate` and `rollback` change it."""
     first = severities(harness)
@@ -90,6 +91,7 @@ def test_an_edit_waits_is_previewed_without_a_trace_activated_and_taken_back(har
     assert "severity: high" in harness.run("history", "--at", "2026-06-15T09:59Z").out
 
 
+@pytest.mark.slow
 def test_a_preview_takes_what_the_daemon_planned_and_plans_where_it_never_did(make_harness: MakeHarness) -> None:
     """What would be written without the change is read where it is stored, and else planned: the answer is equal."""
     harness = make_harness("jira", rules=(ORDER,), settings=WAITS, write_back='mode = "plan"')

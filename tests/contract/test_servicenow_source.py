@@ -112,6 +112,7 @@ def test_a_row_committed_late_is_found(sn: SourceHarness) -> None:
     assert same_as_tracker(sn)
 
 
+@pytest.mark.slow
 def test_thousands_of_rows_of_one_second_come_whole() -> None:
     """2,050 of 2,601 rows share one second, read in pages of 100: none is lost, none doubled."""
     with source_harness(page_size=100, children=()) as sn:

@@ -186,6 +186,7 @@ def counts(path: Path) -> dict[str, int]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("commands", blocks("Backup"), ids=["verb", "wrapper", "backup", "python"])
 def test_a_backup_of_a_running_daemon_comes_back(place: Place, commands: str) -> None:
     """The register is copied while the daemon runs, then damaged; the restored register has the same rows."""

@@ -46,6 +46,7 @@ def test_every_public_name_stays_and_every_new_one_is_listed(code: Names, sectio
         assert sorted(code[section] - listed) == [], NEW
 
 
+@pytest.mark.slow
 def test_every_key_of_json_stays_and_every_new_one_is_listed(
     demo_world: DemoWorld, tmp_path: Path, fork_server: ForkServer
 ) -> None:

@@ -45,6 +45,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_the_pages_build_without_a_warning(site: Path) -> None:
     """A broken link, a missing page or an unknown anchor fails the build."""
     assert (site / "index.html").is_file()

@@ -152,6 +152,7 @@ def collected(sample: str) -> list[str]:
     return [line for line in output.splitlines() if "::" in line]
 
 
+@pytest.mark.slow
 def test_a_sample_has_a_third_of_each_test_and_the_same_one_again() -> None:
     """No test that is not slow is left out as a whole, and two samples differ."""
     every, one, again, other = (collected(sample) for sample in (ALL, "one", "one", "other"))

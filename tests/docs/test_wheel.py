@@ -54,6 +54,7 @@ def run(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     return go
 
 
+@pytest.mark.slow
 def test_the_demo_runs_from_the_wheel(run: Run) -> None:
     """`demo --once --json` finds something in all three trackers and delivers every write."""
     done = run("demo", "--once", "--json")

@@ -169,6 +169,7 @@ def test_a_statement_is_bounded_in_time_rows_and_text(folder: Path, monkeypatch:
         views.rows(ENDLESS.format("SUM(x)"), most=5)
 
 
+@pytest.mark.slow
 def test_the_server_ends_with_its_input_or_a_signal_and_says_what_is_missing(folder: Path, tmp_path: Path) -> None:
     """Closed input and SIGTERM end it with 0; without a register, or without the SDK, there is one line."""
     done = ended(command(folder))

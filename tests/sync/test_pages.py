@@ -82,6 +82,7 @@ def fill_with_rows(world: World) -> list[str]:
     return ids
 
 
+@pytest.mark.slow
 def test_of_rows_on_many_pages_none_is_lost_none_doubled(tmp_path: Path) -> None:
     """Twelve of twenty pages are of one second, rows are touched between pages, and some pages are short or empty."""
     more = f"page_size = {PAGE}"

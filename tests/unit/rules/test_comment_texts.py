@@ -42,6 +42,7 @@ def _of(texts: CommentTexts, name: str) -> str:
     return str(getattr(texts.sentences, name))
 
 
+@pytest.mark.slow
 @each_rule
 def test_german_texts_read_well_in_every_state(rule: Rule) -> None:
     """No gap, no English word or date, no unfilled placeholder; short enough for a comment, and never with du."""

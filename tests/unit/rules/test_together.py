@@ -43,6 +43,7 @@ def blurred(record: CapaRecord, seed: int) -> CapaRecord:
     return replace(record, fields={**record.fields, name: values[seed // 3 % 3]}, stage=stage)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("profile", ["standard", "light", "strict", "iso9001"])
 def test_together_each_rule_gives_the_verdict_that_it_gives_alone(ruleset: RuleSet, profile: str) -> None:
     """The test covers 90 lives, complete and blurred, in order and not, explained and not, and a while later."""

@@ -35,6 +35,7 @@ def known(request: pytest.FixtureRequest) -> Known:
     return request.param, list(states_of(request.param))
 
 
+@pytest.mark.slow
 def test_every_text_is_used_in_some_state(known: Known) -> None:
     """Nobody would read a text that no state reaches before it is published."""
     assert [(key, variant.line) for key, variant in never_said(*known)] == []
@@ -80,6 +81,7 @@ def _asked(rule: Rule, found: StateWording) -> set[str]:
     return {slot.name.removeprefix("label ") for slot in parts if isinstance(slot, Slot) and "label " in slot.name}
 
 
+@pytest.mark.slow
 def test_the_page_holds_every_rule_and_every_text() -> None:
     """Each rule is there with its title, each text once with a state; few enough for a person to read."""
     wording = wording_of(PACK.rules)

@@ -76,6 +76,7 @@ def expected_ids(tracker: ServiceNowTracker, query: str) -> list[str]:
     return [row.sys_id for row in found]
 
 
+@pytest.mark.slow
 @settings(max_examples=300)
 @given(rows, queries, st.integers(0, 5), st.integers(1, 50), st.booleans())
 def test_indexes_give_the_same_as_a_full_scan(

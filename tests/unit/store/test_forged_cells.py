@@ -72,6 +72,7 @@ def broken(forged: sqlite3.Connection, *statements: str) -> list[str]:
         forged.execute("RELEASE intact")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("table", COLUMNS | META)
 def test_a_cell_of_any_row_with_a_value_of_any_type_is_found(forged: sqlite3.Connection, table: str) -> None:
     """The first, a middle and the last row, each cell that is chained: one of the breaks names the row's kind."""
@@ -118,6 +119,7 @@ def test_a_removed_table_is_named_in_one_line_and_an_emptied_one_is_found(
     assert any(re.search(SAYS[table], row) for row in emptied), emptied
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("table", COLUMNS | META)
 def test_a_removed_column_or_index_is_named(forged: sqlite3.Connection, table: str) -> None:
     """Each chained column, and each index of the table, in the first line."""

@@ -87,6 +87,7 @@ def test_texts_of_open_tickets_are_shown_and_those_of_confidential_ones_are_rest
     assert (findings["1"], findings["2"], findings["9"]) == ("Fill the cause", "restricted", "restricted")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("view", VIEWS)
 def test_no_filter_facet_sort_or_search_reaches_masked_text(site: RegisterPage, view: str) -> None:
     """On every column, filters find nothing by the hidden word, and facets and orders do not have it."""
