@@ -28,6 +28,7 @@ POLITE = 5
 """How much lower the priority of the page is than that of the daemon."""
 AGAIN = 60.0
 """Seconds after which a page that ended is started again."""
+_TO_SERVE = "set `with_run = true` under `[web]`, or run `capa-sync serve` beside the daemon"
 _END = 1.0
 """Seconds for which the page may end by itself before it is killed: the daemon has ten for its own end."""
 
@@ -35,7 +36,10 @@ _END = 1.0
 @contextmanager
 def page_beside(setup: Setup, test_clock: str | None) -> Iterator[None]:
     """Serve the page in another process while the block runs, if the settings want that."""
-    if not setup.settings.web.with_run:
+    web = setup.settings.web
+    if not web.with_run:
+        if "listen" in web.model_fields_set:
+            log(LogAction.PAGE_NOT_SERVED, at=web.listen, to_serve=_TO_SERVE)
         yield
         return
     keeper = _PageKeeper(setup, test_clock or "")

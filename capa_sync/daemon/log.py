@@ -67,6 +67,7 @@ class LogAction(StrEnum):
     CLOCK_WAS_SET = "clock_was_set"
     WORKER_LOST = "worker_lost"
     PAGE_LISTENING = "page_listening"
+    PAGE_NOT_SERVED = "page_not_served"
     PAGE_ENDED = "page_ended"
     REVIEW_NOT_KEPT = "review_not_kept"
     DIGEST_SENT = "digest_sent"

@@ -58,6 +58,19 @@ def test_the_page_is_served_while_the_daemon_runs_and_ends_with_it(
     until(lambda: not is_served(page))
 
 
+def test_a_page_that_is_not_served_is_one_line_where_the_settings_name_its_address(make_harness: MakeHarness) -> None:
+    """Whoever set where it listens may wait for it; the line says what to set or to run."""
+    harness = make_harness("jira")
+    with harness.daemon(CAPA_SYNC_WEB__LISTEN="127.0.0.1:0") as daemon:
+        daemon.wait_for("cycle_finished")
+        [line] = daemon.lines("page_not_served")
+        assert "with_run = true" in line
+        assert "capa-sync serve" in line
+    with harness.daemon() as daemon:
+        daemon.wait_for("cycle_finished")
+        assert daemon.lines("page_not_served") == []
+
+
 def test_a_page_that_is_killed_is_one_line_and_the_daemon_polls_on(make_harness: MakeHarness) -> None:
     """The daemon needs nothing of it, and ends cleanly while it waits to start it again."""
     harness = make_harness("jira")
