@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from capa_sync.mapping.texts import has_word, normalise
-from capa_sync.model.patterns import BRACKETED, ICONS_BEFORE, ICONS_BEHIND, LATER, LIST_SIGN, RULER
+from capa_sync.model.patterns import BRACKETED, ICONS_BEFORE, ICONS_BEHIND, LATER, LIST_SIGN, ROW_NUMBER, RULER
 from capa_sync.model.values import FILLED, ValueState
 
 _WORDS = frozenset(
@@ -25,8 +25,8 @@ _BARE = frozenset(word.strip() for word in _WORDS if word.strip())
 _EDGES = " \t.,;:!?*_~\"'`…-–—()#|^+"
 _LONGEST = 90
 """A text with more characters is no placeholder."""
-_LONGEST_OF_PIECES, _MOST_PIECES = 2_000, 40
-"""Limits for a text of several lines or cells: characters, and number of lines and cells."""
+_LONGEST_OF_PIECES, _MOST_PIECES, _MOST_LOOKED_AT = 2_000, 40, 2_000
+"""Limits for a text of several lines or cells: characters, lines and cells with words, and with anything at all."""
 
 
 def is_placeholder(text: str) -> bool:
@@ -61,7 +61,8 @@ def state_of(text: str, shown: str) -> ValueState:
     """Return the state of a text: filled, empty or placeholder.
 
     A text of several lines or cells is a placeholder when each of them is a placeholder. Bullets, item numbers,
-    rulers and hard spaces are ignored, because another form of the same content may draw them.
+    the number of a row, signs of quotation, rulers and hard spaces are ignored, because another form of the same
+    content may draw them.
 
     Args:
         text: normalised.
@@ -69,13 +70,28 @@ def state_of(text: str, shown: str) -> ValueState:
     """
     if len(text) > _LONGEST_OF_PIECES:
         return FILLED
-    pieces = shown.replace("\t", "\n").splitlines()
-    if len(pieces) > _MOST_PIECES:
+    pieces = [piece for line in shown.splitlines() if line and not line.isspace() for piece in cells(line)]
+    if len(pieces) > _MOST_LOOKED_AT:
         return FILLED
     left = list(filter(None, map(bare, pieces)))
     if not left:
         return ValueState.EMPTY
-    return ValueState.PLACEHOLDER if all(map(is_placeholder, left)) else FILLED
+    return ValueState.PLACEHOLDER if len(left) <= _MOST_PIECES and all(map(is_placeholder, left)) else FILLED
+
+
+def cells(line: str) -> list[str]:
+    """Return the cells of a row, in plain text also of one between bars, without the number that begins it."""
+    if "\t" not in line:
+        if "|" not in line:
+            return [line]
+        line = _between_bars(line.strip())
+    first, *others = line.split("\t")
+    return others if others and ROW_NUMBER.fullmatch(first) else [first, *others]
+
+
+def _between_bars(line: str) -> str:
+    is_row = len(line) > 1 and line.startswith("|") and line.endswith("|")
+    return line[1:-1].replace("|", "\t") if is_row else line
 
 
 def bare(piece: str) -> str:

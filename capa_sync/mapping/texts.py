@@ -7,8 +7,8 @@ from functools import lru_cache
 
 from capa_sync.model.patterns import TEMPLATE_GAP, literal
 
-_INVISIBLE = [0x00AD, 0x034F, 0x061C, 0x180E, *range(0x200B, 0x2010), *range(0x202A, 0x202F)]
-_INVISIBLE += [*range(0x2060, 0x2070), 0xFEFF]
+_INVISIBLE = [0x00AD, 0x034F, 0x061C, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x180E, *range(0x200B, 0x2010)]
+_INVISIBLE += [*range(0x202A, 0x202F), *range(0x2060, 0x2070), 0x3164, 0xFEFF, 0xFFA0]
 _CONTROLS = [*range(0x20), *range(0x7F, 0xA0)]
 _CLEAN: dict[int, str | None] = {**dict.fromkeys(_INVISIBLE), **dict.fromkeys(_CONTROLS, " ")}
 _CLEAN |= {ord(icon): f"{icon}\ufe0f" for icon in "ℹⓂ"}

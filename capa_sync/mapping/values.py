@@ -7,12 +7,12 @@ from datetime import UTC, date, datetime
 from functools import lru_cache
 
 from capa_sync.mapping.people_directory import PeopleDirectory
-from capa_sync.mapping.placeholders import bare, is_placeholder, state_of
+from capa_sync.mapping.placeholders import bare, cells, is_placeholder, state_of
 from capa_sync.mapping.schema import NOTHING
 from capa_sync.mapping.texts import Template, fold, normalise
 from capa_sync.model.catalogue import FieldSpec, FieldType
 from capa_sync.model.days import YEARS
-from capa_sync.model.patterns import ARROW, COMMA, LINE_ENDS, WHY, ZERO_TIME
+from capa_sync.model.patterns import ARROW, COMMA, WHY, ZERO_TIME
 from capa_sync.model.values import EMPTY, FILLED, LINE_IN_CELL, Raw, Value, ValueState
 
 Converter = Callable[[Raw, PeopleDirectory], Value]
@@ -44,8 +44,8 @@ _SEPARATORS = {"lines": ARROW, "commas": COMMA}
 
 
 def split_list(text: str, split: str) -> list[str]:
-    """Split a text into items: at line ends if there are several lines, else by `lines` (Why 1: … →) or `commas`."""
-    lines = [line for line in LINE_ENDS.split(text) if line.strip()]
+    """Split a text into items: at the ends of lines and cells, and by `lines` (Why 1: … →) or `commas`."""
+    lines = [cell for line in text.splitlines() for cell in cells(line) if cell.strip()]
     if split == "lines":
         pieces = [piece for line in lines for step in WHY.split(line) for piece in _SEPARATORS[split].split(step)]
     else:

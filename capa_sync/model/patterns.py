@@ -103,7 +103,6 @@ def literal(words: str) -> Pattern[str]:
 
 # -- any text
 CONTROL = Pattern("CONTROL", r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x85\ufeff]", reach=LONGEST_BODY)
-LINE_ENDS = Pattern("LINE_ENDS", r"[\r\n\t\u2028]+")
 WORDS = Pattern("WORDS", r"\w+")
 TUNNEL_REFUSED = Pattern("TUNNEL_REFUSED", r"Tunnel connection failed: (\d{3})", reach=20_000)
 ENTITY = Pattern("ENTITY", r"&(?:[A-Za-z]{2,31}|#\d{1,7}|#[xX][0-9A-Fa-f]{1,6});")
@@ -168,15 +167,16 @@ _ROMAN = "x?(?:i{1,3}|iv|vi{0,3}|ix)"
 _ROMAN = f"(?:{_ROMAN}|{_ROMAN.upper()})"
 LIST_SIGN = Pattern(
     "LIST_SIGN",
-    rf"(?:[-*#•·▪◦‣☐☑–—]{{1,6}}|\d{{1,3}}[.)]|(?:[A-Za-z]|{_ROMAN})[.)]|\[[ xX]?\]|\(\d{{1,3}}\))(?:\s{{1,8}}|\Z)"
+    rf"(?:[-*#•·▪◦‣☐☑–—>]{{1,6}}|\d{{1,3}}[.)]|(?:[A-Za-z]|{_ROMAN})[.)]|\[[ xX]?\]|\(\d{{1,3}}\))(?:\s{{1,8}}|\Z)"
     rf"|(?:[1-9]\d{{0,2}}(?:\.[1-9]\d?){{1,5}}[.)]?|\((?:[A-Za-z]|{_ROMAN})\))\s{{1,8}}(?=\S)",
     reach=200,
     whole=True,
 )
-"""The sign that begins a list item in plain text, with or without text after it.
+"""The sign that begins a list item or a quoted line in plain text, with or without text after it.
 
 Without text, 10.2.1 is a clause and (i) an icon.
 """
+ROW_NUMBER = Pattern("ROW_NUMBER", r"\s{0,8}\d{1,2}[.)]?\s{0,8}", reach=200, whole=True)
 RULER = Pattern("RULER", r"-{4,}|_{4,}|={4,}", reach=500, whole=True)
 
 # -- lists and times in a field
@@ -236,10 +236,11 @@ MACRO = Pattern(
 """Macros within a line, and those that show what is elsewhere. Other words in braces are the author's."""
 BLOCK_MACRO = Pattern(
     "BLOCK_MACRO",
-    r"(?<!\\)\{(?:(?:panel|quote|noformat|code|section|column|info|note|tip|warning)(?::[^{}\n]{0,300})?"
-    r"|expand(?::(?:(?:[^{}|\n]{0,80}\|)?title=)?([^{}|\n]{0,300})(?:\|[^{}\n]{0,300})?)?)\}\n?",
+    r"(?<!\\)\{(?:expand(?::(?:(?:[^{}|\n]{0,80}\|)?title=)?([^{}|\n]{0,300})(?:\|[^{}\n]{0,300})?)?"
+    r"|(?:panel|quote|noformat|code|section|column|info|note|tip|warning)"
+    r"(?::(?:[^{}|\n]{0,80}\|){0,9}?title=([^{}|\n]{0,300})(?:\|[^{}\n]{0,300})?|:[^{}\n]{0,300})?)\}\n?",
 )
-"""The marks of a macro whose content has its own lines; group 1 is the title of an expand."""
+"""The marks of a macro whose content has its own lines; group 1 is the title of an expand, group 2 of another."""
 STATUS = Pattern("STATUS", r"\*\{color:#[0-9a-fA-F]{6}\}\[ ([^\[\]{}\n]{1,200}) \]\{color\}\*")
 """How Jira Cloud writes a status lozenge; there, brackets that a person typed are escaped."""
 IMAGE = Pattern(
@@ -255,11 +256,17 @@ BULLET_OF_NOTHING = Pattern("BULLET_OF_NOTHING", r"^[ \t]{0,20}[*#]{1,2}[ \t\u00
 DASHES = Pattern("DASHES", r"^[ \t]{0,20}-{4,5}[ \t]{0,20}$", re.MULTILINE)
 TABLE_HEAD = Pattern("TABLE_HEAD", r"^[ \t]{0,20}\|\|([^\n]*)\|\|[ \t]{0,20}$", re.MULTILINE)
 TABLE_ROW = Pattern("TABLE_ROW", r"^[ \t]{0,20}\|([^\n]*)\|[ \t]{0,20}$", re.MULTILINE)
-MONOSPACED = Pattern("MONOSPACED", r"(?<!\\)\{\{([^\n]{1,300}?)\}\}")
+MONOSPACED = Pattern("MONOSPACED", r"(?<!\\)\{\{((?:[^\n{}]|\{(?!\{)|\}(?!\})){1,300}+)\}\}")
 EMPHASIS = Pattern(
     "EMPHASIS",
-    r"(?<![\w\\*_+{}])(?:\{([*_+])\}|([*_+]))(?=\S)([^\n]{1,300}?)(?<=\S)(?:\{\1\}|\2)(?![\w*_+{}])",
+    r"(?<![\w\\*_+{}])(?:"
+    r"\*(?=\S)((?:[^\n*]|(?<=\w)\*(?=\w)){1,300}+)(?<=\S)\*"
+    r"|_(?=\S)((?:[^\n_]|(?<=\w)_(?=\w)){1,300}+)(?<=\S)_"
+    r"|\+(?=\S)((?:[^\n+]|(?<=\w)\+(?=\w)){1,300}+)(?<=\S)\+"
+    r"|\{([*_+~^-]|\?\?)\}(?=\S)([^\n{}]{1,300}+)(?<=\S)\{\4\}"
+    r")(?![\w*_+{}])",
 )
+"""The words are in group 1, 2, 3 or 5. A sign that nothing closes costs the way to the next one."""
 BREAK = Pattern("BREAK", r"(?<!\\)\\\\(?:(?=[\s|]|$)|(?![^\s|\\]*+\\))", re.MULTILINE)
 """In Jira two backslashes break the line, unless the same word has a further one: `\\\\server\\share`."""
 ESCAPED = Pattern("ESCAPED", r"\\([\\\[\]{}!|*_~^+?#-])")

@@ -11,7 +11,7 @@ import pytest
 from capa_sync.daemon.rebuilding import judge_mirror, rebuild_derived
 from capa_sync.errors import Skippable
 from capa_sync.model.ticket import Page, Presence
-from capa_sync.sources.jira import whole
+from capa_sync.sources.jira import parse, values, whole
 from capa_sync.sources.jira.parse import JiraParser
 from capa_sync.sources.servicenow import assembly
 from capa_sync.sources.servicenow.answers import value_of
@@ -22,7 +22,7 @@ from capa_sync.store.tickets import Tickets
 from tests.fuzz.spoiler import Spoiler, hostile, with_four_records
 from tests.sync.equal import assert_same
 from tests.sync.users import UserDriver, users_on
-from tests.sync.world import SOURCES, World, open_world
+from tests.sync.world import JIRAS, SOURCES, World, open_world
 
 
 def derived(world: World) -> dict[str, list[object]]:
@@ -358,3 +358,37 @@ def test_one_with_more_history_entries_than_the_bound_is_alone(
         world.cycle()
         assert world.runtime.register.tickets.unread(source) == {}
         assert_same(world, users, victim, users.truth()[victim])
+
+
+@pytest.mark.parametrize("mark", ["x _", "||", "\\\\a", "&#1;", "<p>"])
+@pytest.mark.parametrize("source", JIRAS)
+def test_one_of_much_markup_is_refused_before_a_text_of_it_is_read(
+    source: str, mark: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its history or comments have more signs of markup than are worked on: they are counted, at a full read too."""
+    read: list[int] = []
+    for module in (parse, values):
+        monkeypatch.setattr(module, "wiki_text", _counting(module.wiki_text, read))
+    with open_world(tmp_path, source) as world:
+        users = with_four_records(world)
+        victim, other = users.records()[:2]
+        users.edit(other, "*a*", 0)
+        users.say(other, "*a*")
+        for number in range(60):
+            users.say(victim, f"{mark * (32_000 // len(mark))} {number}")
+            users.edit(victim, f"{mark * (32_000 // len(mark))} {number}", 0)
+        world.cycle()
+        world.cycle(full=True, days=1)
+        [row] = world.view("v_tickets", ticket_id=victim)
+        assert "more than the" in str(row["quarantine_reason"])
+        assert max(read) < 10_000
+
+
+def _counting(function: Callable[[str], Any], read: list[int]) -> Callable[[str], Any]:
+    """Return a function that notes the length of what it reads."""
+
+    def counted(text: str) -> Any:
+        read.append(len(text))
+        return function(text)
+
+    return counted

@@ -78,6 +78,19 @@ def numbered(number: str) -> Callable[[str], Piece]:
     )
 
 
+def numbered_row(number: str) -> Callable[[str], Piece]:
+    """Return a maker of a row whose first cell is its number, as in a table of whys; nothing without words."""
+
+    def make(words: str) -> Piece:
+        if not words.strip("\u00a0"):
+            return Piece([para(words)], words, f"<p>{words}</p>", words)
+        row = [node("tableCell", para(shown)) for shown in (number, words)]
+        table = f"<table><tr><td>{number}</td><td>{words}</td></tr></table>"
+        return Piece([node("table", node("tableRow", *row))], f"|{number}|{words}|", table, f"{number}\t{words}")
+
+    return make
+
+
 def beside_an_icon(wiki: str, plain: str, *, behind: bool = False) -> Callable[[str], Piece]:
     """Return a maker of words with an icon before or behind them; nothing without words."""
 
@@ -125,6 +138,10 @@ WRAPPINGS: dict[str, Callable[[str], Piece]] = {
     "struck": marked("strike", "-", "s"),
     "raised": marked("subsup", "^", "sup"),
     "quoted inline": marked("em", "??", "cite"),
+    "struck, in braces": marked("strike", "{-}", "s"),
+    "raised, in braces": marked("subsup", "{^}", "sup"),
+    "lowered, in braces": marked("subsup", "{~}", "sub"),
+    "quoted inline, in braces": marked("em", "{??}", "cite"),
     "bold and italic": lambda words: Piece(
         [para(words, "strong", "em")],
         f"*_{words}_*" if words.strip() else words,
@@ -161,6 +178,9 @@ WRAPPINGS: dict[str, Callable[[str], Piece]] = {
     "quote": lambda words: Piece(
         [node("blockquote", para(words))], f"bq. {words}", f"<blockquote>{words}</blockquote>", words
     ),
+    "quote as in a mail": lambda words: Piece(
+        [node("blockquote", para(words))], f"bq. {words}", f"<blockquote>{words}</blockquote>", f"> {words}"
+    ),
     "quote over lines": lambda words: Piece(
         [node("blockquote", para(words))],
         f"{{quote}}\n{words}\n{{quote}}",
@@ -172,6 +192,18 @@ WRAPPINGS: dict[str, Callable[[str], Piece]] = {
         f"{{panel:bgColor=#deebff}}\n{words}\n{{panel}}",
         f'<div class="panel"><p>{words}</p></div>',
         words,
+    ),
+    "the title of a panel": lambda words: Piece(
+        [para(words), node("panel", para(""))],
+        f"{{panel:borderStyle=dashed|title={words}|bgColor=#fff}}{{panel}}",
+        f"<div><b>{words}</b></div><div></div>",
+        words,
+    ),
+    "the title of a note": lambda words: Piece(
+        [para(words), node("panel", para(words))],
+        f"{{note:title={words}}}{words}{{note}}",
+        f"<div>{words}</div><div>{words}</div>",
+        f"{words}\n{words}",
     ),
     "code": lambda words: Piece(
         [node("codeBlock", *para(words)["content"])],
@@ -224,6 +256,13 @@ WRAPPINGS: dict[str, Callable[[str], Piece]] = {
         f"<table><tr><td>{words}</td></tr><tr><td>{words}</td></tr></table>",
         f"{words}\n{words}",
     ),
+    "two cells between bars in plain text": lambda words: Piece(
+        [node("table", node("tableRow", *[node("tableCell", para(words)) for _ in range(2)]))],
+        f"| {words} | {words} |",
+        f"<table><tr><td>{words}</td><td>{words}</td></tr></table>",
+        f"| {words} | {words} |",
+    ),
+    "a row with its number": numbered_row("2"),
     "a bullet in a cell": lambda words: Piece(
         [node("table", node("tableRow", node("tableCell", node("bulletList", node("listItem", para(words))))))],
         f"|* {words}|",
@@ -300,6 +339,12 @@ WRAPPINGS: dict[str, Callable[[str], Piece]] = {
     ),
     "two paragraphs": lambda words: Piece(
         [para(words), para(words)], f"{words}\n\n{words}", f"<p>{words}</p><p>{words}</p>", f"{words}\n\n{words}"
+    ),
+    "many paragraphs": lambda words: Piece(
+        [para(words) for _ in range(30)],
+        "\n\n".join([words] * 30),
+        f"<p>{words}</p>" * 30,
+        "\n\n".join([words] * 30),
     ),
     "a line break after": lambda words: Piece(
         [node("paragraph", *para(words)["content"], {"type": "hardBreak"})],
@@ -419,6 +464,24 @@ OTHERS: dict[str, tuple[ValueState, Piece]] = {
     "a ruler": (EMPTY, Piece([node("rule")], "----", "<hr>", "----")),
     "a space of an entity": (EMPTY, Piece([para("\u00a0")], "&nbsp;", "<p>&nbsp;</p>", "&nbsp;")),
     "a zero-width space": (EMPTY, Piece([para("\u200b")], "\u200b", "<p>&#8203;</p>", "\u200b")),
+    "signs of Korean that nobody sees": (
+        EMPTY,
+        Piece([para("\u3164 \uffa0")], "\u3164\u115f", "<p>\u3164&#4448;</p>", "\u3164\uffa0"),
+    ),
+    "an invisible sign beside a placeholder": (
+        PLACEHOLDER,
+        Piece([para("TBD\u3164")], "TBD\u3164", "<p>TBD\u3164</p>", "TBD\u3164"),
+    ),
+    "a template of a page": (EMPTY, Piece([], "", "<template><p>Nobody owned it</p></template>", "")),
+    "numbers in a row": (
+        FILLED,
+        Piece(
+            [node("table", node("tableRow", node("tableCell", para("5")), node("tableCell", para("7"))))],
+            "|5|7|",
+            "<table><tr><td>5</td><td>7</td></tr></table>",
+            "5\t7",
+        ),
+    ),
     "a dash": (PLACEHOLDER, Piece([para("-")], "-", "<p>-</p>", "-")),
     "a long dash, which wiki markup writes as three": (PLACEHOLDER, Piece([para("—")], "---", "<p>—</p>", "—")),
     "three dashes": (PLACEHOLDER, Piece([para("---")], "---", "<p>---</p>", "---")),

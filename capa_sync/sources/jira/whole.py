@@ -122,11 +122,9 @@ class Assembler:
     def _reading(
         self, draft: Draft, comments: list[Any], role: Role, children: list[dict[str, Any]] | None
     ) -> Reading:
+        """Encode the parts, which raises TooMuch beyond the bounds, and then parse them."""
         self._people.meet_in(draft.fields)
         entries = [entry for _at, entry in draft.dated]
-        ticket = self._parser.build(
-            draft.issue, draft.dated, comments, children or (), history_complete=draft.is_complete
-        )
         parts = [draft.part]
         if not draft.has_unread_history:
             parts.append(history_part(entries, is_complete=draft.is_complete))
@@ -134,6 +132,9 @@ class Assembler:
             parts.append(comments_part(comments))
         if children is not None:
             parts.append(children_part(children))
+        ticket = self._parser.build(
+            draft.issue, draft.dated, comments, children or (), history_complete=draft.is_complete
+        )
         return Reading(ticket, tuple(parts), role)
 
     def _with_history(self, drafts: list[Draft], skipped: list[Skip]) -> list[Draft]:

@@ -22,7 +22,7 @@ _MARKS_AND_HEADS = (*_MARKS, "bq.", *(f"h{level}." for level in range(1, 7)))
 
 def _block_mark(found: Any) -> str:
     """Return what stands for the mark of a block: a line end, except beside a bar, where a cell begins or ends."""
-    text, title = found.string, found[1]
+    text, title = found.string, found[1] or found[2]
     begins_cell = found.start() > 0 and text[found.start() - 1] == "|"
     if title:
         return f"{title}\n" if begins_cell else f"\n{title}\n"
@@ -49,6 +49,8 @@ _PLAIN_STEPS: tuple[tuple[Pattern[str], str], ...] = (
 
 _CELL_STEPS = _PLAIN_STEPS[-4:]
 """What begins a line begins a cell too."""
+_BEGINNINGS = ("-", "*", "#", "h", "bq")
+"""How the marks of these steps begin."""
 
 
 def wiki_text(source: str) -> tuple[str, bool]:
@@ -67,7 +69,7 @@ def wiki_text(source: str) -> tuple[str, bool]:
     for pattern, new in _PLAIN_STEPS:
         text = pattern.sub(new, text)
     text = _cells(text)
-    text = patterns.EMPHASIS.sub(r"\3", text)
+    text = patterns.EMPHASIS.sub(r"\1\2\3\5", text)
     text = patterns.ESCAPED.sub(r"\1", text)
     if "&" in text:
         text = patterns.ENTITY.sub(lambda found: html.unescape(found[0]), text)
@@ -115,6 +117,9 @@ def _row(lines: list[str]) -> list[str]:
 
 
 def _cell(text: str) -> str:
+    text = text.strip()
+    if not text.startswith(_BEGINNINGS):
+        return text
     for pattern, new in _CELL_STEPS:
         text = pattern.sub(new, text.strip())
     return text

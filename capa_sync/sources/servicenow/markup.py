@@ -21,7 +21,7 @@ _BLOCKS = frozenset(
 )
 _CELLS = frozenset({"td", "th"})
 _MEDIA = frozenset({"img", "video", "object", "iframe", "embed", "audio", "svg"})
-_HIDDEN = frozenset({"script", "style", "title"})
+_HIDDEN = frozenset({"script", "style", "template", "title"})
 _KEEPS_LINES = frozenset({"pre", "textarea"})
 _MOST_PIECES = 50_000
 """Maximum number of tags; what follows them is not read as markup."""
