@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -55,6 +55,14 @@ class MirrorLookup(Protocol):
 
     def newest_change(self, source: str, ticket_id: str) -> datetime | None:
         """Return the instant of the newest mirrored change in a ticket's history, None when there is none."""
+        ...
+
+    def history_entries(self, source: str, ticket_ids: Sequence[str]) -> Mapping[str, Set[str]]:
+        """Return ticket id -> ids of the mirrored history entries; tickets without any are left out."""
+        ...
+
+    def incomplete(self, source: str) -> Sequence[str]:
+        """Return ids of present tickets whose history was not read completely, in a stable order."""
         ...
 
 

@@ -194,6 +194,21 @@ class Tickets(Presences, Quarantine):
         )
         return optional_instant(newest)
 
+    def history_entries(self, source: str, ticket_ids: Sequence[str]) -> Mapping[str, Set[str]]:
+        """Return ticket id -> ids of the mirrored history entries; tickets without any are left out."""
+        sql = """SELECT m.ticket_id, c.entry FROM mirror m JOIN change c ON c.nr = m.nr
+            WHERE c.origin = 'history' AND c.entry <> '' AND m.source = ? AND m.ticket_id IN (?)"""
+        found: dict[str, set[str]] = {}
+        for ticket_id, entry in self._db.rows_in(sql, (source,), ticket_ids):
+            found.setdefault(ticket_id, set()).add(entry)
+        return found
+
+    def incomplete(self, source: str) -> Sequence[str]:
+        """Return ids of present tickets whose history was not read completely, in a stable order."""
+        sql = """SELECT t.ticket_id FROM ticket t JOIN mirror m ON m.nr = t.nr
+            WHERE t.source = ? AND t.history_complete = 0 AND m.presence = 'present' ORDER BY t.nr"""
+        return self._db.column(sql, (source,))
+
     def record(self, source: str, ticket_id: str) -> Mapping[str, Any] | None:
         """Return the content of the newest record part of a ticket, None when it is not mirrored."""
         found: Mapping[str, Any] | None = self.part(source, ticket_id, "record")

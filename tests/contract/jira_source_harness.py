@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from types import TracebackType
 from typing import Any
@@ -80,6 +80,15 @@ class Mirror:
         """When the newest stored change was made."""
         reading = self.readings.get(ticket_id)
         return max((change.at for change in reading.ticket.changes), default=None) if reading else None
+
+    def history_entries(self, _source: str, ticket_ids: Sequence[str]) -> dict[str, set[str]]:
+        """Ids of the stored history entries."""
+        known = {id_: self.readings[id_].ticket.changes for id_ in ticket_ids if id_ in self.readings}
+        return {id_: {change.entry for change in changes if change.entry} for id_, changes in known.items()}
+
+    def incomplete(self, _source: str) -> list[str]:
+        """Ids of the tickets whose history was not read completely."""
+        return [id_ for id_, reading in self.readings.items() if not reading.ticket.history_complete]
 
     def commit(self, page: Page) -> None:
         """Store a page."""

@@ -90,7 +90,9 @@ def _end(body: Any, reply: Reply, rows: int) -> None:
 
 
 class InnerList:
-    """Spoils the list with the given number inside an issue, its history or its comments; their count stays.
+    """Spoils the list with the given number inside an issue, or a bulk changelog: its history or its comments.
+
+    Their count stays, but for a way that says "and last": then it is removed.
 
     Attributes:
         how: it is wrong. place: the request and the spoilt list, None before that. seen: number of lists so far.
@@ -98,7 +100,7 @@ class InnerList:
 
     def __init__(self, at: int, how: str) -> None:
         self._left, self.how = at, how
-        self._change, _ = HOWS[how]
+        self._change, self._is_last = HOWS[how]
         self.place: str | None = None
         self.seen = 0
 
@@ -115,6 +117,8 @@ class InnerList:
             ):
                 if isinstance(holder, dict) and holder.get(name):
                     self._look(request, holder, name)
+        for log in body.get("issueChangeLogs", ()):
+            self._look(request, log, "changeHistories")
         if self.place is not None:
             reply.body = orjson.dumps(body)
 
@@ -124,3 +128,5 @@ class InnerList:
         if self._left == -1:
             self.place = f"{request.method} {request.target} {name}"
             holder[name] = self._change(holder[name], [])
+            if self._is_last:
+                holder.pop("total", None)

@@ -11,7 +11,7 @@ import pytest
 from capa_sync.daemon.cycle import run_hinted
 from tests.sync.equal import assert_equal
 from tests.sync.ours import ours_on
-from tests.sync.pages import InnerList, WrongPage
+from tests.sync.pages import HOWS, InnerList, WrongPage
 from tests.sync.spoilt_reads import MORE, SCOPE, believed, lists_of, named, places, settle, small_pages
 from tests.sync.users import UserDriver, users_on
 from tests.sync.world import JIRAS, World, open_world
@@ -86,9 +86,9 @@ def spoil(
 
 
 @pytest.mark.parametrize("source", JIRAS)
-@pytest.mark.parametrize("how", ["empty", "short", "doubled"])
+@pytest.mark.parametrize("how", HOWS)
 def test_a_wrong_list_inside_an_issue_loses_no_change(source: str, how: str, tmp_path: Path) -> None:
-    """An issue's own history or comments are cut or doubled, while their count is that of the tracker."""
+    """An issue's own history or comments are cut or doubled; their count is that of the tracker, or missing."""
     with open_world(tmp_path, source, query={source: SCOPE[source]}, more=MORE) as world:
         users = users_on(world.only)
         small_pages(world.only)

@@ -18,6 +18,9 @@ from capa_sync.sources.jira.parts import KINDS, KNOWN, UNASKED, UNDELIVERED, UNK
 _COMMENT = "comment"
 ASKED_A_CYCLE = 100
 """Maximum requests for left-out fields in one cycle; comments are a request of their own."""
+INCOMPLETE_AT_ONCE = 50
+"""Maximum tickets with an incomplete history that are read again after one sign-in."""
+_HOUR = 3600
 
 
 class Absent:
@@ -33,6 +36,7 @@ class Absent:
         self._answered: dict[str, tuple[Any, Mapping[str, Any]]] = {}
         self._left = ASKED_A_CYCLE
         self._undelivered: set[str] | None = None
+        self._has_taken_incomplete = False
 
     def begin_cycle(self, *, full: bool) -> None:
         """Allow another hundred requests."""
@@ -54,7 +58,20 @@ class Absent:
         most = max(0, self._left - 1 if self._client.is_cloud else self._left // 2)
         ids = list(self._lookup.unasked(self._client.source))[:most]
         self._left -= min(1, len(ids)) if self._client.is_cloud else len(ids)
-        return ids
+        return list(dict.fromkeys((*ids, *self._take_incomplete())))
+
+    def _take_incomplete(self) -> list[str]:
+        """Return tickets whose history was not shown whole: once after each sign-in, other ones in each hour.
+
+        That is mostly a passing trouble, and nothing else reads the ticket before its next edit or a full read.
+        """
+        now = self._client.answered_at
+        if self._has_taken_incomplete or now is None:
+            return []
+        self._has_taken_incomplete = True
+        ids = list(self._lookup.incomplete(self._client.source))
+        start = int(now.timestamp()) // _HOUR * INCOMPLETE_AT_ONCE % max(1, len(ids))
+        return (ids[start:] + ids[:start])[:INCOMPLETE_AT_ONCE]
 
     def carry(self, draft: Draft) -> None:
         """Fill in from the mirror what the answer left out, and what the mirror knows about that."""

@@ -42,7 +42,7 @@ class CommentReader:
         if is_left_out and (_COMMENT in draft.settled or not self._may_ask()):
             draft.has_unread_comments = True
             return []
-        listed, total = ([], 1) if is_left_out else items_and_total(draft.comments, "comments")
+        listed, total = ([], 1) if is_left_out else _inside(draft)
         found: list[Any] | None = listed if len(listed) >= total else self._paged(draft)
         if found is None:
             return self._refused(draft)
@@ -66,7 +66,7 @@ class CommentReader:
         return []
 
     def _paged(self, draft: Draft) -> list[Any] | None:
-        expected = None if _COMMENT in draft.absent else items_and_total(draft.comments, "comments")[1]
+        expected = None if _COMMENT in draft.absent else _inside(draft)[1]
         for _attempt in range(_ATTEMPTS):
             found: dict[str, Any] = {}
             start, totals = 0, set()
@@ -102,3 +102,8 @@ class CommentReader:
                     why = f"a comment of it: {too_large(self._client.most)}"
                     raise Skippable(self._client.source, draft.key, why) from None
                 size //= 2
+
+
+def _inside(draft: Draft) -> tuple[list[Any], int]:
+    """Return the comments inside an issue and their number; an issue without fields has none, and makes no ticket."""
+    return items_and_total(draft.comments, "comments") or ([], 0)

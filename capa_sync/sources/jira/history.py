@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from capa_sync.errors import AnswerTooLarge, BadAnswer
 from capa_sync.model.amounts import count_of
 from capa_sync.sources.jira.byid import issues_of
 from capa_sync.sources.jira.client import JiraClient
-from capa_sync.sources.jira.shapes import counted_rows, entry_ids, is_id
+from capa_sync.sources.jira.shapes import counted_rows, entry_ids, is_count, is_id
 from capa_sync.sources.sizes import PageSize
 
 T = TypeVar("T")
@@ -21,6 +21,15 @@ TOO_LARGE: list[Any] = []
 """This very object replaces a history of which one entry alone is larger than an answer may be."""
 REFUSED: list[Any] = []
 """This very object replaces a history that Jira refuses to show, although it shows the ticket."""
+
+
+def unique(entries: Iterable[Any]) -> dict[object, Any]:
+    """Return id -> history entry, one of each id; an entry without an id has its place instead."""
+    found: dict[object, Any] = {}
+    for place, entry in enumerate(entries):
+        id_ = entry.get("id")
+        found.setdefault(place if id_ is None else str(id_), entry)
+    return found
 
 
 def chunks(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
@@ -41,7 +50,8 @@ class Histories:
     def read(self, ids: Sequence[str]) -> dict[str, list[Any]]:
         """Return ticket id -> all its history entries, or TOO_LARGE.
 
-        A ticket that is missing in the answer has no key here.
+        A ticket that is missing in the answer, or has an empty list there, has no key here: no count says that it
+        has no history.
         """
         found: dict[str, list[Any]] = {}
         left = list(ids)
@@ -90,7 +100,7 @@ class Histories:
             return None
         if len(ids) == self._at_once and 4 * count < body["maxResults"]:
             self._at_once = min(_BULK, 2 * self._at_once)
-        return {id_: list(entries.values()) for id_, entries in found.items()}
+        return {id_: list(entries.values()) for id_, entries in found.items() if entries}
 
     def _page(self, body: dict[str, Any]) -> Any:
         """Read one page of entries; halve its size as long as the answer is too large."""
@@ -116,7 +126,7 @@ class Histories:
             yield log["issueId"], entries
 
     def read_silent(self, ids: Sequence[str]) -> dict[str, list[Any]]:
-        """Read the tickets that are missing in the bulk answer: one by one, where they have any history.
+        """Read the tickets of which the bulk answer shows no entry: one by one, where they have any history.
 
         A ticket without any history is returned with an empty list; one that is gone or hidden has no key. The
         history of one that is there may be REFUSED.
@@ -181,4 +191,4 @@ class Histories:
 
 def _total(log: Any) -> int | None:
     total = log.get("total") if isinstance(log, dict) else None
-    return total if isinstance(total, int) else None
+    return total if is_count(total) else None

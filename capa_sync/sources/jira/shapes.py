@@ -7,7 +7,7 @@ ticket that is gone, it would change presences, lose changes or double a comment
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 from capa_sync.errors import BadAnswer
 
@@ -27,6 +27,11 @@ def is_key(value: Any) -> bool:
         return False
     project, _, number = value.rpartition("-")
     return is_id(number) and project.isprintable() and not set(project) & {" ", "/", "?", "#", "%"} and bool(project)
+
+
+def is_count(value: Any) -> TypeGuard[int]:
+    """Tell whether this is a number of things: `total` as Jira writes it."""
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
 def is_issue(value: Any) -> bool:
@@ -61,7 +66,7 @@ def rows_of(source: str, answer: Any, name: str, what: str) -> list[Object]:
 def counted_rows(source: str, answer: Any, name: str, what: str) -> tuple[list[Object], int]:
     """Return a member that is a list of objects, and the total that the answer states. Raises BadAnswer."""
     rows, total = rows_of(source, answer, name, what), answer.get("total")
-    if not isinstance(total, int) or isinstance(total, bool) or total < 0:
+    if not is_count(total):
         raise BadAnswer(source, f"{what}: the answer has no total")
     return rows, total
 
@@ -74,9 +79,12 @@ def entry_ids(source: str, rows: list[Object], what: str) -> list[str]:
     return ids
 
 
-def items_and_total(page: Mapping[str, Any] | None, name: str) -> tuple[list[Any], int]:
-    """Return the items of a nested list and the total that the list states."""
-    found = page.get(name) if page else None
-    items = [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
-    total = page.get("total") if page else None
-    return items, total if isinstance(total, int) else len(items)
+def items_and_total(page: Any, name: str) -> tuple[list[Object], int] | None:
+    """Return the items of a nested list and the total that the list states; None when it is not of Jira's form.
+
+    Such a list is unknown, not empty: without its total nothing tells whether it is whole.
+    """
+    listed, total = (page.get(name), page.get("total")) if isinstance(page, Mapping) else (None, None)
+    if not isinstance(listed, list) or not is_count(total):
+        return None
+    return [item for item in listed if isinstance(item, dict)], total

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Any
 
 from capa_sync.model.clock import Clock
@@ -64,10 +63,10 @@ class SiteReader:
             FieldNames(facts.fields),
             people,
             options.overlap,
+            lookup,
             self._is_known_late,
             self.absent.complete,
             self.absent.may_ask,
-            partial(lookup.refused, options.name),
         )
         self.gone: set[str] = set()
         self._clock = clock

@@ -9,13 +9,16 @@ from typing import Any
 from capa_sync.errors import Skippable
 from capa_sync.model.amounts import count_of
 from capa_sync.model.ticket import Reading, Role, Skip
+from capa_sync.ports.mirror import MirrorLookup
 from capa_sync.sources.bodies import MOST_ENTRIES, UNREADABLE, TooMuch
 from capa_sync.sources.jira.byid import ById
 from capa_sync.sources.jira.changes import FieldNames
 from capa_sync.sources.jira.client import JiraClient
 from capa_sync.sources.jira.comments import CommentReader
 from capa_sync.sources.jira.draft import Draft, lateness, updated_at
+from capa_sync.sources.jira.growth import Growth
 from capa_sync.sources.jira.history import REFUSED, TOO_LARGE, Histories
+from capa_sync.sources.jira.inside import InsideHistories
 from capa_sync.sources.jira.parse import JiraParser
 from capa_sync.sources.jira.parts import (
     CHANGELOG,
@@ -26,7 +29,6 @@ from capa_sync.sources.jira.parts import (
     undecorate,
 )
 from capa_sync.sources.jira.people import JiraAccounts
-from capa_sync.sources.jira.shapes import items_and_total
 from capa_sync.sources.sizes import too_large
 
 _ATTEMPTS = 3
@@ -39,8 +41,8 @@ class Assembler:
         client: the session. parser: the source's parser. names: Data Center's field names.
         people: notes every account seen.
         lag: how long after an edit a search may still return the ticket's state before it.
+        lookup: what the mirror holds of these tickets.
         is_known_late: tells whether the mirror already holds a draft whose record is older than its history.
-        refused: returns id -> (digest, reason) of the versions that the register holds as making no ticket.
         complete: fills in what the answer left out. may_ask: takes one of the cycle's remaining requests for that.
     """
 
@@ -51,10 +53,10 @@ class Assembler:
         names: FieldNames,
         people: JiraAccounts,
         lag: timedelta,
+        lookup: MirrorLookup,
         is_known_late: Callable[[Draft], bool] = lambda _draft: False,
         complete: Callable[[Draft], None] = lambda _draft: None,
         may_ask: Callable[[], bool] = lambda: True,
-        refused: Callable[[], Mapping[str, tuple[str, str]]] = dict,
     ) -> None:
         self._client = client
         self._parser = parser
@@ -66,14 +68,16 @@ class Assembler:
         self._comments = CommentReader(client, people, may_ask)
         self._histories = Histories(client)
         self._by_id = ById(client)
-        self._stored = refused
+        self._inside = InsideHistories(self._by_id)
+        self._growth = Growth(client.source, lookup, self._read_alone)
+        self._lookup = lookup
         self._refused: dict[str, tuple[str, str]] = {}
         self._forgotten: set[str] = set()
 
     def forget_refused(self) -> None:
         """Process refused tickets again at their next read: their answer may have been wrong only once."""
         self._refused.clear()
-        self._forgotten = set(self._stored())
+        self._forgotten = set(self._lookup.refused(self._client.source))
 
     def assemble(
         self,
@@ -109,7 +113,8 @@ class Assembler:
 
     def _readable(self, drafts: Iterable[Draft], skipped: list[Skip]) -> Iterator[Draft]:
         """Leave out, with a reason, drafts beyond the bounds and drafts whose present version made no ticket."""
-        known = {id_: seen for id_, seen in self._stored().items() if id_ not in self._forgotten} | self._refused
+        stored = self._lookup.refused(self._client.source)
+        known = {id_: seen for id_, seen in stored.items() if id_ not in self._forgotten} | self._refused
         for draft in drafts:
             digest, refused = known.get(draft.id, ("", ""))
             reason = too_large(self._client.most) if draft.is_oversized else draft.fault
@@ -165,7 +170,10 @@ class Assembler:
         return now is None or updated is None or now - updated < self._lag
 
     def _dated(self, drafts: list[Draft], skipped: list[Skip]) -> list[Draft]:
-        logs = self._cloud_logs(drafts) if self._client.is_cloud else self._inside_logs(drafts)
+        for draft in drafts:
+            draft.is_complete, draft.has_unread_history = True, False
+        logs = self._cloud_logs(drafts) if self._client.is_cloud else self._inside.read(drafts)
+        self._growth.restore(drafts, logs)
         found = []
         for draft in drafts:
             entries = logs.get(draft.id)
@@ -203,10 +211,15 @@ class Assembler:
         if not drafts:
             return {}
         logs = self._histories.read([draft.id for draft in drafts])
-        # a missing log means no history or no ticket any more, also where `updated` still equals `created`
+        # a log that is missing or empty may mean no history or no ticket any more: a count decides
         if silent := [draft.id for draft in drafts if draft.id not in logs]:
             logs.update(self._histories.read_silent(silent))
         return logs
+
+    def _read_alone(self, draft: Draft, count: int) -> list[Any] | None:
+        if self._client.is_cloud:
+            return self._histories.read_one(draft.id, count)
+        return self._inside.read_again(draft)
 
     def _refresh(self, drafts: Sequence[Draft]) -> None:
         """Read records again by id, from the database and not from the index."""
@@ -215,37 +228,6 @@ class Assembler:
             fresh = Draft.of(issue)
             if fresh.id in by_id:
                 by_id[fresh.id].renew(fresh)
-
-    def _inside_logs(self, drafts: list[Draft]) -> dict[str, list[Any]]:
-        """Return the histories inside Data Center's issues; an incomplete one is read again by id."""
-        logs = {}
-        for draft in drafts:
-            entries, total = _history_inside(draft.changelog)
-            if total > len(entries) or draft.changelog is None:
-                alone = next(self._by_id.whole([draft.id]), None)
-                if alone is None:
-                    if draft.id in self._by_id.refused:
-                        logs[draft.id] = REFUSED
-                    continue
-                fresh = Draft.of(alone)
-                draft.renew(fresh)
-                if fresh.is_oversized:
-                    logs[draft.id] = TOO_LARGE
-                    continue
-                entries, total = _history_inside(fresh.changelog)
-                draft.is_complete = fresh.changelog is not None and total <= len(entries)
-            logs[draft.id] = entries
-        return logs
-
-
-def _history_inside(changelog: Any) -> tuple[list[Any], int]:
-    """Return the entries of an issue's own history, one of each id, and how many it says there are."""
-    entries, total = items_and_total(changelog, "histories")
-    found: dict[object, Any] = {}
-    for place, entry in enumerate(entries):
-        id_ = entry.get("id") if isinstance(entry, dict) else None
-        found.setdefault(place if id_ is None else str(id_), entry)
-    return list(found.values()), total
 
 
 def _reason(error: Exception) -> str:

@@ -88,6 +88,14 @@ class MemoryMirror:
         reading = self.readings.get(ticket_id)
         return max((change.at for change in reading.ticket.changes), default=None) if reading else None
 
+    def history_entries(self, source: str, ticket_ids: Sequence[str]) -> dict[str, set[str]]:
+        """Return nothing: only a Jira asks."""
+        return {}
+
+    def incomplete(self, source: str) -> Sequence[str]:
+        """Return nothing: only a Jira asks."""
+        return []
+
     def commit(self, page: Page) -> None:
         """Store one page with its cursor; a part whose digest is known keeps its first body."""
         self.pages.append(page)
