@@ -20,22 +20,41 @@ from tests.sync.world import JIRAS, World, open_world
 PLACES = ("comment", "issuelinks", "subtasks", "attachment")
 
 
-class Light:
-    """Removes keys from issues: in search answers alone, or in every answer that holds an issue."""
+ABSENT = "absent"
+SHAPES: dict[str, dict[str, Any]] = {
+    "null": dict.fromkeys(PLACES),
+    "object": {**{name: {} for name in PLACES}, "comment": {}},
+    "text": dict.fromkeys(PLACES, ""),
+    "number": {**dict.fromkeys(PLACES, 0), "comment": []},
+    "no list": {**dict.fromkeys(PLACES), "comment": {"total": 0, "maxResults": 0, "startAt": 0}},
+    "null as list": {**dict.fromkeys(PLACES, False), "comment": {"comments": None, "total": 0}},
+    "no total": {**dict.fromkeys(PLACES, "x"), "comment": {"comments": []}},
+    "null as total": {**dict.fromkeys(PLACES), "comment": {"comments": [], "total": None}},
+    "text as total": {**dict.fromkeys(PLACES), "comment": {"comments": [], "total": "0"}},
+}
+"""Values that no Jira gives these fields when it shows them; the key is there."""
 
-    def __init__(self, *names: str, everywhere: bool) -> None:
+
+class Light:
+    """Removes keys from issues, or their values: in search answers alone, or in every answer that holds an issue."""
+
+    def __init__(self, *names: str, everywhere: bool, shape: str = ABSENT) -> None:
         self._names = names
         self._everywhere = everywhere
+        self._shape = shape
 
     def __call__(self, request: Request, reply: Reply) -> None:
-        """Remove the keys from an answer that is about to be sent."""
+        """Change an answer that is about to be sent."""
         is_search = "/search" in request.path
         if reply.status != 200 or reply.body[:1] != b"{" or not (is_search or self._everywhere):
             return
         body = orjson.loads(reply.body)
         for issue in body.get("issues", [body]):
-            for name in self._names:
-                issue.get("fields", {}).pop(name, None)
+            fields = issue.get("fields", {})
+            for name in [name for name in self._names if name in fields]:
+                del fields[name]
+                if self._shape != ABSENT:
+                    fields[name] = SHAPES[self._shape][name]
         reply.body = orjson.dumps(body)
 
 
@@ -61,13 +80,17 @@ def mirrored_places(world: World) -> dict[str, tuple[Any, ...]]:
 
 
 @pytest.mark.parametrize("source", JIRAS)
-@pytest.mark.parametrize("name", PLACES)
-def test_what_a_search_leaves_out_is_asked_for(source: str, name: str, tmp_path: Path) -> None:
-    """A short answer removes nothing, and what changed meanwhile is still found."""
+@pytest.mark.parametrize(
+    ("names", "shape"), [*(((name,), ABSENT) for name in PLACES), *((PLACES, shape) for shape in SHAPES)]
+)
+def test_what_a_search_leaves_out_is_asked_for(
+    source: str, names: tuple[str, ...], shape: str, tmp_path: Path
+) -> None:
+    """An answer without them, or with a value of another form, removes nothing; what changed is still found."""
     with open_world(tmp_path, source) as world:
         users = a_family(world)
         world.cycle()
-        light = Light(name, everywhere=False)
+        light = Light(*names, everywhere=False, shape=shape)
         world.only.server.after.append(light)
         for number, record in enumerate(users.records()):
             users.edit(record, f"edit {number}", 1)
@@ -80,7 +103,10 @@ def test_what_a_search_leaves_out_is_asked_for(source: str, name: str, tmp_path:
 
 
 @pytest.mark.parametrize("source", JIRAS)
-def test_what_no_answer_delivers_stays_as_it_was_and_is_reported_as_unknown(source: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("shape", [ABSENT, *SHAPES])
+def test_what_no_answer_delivers_stays_as_it_was_and_is_reported_as_unknown(
+    source: str, shape: str, tmp_path: Path
+) -> None:
     """Stored links, sub-tasks and comments are kept over edits and a rebuild; each ticket is requested once."""
     with open_world(tmp_path, source) as world:
         users = a_family(world)
@@ -88,7 +114,7 @@ def test_what_no_answer_delivers_stays_as_it_was_and_is_reported_as_unknown(sour
         before = mirrored_places(world)
         assert any(comments for comments, _, _ in before.values())
         assert any(children for _, children, _ in before.values())
-        world.only.server.after.append(Light(*PLACES, everywhere=True))
+        world.only.server.after.append(Light(*PLACES, everywhere=True, shape=shape))
         for number, record in enumerate(users.records()):
             users.edit(record, f"edit {number}", 1)
         world.cycle(minutes=20)

@@ -1,5 +1,7 @@
 """Fields that an answer leaves out are unknown, not empty: they are requested once, else the mirror's values stay.
 
+A field whose value is not of Jira's form (null, an object instead of a list) was left out, too (`parts.is_shown`).
+
 The record part stores which fields are unknown in this version of the ticket, and whether they were requested
 (`parts.UNKNOWN`). So after a restart or a rebuild nothing is requested again, and no waiting ticket is lost.
 """
@@ -13,7 +15,7 @@ from capa_sync.errors import AccessDenied
 from capa_sync.ports.mirror import MirrorLookup
 from capa_sync.sources.jira.client import JiraClient
 from capa_sync.sources.jira.draft import Draft
-from capa_sync.sources.jira.parts import KINDS, KNOWN, UNASKED, UNDELIVERED, UNKNOWN
+from capa_sync.sources.jira.parts import KINDS, KNOWN, UNASKED, UNDELIVERED, UNKNOWN, is_shown
 
 _COMMENT = "comment"
 ASKED_A_CYCLE = 100
@@ -86,10 +88,11 @@ class Absent:
             return
         mirrored = self._lookup.record(self._client.source, draft.id) or {}
         held, marks = mirrored.get("fields") or {}, mirrored.get(UNKNOWN) or {}
-        states = {name: marks.get(name, KNOWN if name in held else UNASKED) for name in draft.absent}
+        shown = {name: held[name] for name in draft.absent if name in held and _is_held(name, held[name])}
+        states = {name: marks.get(name, KNOWN if name in shown else UNASKED) for name in draft.absent}
         if held.get("updated") == fields.get("updated"):
             draft.settled |= {name for name, state in states.items() if state != UNASKED}
-        draft.issue["fields"].update({name: held[name] for name in draft.absent if name in held})
+        draft.issue["fields"].update(shown)
         draft.mark(states)
 
     def carry_refused(self, draft: Draft) -> None:
@@ -140,6 +143,7 @@ class Absent:
         answer = self._client.find(f"issue/{draft.id}", {"fields": ",".join(("updated", *wanted))})
         answer_fields = answer.get("fields") if isinstance(answer, dict) else None
         found = answer_fields if isinstance(answer_fields, dict) else {}
+        found = {name: value for name, value in found.items() if name not in KINDS or is_shown(name, value)}
         self._answered[draft.id] = (version, found)
         return found
 
@@ -149,3 +153,8 @@ class Absent:
             kinds = self._lookup.undelivered(self._client.source)
             self._undelivered = {name for name, kind in KINDS.items() if kind in kinds}
         return self._undelivered
+
+
+def _is_held(name: str, value: Any) -> bool:
+    """Tell whether a mirrored record knows a field; of the comments it has only the number."""
+    return name == _COMMENT or is_shown(name, value)

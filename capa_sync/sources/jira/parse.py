@@ -147,7 +147,7 @@ class JiraParser:
         key = _shown(issue)
         changes = self._history.read(histories, _accounts(fields, histories))
         marks = issue.get(UNKNOWN) or {}
-        unread = [name for name in _PLACES if name in marks or name not in fields]
+        unread = [name for name in _PLACES if name in marks or not isinstance(fields.get(name), list)]
         if comments is None or _COMMENT in marks:
             unread.append(_COMMENT)
         return SourceTicket(

@@ -11,6 +11,7 @@ import orjson
 from capa_sync.model.patterns import bytes_without_addresses
 from capa_sync.model.ticket import Part
 from capa_sync.sources.bodies import body_of
+from capa_sync.sources.jira.shapes import items_and_total
 
 RECORD, HISTORY, COMMENTS, CHILDREN = "record", "history", "comments", "children"
 UNKNOWN = "unknownFields"
@@ -67,7 +68,7 @@ def _hashed(kind: str, body: bytes) -> Part:
 
 
 def split(issue: dict[str, Any]) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
-    """Remove changelog, comment list and whatever is no content from an issue; returns (changelog, comments).
+    """Remove changelog, comment list and whatever shows no content from an issue; returns (changelog, comments).
 
     This changes the issue itself: it is most of a backfill's memory, and nothing else uses it.
     """
@@ -77,6 +78,8 @@ def split(issue: dict[str, Any]) -> tuple[dict[str, Any] | None, dict[str, Any] 
     fields = issue.get("fields")
     comments = None
     if isinstance(fields, dict):
+        for name in [name for name in KINDS if name in fields and not is_shown(name, fields[name])]:
+            del fields[name]
         comments = fields.pop("comment", None)
         if isinstance(comments, dict):
             # their number stays in the record: a comment within the millisecond of the last read changes no `updated`
@@ -86,6 +89,14 @@ def split(issue: dict[str, Any]) -> tuple[dict[str, Any] | None, dict[str, Any] 
         for name in ("assignee", "reporter", "creator"):
             _undecorate(fields.get(name))
     return _dict(changelog), _dict(comments)
+
+
+def is_shown(name: str, value: Any) -> bool:
+    """Tell whether the value of one of KINDS is of Jira's form, which has a list also where there is nothing.
+
+    Another value (null, an object, a list of comments without its total) shows nothing: it counts as left out.
+    """
+    return items_and_total(value, "comments") is not None if name == "comment" else isinstance(value, list)
 
 
 def _dict(value: Any) -> dict[str, Any] | None:
