@@ -49,6 +49,11 @@ class Counts:
     is_held: bool = False
     halt: Halt | None = None
 
+    @property
+    def is_withdrawing(self) -> bool:
+        """Return whether a person asked that our texts be taken back; a pause leaves that to its end."""
+        return self.halt is not None and self.halt.kind is HaltKind.WITHDRAWN
+
 
 @light
 class Allowed:
@@ -116,15 +121,15 @@ class BrakePolicy:
         return next(iter(self.holding(counts)), Allowed())
 
     def holding(self, counts: Counts) -> list[Stopped]:
-        """Return every brake that would stop these writes in mode `on` without a release."""
-        if counts.halt is not None:
+        """Return every brake that would stop these writes in mode `on`, after a pause, without a release."""
+        if counts.is_withdrawing:
             found = [self._withdrawal(counts)]
         else:
             found = [self._first_activation(counts), self._too_many_changes(counts), self._too_many_comments(counts)]
         return [stop for stop in found if stop is not None]
 
     def _released(self, counts: Counts, release: ReleaseLimit) -> Allowed:
-        if counts.halt is not None:  # it is for removals: what holds warnings stays as it is
+        if counts.is_withdrawing:  # it is for removals: what holds warnings stays as it is
             return Allowed(tickets=release.tickets, consumes=True)
         if release.tickets is None or release.tickets >= counts.planned:
             return Allowed(tickets=release.tickets, consumes=True, lifts_hold=True)

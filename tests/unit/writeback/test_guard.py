@@ -236,6 +236,17 @@ def test_a_pause_stops_even_a_release_and_is_no_safety_stop() -> None:
     assert not stopped.is_safety_stop
 
 
+@pytest.mark.parametrize("is_activated", [True, False])
+@pytest.mark.parametrize("is_held", [True, False])
+@pytest.mark.parametrize("flood", [True, False])
+def test_during_a_pause_the_brakes_are_those_of_its_end(*, flood: bool, is_held: bool, is_activated: bool) -> None:
+    """The brakes ahead are the same with and without the pause; none of them is a withdrawal."""
+    counts = replace(FLOOD if flood else CALM, is_held=is_held, is_activated=is_activated)
+    paused = replace(counts, halt=Halt(HaltKind.PAUSED, T0, "roy"))
+    assert BRAKES.holding(paused) == BRAKES.holding(counts)
+    assert bool(BRAKES.holding(paused)) == (flood or is_held or not is_activated)
+
+
 def test_a_withdrawal_is_written_by_release_alone_and_no_other_brake_adds_to_it() -> None:
     """Its release takes texts back; with nothing to take back there is no stop."""
     asked = replace(FLOOD, is_activated=False, halt=Halt(HaltKind.WITHDRAWN, T0, "roy"))
