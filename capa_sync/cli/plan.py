@@ -5,8 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import threading
-from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,7 +26,7 @@ from capa_sync.cli.context import (
 )
 from capa_sync.cli.forecast import forecast_of, planned_tickets, planned_writes
 from capa_sync.cli.past import PastView, as_of_option, past_view, rules_of_option
-from capa_sync.cli.plan_view import outcome_lines, plan_lines, removal_words
+from capa_sync.cli.plan_view import outcome_lines, plan_lines, removal_words, unknown_why
 from capa_sync.cli.progress import progress_listener
 from capa_sync.cli.summary import print_trouble, summary_of
 from capa_sync.cli.verbs import VerbCommand
@@ -113,7 +112,13 @@ def plan(
         print_json(_for_programs(result, rule))
     else:
         _print(result, rule=rule, limit=limit, texts=texts)
-    return 3 if any(source["problem"] for source in result["sources"]) else 0
+    return _exit_code(result["sources"])
+
+
+def _exit_code(sources: Iterable[Mapping[str, Any]]) -> int:
+    """Return 3 when a source could not be read, 4 when our clock is too wrong to judge one, else 0."""
+    stops = {"problem": 3, "safety_stop": 4}
+    return next((code for name, code in stops.items() if any(source[name] for source in sources)), 0)
 
 
 def _planned_then(runtime: Runtime, view: PastView, configuration: Configuration, names: list[str]) -> dict[str, Any]:
@@ -128,7 +133,7 @@ def _planned_then(runtime: Runtime, view: PastView, configuration: Configuration
         for name in names
     ]
     summary["as_of"], summary["judged_by"] = view.words, view.judged_by.note
-    return _with_plans(runtime, configuration, names, summary)
+    return _with_plans(runtime, configuration, summary)
 
 
 def _planned(runtime: Runtime, configuration: Configuration, names: list[str]) -> dict[str, Any]:
@@ -136,19 +141,21 @@ def _planned(runtime: Runtime, configuration: Configuration, names: list[str]) -
     with progress_listener() as listener:
         runtime.progress = listener
         results = run_round(runtime, [runtime.contexts[name] for name in names], deliver=False)
-    return _with_plans(runtime, configuration, names, summary_of(runtime, results))
+    summary = summary_of(runtime, results)
+    for source, result in zip(summary["sources"], results, strict=True):
+        source["safety_stop"] = result.stopped  # that of our clock; what an earlier `sync` stored is among the brakes
+    return _with_plans(runtime, configuration, summary)
 
 
-def _with_plans(
-    runtime: Runtime, configuration: Configuration, names: list[str], summary: dict[str, Any]
-) -> dict[str, Any]:
-    writes = planned_writes(runtime, names)
-    tickets = planned_tickets(runtime, writes)
+def _with_plans(runtime: Runtime, configuration: Configuration, summary: dict[str, Any]) -> dict[str, Any]:
+    """Add what would be written, of the sources whose plan is known."""
+    known = {source["source"] for source in summary["sources"] if not unknown_why(source)}
+    writes = planned_writes(runtime, known)
     for source in summary["sources"]:
-        does = Counter(row["does"] for row in tickets if row["source"] == source["source"])
-        source |= forecast_of(runtime, configuration, source["source"], does)
+        name = source["source"]
+        source |= forecast_of(runtime, configuration, name, writes, is_known=name in known)
     summary["older_wording"] = runtime.register.outbox.older_wording()
-    summary["tickets"] = tickets
+    summary["tickets"] = planned_tickets(runtime, writes)
     summary["messages"] = {
         (finding["source"], finding["ticket_key"], finding["rule"]): finding["message"]
         for finding in summary["findings"]

@@ -14,7 +14,6 @@ from capa_sync.model.write import PROPERTY_KEY, Write, WriteKind
 NEW, EDIT, WITHDRAWAL, LABELS = "new comment", "edit", "withdrawal", "labels only"
 DOES = (NEW, EDIT, WITHDRAWAL, LABELS)
 REMOVED = "everything of ours to be taken back, as `capa-sync withdraw` asked"
-RELEASE = "`capa-sync sync --release N|all`"
 
 
 def ticket_rows(writes: Iterable[Write], text_now: Callable[[Write], str]) -> list[dict[str, Any]]:
@@ -105,7 +104,7 @@ def plan_lines(result: Mapping[str, Any], *, rule: str | None, limit: int, texts
             yield from _group(f"{name} ({severity})", shown, limit, texts)
     if rule is not None:
         if not any(rule in row["rules"] for row in tickets):
-            yield f"{rule}: nothing would be written because of it"
+            yield from _nothing_for(rule, result["sources"])
         return
     quiet = [row for row in tickets if not row["rules"]]
     removed = [row for row in quiet if row["removes"]]
@@ -116,6 +115,14 @@ def plan_lines(result: Mapping[str, Any], *, rule: str | None, limit: int, texts
     if not texts and (first := next((row for row in tickets if row["does"] == NEW), None)):
         yield f"for example, on {first['source']}:{first['ticket']} (--texts shows all):"
         yield from (f"    {line}" for line in first["text"].splitlines())
+
+
+def _nothing_for(rule: str, sources: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield that nothing would be written because of a rule, for the sources of which that is known."""
+    known = [source["source"] for source in sources if not unknown_why(source)]
+    if known:
+        where = f" on {', '.join(known)}" if len(known) < len(sources) else ""
+        yield f"{rule}: nothing would be written because of it{where}"
 
 
 def _by_rule(tickets: Iterable[Mapping[str, Any]]) -> list[tuple[str, list[Mapping[str, Any]]]]:
@@ -148,16 +155,21 @@ def _group(title: str, rows: Sequence[tuple[Mapping[str, Any], str]], limit: int
         yield f"  and {len(rows) - len(shown)} more; --limit 0 shows all"
 
 
+def unknown_why(source: Mapping[str, Any]) -> str:
+    """Return why the plan of a source is not known: it was not read, or our clock is wrong; "" where it is known."""
+    return str(source["problem"] or source["safety_stop"].removeprefix(f"{source['source']}: "))
+
+
 def outcome_lines(sources: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     """Yield for each source how much would be written, and whether `sync` would write it."""
     for source in sources:
-        if source["problem"]:
-            yield f"{source['source']}: nothing could be worked out: {source['problem']}"
+        if why := unknown_why(source):
+            yield f"{source['source']}: nothing could be worked out: {why}"
             continue
         does = source["would"]
         if not source["tickets"]:
             yield f"{source['source']}: nothing would be written; mode {source['mode']}"
-            yield from (f"  {line}" for line in waiting_lines(source["waiting"]))
+            yield from (f"  {line}" for line in (*waiting_lines(source["waiting"]), *source["brakes"]))
             continue
         effects = ", ".join(count_of(does[effect], effect) for effect in DOES if effect != LABELS)
         rest = f", {does[LABELS]} {LABELS}" if does[LABELS] else ""
@@ -173,20 +185,3 @@ def waiting_lines(waiting: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     for reason, tickets in by_reason.items():
         verb = "waits" if len(tickets) == 1 else "wait"
         yield f"{count_of(len(tickets), 'ticket')} {verb} for {reason}: {names(tickets)}"
-
-
-def brake_lines(mode: str, halt: str, causes: Sequence[str], released: str) -> list[str]:
-    """Return what would become of planned writes: what holds them, and how to release them.
-
-    Args:
-        mode: `write_back.mode` of the source.
-        halt: the pause in words, "" when there is none.
-        causes: the brakes that hold, in words.
-        released: the release in words, "" when there is none.
-    """
-    lines = [] if mode == "on" else [f"write_back.mode is {mode}: `sync` writes nothing before it is on"]
-    lines += [halt] if halt else []
-    if released:
-        return [*lines, released]
-    lines += [f"{cause}: nothing would be written before {RELEASE}" for cause in causes]
-    return lines or ["no brake holds: `capa-sync sync` writes all of it"]

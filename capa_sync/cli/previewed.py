@@ -66,7 +66,7 @@ def previewed(
         }
     check_rule(change.configuration, rule)
     planned = _planned_by_daemon(live, register) if view is None else []
-    before = _effects(_judged(live, register, clock, stop, view, listener, planned))
+    before = _effects(_judged(live, register, clock, stop, view, listener, planned), planned)
     register.standings.keep()
     activate(register, change.wanted, change.configuration, clock.now(), by, How.ACTIVATE)
     after = _forecasts(change.configuration, _judged(change.configuration, register, clock, stop, view, listener))
@@ -119,16 +119,16 @@ def _bound(runtime: Runtime) -> list[str]:
     return [name for name, context in runtime.contexts.items() if context.bound is not None]
 
 
-def _effects(runtime: Runtime) -> Mapping[str, Counter[str]]:
-    """Return source -> number of tickets for each effect of the planned writes."""
-    return effects_of(planned_writes(runtime, _bound(runtime)))
+def _effects(runtime: Runtime, planned: Collection[str]) -> Mapping[str, Counter[str]]:
+    """Return source -> number of tickets for each effect of the planned writes; `planned` as in `judge_and_plan`."""
+    return effects_of(planned_writes(runtime, _bound(runtime), stored=planned))
 
 
 def _forecasts(configuration: Configuration, runtime: Runtime) -> dict[str, dict[str, Any]]:
     """Return source -> what would be written on it, and what its brakes would do."""
     names = _bound(runtime)
-    does = effects_of(planned_writes(runtime, names))
-    return {name: {"source": name} | forecast_of(runtime, configuration, name, does[name]) for name in names}
+    writes = planned_writes(runtime, names)
+    return {name: {"source": name} | forecast_of(runtime, configuration, name, writes) for name in names}
 
 
 def _as_dict(found: StandingChange) -> dict[str, Any]:

@@ -42,6 +42,10 @@ class WithheldPlans:
     def __len__(self) -> int:
         return len(self._plans)
 
+    def writes_on(self, ticket_id: str) -> bool:
+        """Return whether a withheld plan of this process writes on the ticket."""
+        return ticket_id in self._plans and self._plans[ticket_id].writes
+
     def keep(self, plans: Mapping[str, CachedPlan], cause: str) -> None:
         """Add withheld plans; `cause` withholds all of them from now on."""
         self.cause = cause

@@ -5,27 +5,17 @@ Plans come from the plan cache; those that are not there are made by `pipeline`,
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
+from capa_sync.daemon.brakes import decide, wanting
 from capa_sync.daemon.log import LogAction, log
 from capa_sync.daemon.pipeline import Pipeline, plan_removals
 from capa_sync.daemon.plan_cache import CachedPlan
 from capa_sync.daemon.runtime import Runtime, SourceContext
 from capa_sync.model.halt import HaltKind
-from capa_sync.model.settings import WriteOptions
 from capa_sync.model.write import Write, WriteState
-from capa_sync.writeback import (
-    REPLACED,
-    ROLLING_DAY,
-    Allowed,
-    BrakePolicy,
-    Counts,
-    ReleaseLimit,
-    Stopped,
-    TicketPlan,
-    choose,
-)
+from capa_sync.writeback import REPLACED, Allowed, Stopped, TicketPlan, choose
 
 _BATCH = 200
 """Tickets read together."""
@@ -44,19 +34,19 @@ def plan_due_tickets(runtime: Runtime, context: SourceContext, now: datetime) ->
         runtime.register.outbox.close_release(context.name, now)  # given before the mode was off
         return 0
     plans = _wanted_plans(runtime, context, now)
-    decision = _decide(runtime, context, plans, now)
+    decision = decide(runtime, context, plans, now)
     if context.withheld_plans and (
         isinstance(decision, Allowed) or decision.cause.value != context.withheld_plans.cause
     ):
         plans |= _plan_all(runtime, context, context.withheld_plans.take_all(), now)
-        decision = _decide(runtime, context, plans, now)
+        decision = decide(runtime, context, plans, now)
     if isinstance(decision, Stopped):
         return _not_put(runtime, context, plans, decision, now)
     writes: list[Write] = []
     runtime.checkpoint("before-outbox-commit")
     with runtime.register.transaction():
         # again, with the write lock held: another source of the same site may have put writes meanwhile
-        decision = _decide(runtime, context, plans, now)
+        decision = decide(runtime, context, plans, now)
         if isinstance(decision, Allowed):
             writes = _put(runtime, context, plans, decision, now)
     runtime.checkpoint("after-outbox-commit")
@@ -107,7 +97,7 @@ def _put(
     _withdraw(runtime, plans.values(), now)
     runtime.register.outbox.put(writes)
     _use_release(runtime, context, chosen, allowed, now)
-    _plan_next(runtime, context, plans, set(plans) - (_wanting(plans) - set(chosen)))
+    _plan_next(runtime, context, plans, set(plans) - (wanting(plans) - set(chosen)))
     return writes
 
 
@@ -128,7 +118,7 @@ def _plan_in_portions(
     for start in range(0, len(due), AT_ONCE):
         plans |= _plan_all(runtime, context, due[start : start + AT_ONCE], now)
         if start + AT_ONCE < len(due):
-            decision = _decide(runtime, context, plans, now)
+            decision = decide(runtime, context, plans, now)
             if isinstance(decision, Stopped) and (
                 not context.withheld_plans or decision.cause.value == context.withheld_plans.cause
             ):
@@ -190,60 +180,6 @@ def _due(runtime: Runtime, context: SourceContext, now: datetime) -> list[str]:
     if withheld_plans and runtime.register.outbox.released(context.name) is not None:
         due |= dict.fromkeys(withheld_plans.take_all())
     return list(due)
-
-
-def _wanting(plans: Mapping[str, CachedPlan]) -> set[str]:
-    return {ticket for ticket, plan in plans.items() if plan.writes}
-
-
-def _decide(
-    runtime: Runtime, context: SourceContext, plans: Mapping[str, CachedPlan], now: datetime
-) -> Allowed | Stopped:
-    """Check the planned writes of this source against the brakes."""
-    brakes = BrakePolicy(context.name, context.write)
-    released = runtime.register.outbox.released(context.name)
-    return brakes.check(
-        _counts(runtime, context, brakes, plans, now), ReleaseLimit(released.remaining) if released else None
-    )
-
-
-def brakes_ahead(runtime: Runtime, context: SourceContext, options: WriteOptions, now: datetime) -> list[Stopped]:
-    """Return the brakes of these options that would hold the withheld plans of this process without a release."""
-    brakes = BrakePolicy(context.name, options)
-    return brakes.holding(_counts(runtime, context, brakes, {}, now))
-
-
-def _counts(
-    runtime: Runtime, context: SourceContext, brakes: BrakePolicy, plans: Mapping[str, CachedPlan], now: datetime
-) -> Counts:
-    """Count what the brakes look at: these plans, and the withheld ones."""
-    register, withheld_plans = runtime.register, context.withheld_plans
-    changed = register.findings.changed_since(context.name, register.queue.settled_at(context.name))
-    return Counts(
-        planned=len(_wanting(plans)) + withheld_plans.writing,
-        new_comments=sum(plan.notifies for plan in plans.values()) + withheld_plans.notifying,
-        recent=sum(
-            register.outbox.notifications_since(name, now - ROLLING_DAY)
-            + _waiting(runtime, name, (plans, withheld_plans) if name == context.name else ())
-            for name, other in runtime.contexts.items()
-            if other.site == context.site
-        ),
-        changed=changed,
-        tickets=register.findings.judged_tickets(context.name, brakes.worth_counting(changed)),
-        is_activated=register.outbox.activated,
-        is_held=context.name in register.outbox.stops(),
-        halt=register.halts.of(context.name),
-    )
-
-
-def _waiting(runtime: Runtime, source: str, planned: Sequence[Container[str]]) -> int:
-    """Count allowed notifications that wait in the outbox, without those of tickets in `planned`."""
-    return sum(
-        write.notifies
-        and write.state is WriteState.PENDING
-        and not any(write.ticket_id in tickets for tickets in planned)
-        for write in runtime.register.outbox.open(source)
-    )
 
 
 def _not_put(

@@ -214,12 +214,55 @@ def test_tickets_whose_last_notification_is_in_doubt_are_counted_and_named(make_
     assert not any("last notification arrived" in line for line in _plan(harness))
 
 
-def test_for_a_source_that_was_not_read_nothing_could_be_worked_out(make_harness: MakeHarness) -> None:
-    """`plan` never claims that nothing would be written there; it ends with 3 and reports the other source."""
-    harness = make_harness("jira", "jira-dc", rules=(ORDER,))
-    harness.create_broken("jira")
-    harness.servers["jira-dc"].faults.add("answer", ("GET", "/serverInfo|/myself"), status=401, answer={}, times=None)
-    lines = _plan(harness, code=3, **IMPATIENT)
-    assert any(line.startswith("jira-dc: nothing could be worked out: ") for line in lines)
-    assert not any(line.startswith("jira-dc: nothing would be written") for line in lines)
+def _assert_left_out(harness: Harness, source: str, code: int, **env: str) -> list[str]:
+    """Assert that `plan` lists no ticket of a source and claims nothing of it; return its lines."""
+    lines = _plan(harness, code=code, **env)
+    assert any(line.startswith(f"{source}: nothing could be worked out: ") for line in lines)
+    assert not any(line.startswith(f"{source}: nothing would be written") for line in lines)
+    assert not any(f" {source}:" in line for line in lines), "of the last `sync`, not of now"
+    result = json.loads("\n".join(_plan(harness, "--json", code=code, **env)))
+    assert not any(row["source"] == source for row in (*result["tickets"], *result["planned"]))
+    [row] = [row for row in result["sources"] if row["source"] == source]
+    assert (row["tickets"], any(row["would"].values()), row["waiting"], row["brakes"]) == (0, False, [], [])
+    return lines
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+@pytest.mark.parametrize(
+    ("source", "closed"),
+    [
+        ("jira-dc", ("GET", "/serverInfo|/myself")),
+        ("jira-dc", (".*", "/search")),
+        ("servicenow", ("GET", "/table/sn_grc_issue")),
+    ],
+)
+def test_for_a_source_that_was_not_read_nothing_could_be_worked_out(
+    make_harness: MakeHarness, source: str, closed: tuple[str, str], *, is_known: bool
+) -> None:
+    """`plan` ends with 3 and lists the other source alone, also where an earlier `sync` left planned writes."""
+    harness = make_harness("jira", source, rules=RULES)
+    for name in harness.names:
+        harness.create_broken(name)
+    if is_known:
+        assert harness.run("sync").code == 4
+        assert f"{ORDER} (high): 2 tickets" in _plan(harness)
+    harness.servers[source].faults.add("answer", closed, status=401, answer={}, times=None)
+    lines = _assert_left_out(harness, source, 3, **IMPATIENT)
     assert any(line.startswith("jira: 1 ticket: 1 new comment") for line in lines)
+    assert f"{ORDER} (high): 1 ticket" in lines
+    only = _plan(harness, "--rule", CORRECTION, code=3, **IMPATIENT)
+    assert only[0] == f"{CORRECTION}: nothing would be written because of it on jira"
+    only = _plan(harness, "--rule", CORRECTION, "--source", source, code=3, **IMPATIENT)
+    assert not any("because of it" in line for line in only)
+
+
+def test_with_a_wrong_clock_nothing_could_be_worked_out(make_harness: MakeHarness) -> None:
+    """As `sync`, `plan` judges nothing then and ends with 4; what an earlier `sync` planned is not shown."""
+    harness = make_harness("jira", rules=RULES)
+    harness.create_broken("jira")
+    assert harness.run("sync").code == 4
+    (harness.folder / "clock").write_text((NOW + timedelta(hours=3)).isoformat(), encoding="ascii")
+    assert harness.run("sync").code == 4
+    lines = _assert_left_out(harness, "jira", 4)
+    assert not any("no brake holds" in line for line in lines)
+    assert sum("our clock is 3 h ahead of the tracker's" in line for line in lines) == 1
