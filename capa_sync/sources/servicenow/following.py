@@ -12,7 +12,7 @@ from datetime import datetime
 from functools import partial
 
 from capa_sync.model.clock import Clock
-from capa_sync.model.ticket import Page, Presence, Reading, Skip
+from capa_sync.model.ticket import Page, Reading, Skip
 from capa_sync.ports.mirror import MirrorLookup
 from capa_sync.sources.servicenow.answers import Row, TableAnswer, value_of
 from capa_sync.sources.servicenow.assembly import Assembly, TableSpec
@@ -70,21 +70,27 @@ class Following:
             states.of[table_spec.table] = replace(state, at=before or state.at, anchored=before is not None)
 
     def news(self, table_spec: TableSpec, rows: Sequence[Row]) -> list[Row]:
-        """Return rows that the mirror lacks or holds in another version, without children of records out of scope."""
-        keys = [value_of(row, "sys_id") for row in rows]
-        known = {key: self._lookup.known_digest(self._tables.name, key) for key in keys}
-        refused = self._lookup.refused(self._tables.name)
-        news = [row for row in rows if not self._is_held(known[value_of(row, "sys_id")], refused, table_spec, row)]
-        strangers = [row for row in news if known[value_of(row, "sys_id")] is None]
-        ours = {value_of(row, "sys_id") for row in self._tables.ours(table_spec, strangers)}
-        return [row for row in news if known[value_of(row, "sys_id")] is not None or value_of(row, "sys_id") in ours]
+        """Return rows that the mirror lacks, or holds in another version or as not present.
 
-    def _is_held(self, known: str | None, refused: Refused, table_spec: TableSpec, row: Row) -> bool:
+        Children are followed in the whole table, so one that the mirror does not hold as present is news only with a
+        record in scope: else each poll would bring back what each census takes out again.
+        """
+        refused = self._lookup.refused(self._tables.name)
+        news = [row for row in rows if not self._is_held(refused, table_spec, row)]
+        doubtful = [row for row in news if not self._is_present(row)]
+        ours = {value_of(row, "sys_id") for row in self._tables.ours(table_spec, doubtful)}
+        left_out = {value_of(row, "sys_id") for row in doubtful} - ours
+        return [row for row in news if value_of(row, "sys_id") not in left_out]
+
+    def _is_held(self, refused: Refused, table_spec: TableSpec, row: Row) -> bool:
         """Tell whether the mirror holds a row in this version, as present, or knows that it makes no ticket."""
         digest, sys_id = self._assembly.digest(table_spec, row), value_of(row, "sys_id")
-        if known != digest:
+        if self._lookup.known_digest(self._tables.name, sys_id) != digest:
             return sys_id in refused and refused[sys_id][0] == digest
-        return self._lookup.presence(self._tables.name, sys_id) is Presence.PRESENT
+        return self._is_present(row)
+
+    def _is_present(self, row: Row) -> bool:
+        return self._lookup.is_present(self._tables.name, value_of(row, "sys_id"))
 
     def with_children(self, table_spec: TableSpec, rows: Sequence[Row], at: datetime) -> Read:
         """Make readings of these rows, and of the children of those that are records."""

@@ -107,10 +107,13 @@ class Tables:
         ]  # one that names its record by no text is quarantined, and not left out in silence
 
     def _in_scope(self, records: set[str]) -> set[str]:
-        """Return those that are or would be mirrored as records: a child of a child is no action."""
+        """Return those that are present as records, or that the query names: a child of a child is no action.
+
+        What the mirror holds of a record that is gone or out of scope is old, so that such a record is asked for.
+        """
         actions = set(self._lookup.action_ids(self.name)) if records else set()
         named = sorted(record for record in records - actions if SYS_ID.fullmatch(record))
-        found = {record for record in named if self._lookup.known_digest(self.name, record) is not None}
+        found = {record for record in named if self._lookup.is_present(self.name, record)}
         ask = partial(self.ask, self.records, fields=("sys_id",), linked=False)
         for batch in batches([record for record in named if record not in found]):
             pager = KeysetPager(
