@@ -150,7 +150,6 @@ def retract_actions(runtime: Runtime, context: SourceContext, actions: Sequence[
             _take_out(
                 runtime, context, ticket_id, now, "cleared because the ticket is an action, and no record any more"
             )
-            register.records.replace_births(context.name, {ticket_id: []})
         _forget_duplicate(runtime, context, ticket_id, now)
 
 

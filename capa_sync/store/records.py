@@ -89,8 +89,11 @@ class Records:
         return str(row[0] or "") if row is not None else ""
 
     def remove_row(self, source: str, ticket_id: str) -> None:
-        """Remove a ticket's row and actions from the register, for example when it is a duplicate or quarantined."""
-        for table in ("register_row", "action", "disagreement", "similar_key", "earlier_match"):
+        """Remove all that stands in the register of a ticket as a record: it is a duplicate or an action now.
+
+        Its births too: those of a joined record are with the ticket that carries it.
+        """
+        for table in ("register_row", "action", "birth", "disagreement", "similar_key", "earlier_match"):
             replace_rows(self._db, table, source, {ticket_id: []})
 
     # --- joins -----------------------------------------------------------------------------------------------------
