@@ -36,6 +36,7 @@ class ResultWriter:
         for outcome in self._outcomes:
             counts.update(self._take(outcome))
         self._store_rows()
+        self._want_duplicates_planned()
         self._take_plans(
             {evaluated.ticket_id: evaluated.plan for evaluated in self._judged if evaluated.plan is not None}
         )
@@ -52,6 +53,17 @@ class ResultWriter:
         _want_planning(self._runtime, context, changing, self._now)
         for ticket_id in changing:
             context.plans.keep(ticket_id, plans[ticket_id])
+
+    def _want_duplicates_planned(self) -> None:
+        """Make duplicates of judged records due for planning: our text there has the record's key, which may move."""
+        runtime, name = self._runtime, self._context.name
+        if not runtime.joins.may_join(name) or not runtime.register.records.has_joins:
+            return
+        for evaluated in self._judged:
+            for source, duplicate in runtime.joins.named_or_naming(name, evaluated.ticket_id):
+                if runtime.contexts[source].write.mode != "off":
+                    texts = runtime.register.outbox.touched(source, [duplicate])
+                    runtime.register.queue.planned(source, dict.fromkeys(texts, self._now))
 
     def _take(self, outcome: Outcome) -> dict[str, int]:
         runtime, context, ticket_id = self._runtime, self._context, outcome.ticket_id

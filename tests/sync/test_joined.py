@@ -12,6 +12,7 @@ import pytest
 
 from capa_sync.cli.app import main
 from tests.sync.equal import assert_rebuilt
+from tests.sync.ours import ours_on
 from tests.sync.story import ACTION_ONLY, SCOPE
 from tests.sync.users import RECORDS, JiraUserDriver, ServiceNowUserDriver, users_on
 from tests.sync.world import SECRETS, World, open_world
@@ -155,3 +156,23 @@ def test_verify_notices_values_at_creation_that_rebuild_does_not_make(
         records.replace_births(it.source, {it.other: rows})
         assert it.verify() == 5
         assert f"birth of {it.other_key} of servicenow: `rebuild` makes no such row" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("source", ["servicenow", "jira"])
+def test_our_text_on_the_other_ticket_has_the_present_key(source: str, tmp_path: Path) -> None:
+    """The ticket that carries the record is moved: the text has its key of now, and `rebuild` has nothing to plan."""
+    with pair(tmp_path, source) as it:
+        it.world.cycle()  # a warning of its own, which the text replaces
+        it.name_other()
+        it.world.cycle(minutes=5)
+        it.world.cycle(minutes=5)
+        it.jira.leave(it.first, 1)
+        it.world.cycle(minutes=5)
+        it.world.cycle(minutes=5)
+        [text] = ours_on(it.others(), it.other).texts
+        assert f"judged together with {it.jira.key(it.first)}" in text
+        it.assert_in_order()
+        sent = len(it.world.writes(source))
+        it.jira.edit(it.first, "another title", 1)
+        it.world.cycle(hours=25)
+        assert [write for write in it.world.writes(source)[sent:] if it.other in write] == []
