@@ -71,10 +71,13 @@ class Joins:
         """Return the other tickets to be judged because this one is.
 
         These are the primary of its record, and tickets that become or stop being a primary because a duplicate
-        vanished or came back.
+        vanished or came back. Of a ticket that is gone these are all of its duplicates: nothing else says that their
+        record has lost its fields.
         """
         records, own = self._register.records, (source, ticket_id)
         duplicates = [duplicate for duplicate in records.joined(*own) if duplicate[0] in self._mappings]
+        if self._is_apart(own):
+            return set(duplicates) - {own}
         changed = {
             duplicate
             for duplicate in duplicates

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import random
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -176,3 +177,49 @@ def test_our_text_on_the_other_ticket_has_the_present_key(source: str, tmp_path:
         it.jira.edit(it.first, "another title", 1)
         it.world.cycle(hours=25)
         assert [write for write in it.world.writes(source)[sent:] if it.other in write] == []
+
+
+@pytest.mark.parametrize("source", ["servicenow", "jira"])
+@pytest.mark.parametrize("how", ["is hidden", "is deleted"])
+def test_a_record_whose_other_ticket_is_gone_is_judged_without_it(how: str, source: str, tmp_path: Path) -> None:
+    """The ticket that carries the record did not change itself: what it took from the other one goes all the same."""
+    with pair(tmp_path, source) as it:
+        it.name_other()
+        it.world.cycle()
+        it.world.cycle(hours=25)
+        assert it.world.view("v_disagreements", ticket_id=it.first) != []
+        (it.others().hide if how == "is hidden" else it.others().delete)(it.other)
+        it.world.cycle(hours=25)
+        it.world.cycle(hours=25)
+        assert it.world.view("v_disagreements", ticket_id=it.first) == []
+        it.assert_in_order()
+
+
+DEEDS: dict[str, Callable[[Pair, int], None]] = {
+    "name": lambda it, _: it.name_other(),
+    "name no longer": lambda it, _: it.name_other(is_named=False),
+    "move": lambda it, number: it.jira.leave(it.first, number),
+    "action": lambda it, _: it.become_action(),
+    "edit": lambda it, number: it.jira.edit(it.first, f"word {number}", number),
+    "edit the other": lambda it, number: it.others().edit(it.other, f"word {number}", number),
+    "the other leaves": lambda it, number: it.others().leave(it.other, number),
+    "hide": lambda it, _: it.jira.hide(it.first),
+    "hide the other": lambda it, _: it.others().hide(it.other),
+    "show": lambda it, _: it.show_all(),
+    "wait": lambda it, _: it.world.later(days=1),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("source", ["servicenow", "jira"])
+@pytest.mark.parametrize("order", range(6))
+def test_after_any_order_of_events_rebuild_changes_nothing(order: int, source: str, tmp_path: Path) -> None:
+    """A dozen orders of joining, moving, hiding and becoming an action; the same at each run."""
+    chance = random.Random(f"{order} {source}")  # noqa: S311 - the same events at each run
+    with pair(tmp_path, source) as it:
+        it.world.cycle()
+        for number in range(10):
+            DEEDS[chance.choice(list(DEEDS))](it, chance.randrange(6))
+            it.world.cycle(**chance.choice([{"minutes": 5}, {"hours": 2}, {"hours": 25}]))
+            if number % 2:
+                it.assert_in_order()
