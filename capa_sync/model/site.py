@@ -47,6 +47,15 @@ class Account:
 
 
 @light
+class NameSeen:
+    """A name under which a custom field was seen; `since` orders first sights, 0 for the first contact."""
+
+    id: str
+    name: str
+    since: int = 0
+
+
+@light
 class SiteFacts:
     """What a tracker reports about itself; read at the start and again with each census.
 
@@ -58,6 +67,9 @@ class SiteFacts:
         absent_is_empty: True: an absent key means an empty field (Jira); False: a hidden field (ServiceNow).
         history_readable: False when audit rights are missing and only our own observations make the history.
         fields_complete: False when the tracker did not report all fields: a field named by its id may exist.
+        history_has_ids: False where the history names custom fields by name alone (Jira Data Center).
+        names_seen: on such a tracker, the names that custom fields took or lost after the first contact. The register
+            knows them; a tracker does not.
         missing_rights: which data of the tracker our account may not read, and how to change that; for people.
     """
 
@@ -71,6 +83,8 @@ class SiteFacts:
     absent_is_empty: bool = True
     history_readable: bool = True
     fields_complete: bool = True
+    history_has_ids: bool = True
+    names_seen: tuple[NameSeen, ...] = ()
     missing_rights: tuple[str, ...] = ()
 
 

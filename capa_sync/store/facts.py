@@ -14,7 +14,7 @@ from capa_sync.model.site import SiteFacts
 from capa_sync.store.accounts import TrackerAccounts
 from capa_sync.store.columns import instant_text, json_text
 from capa_sync.store.database import Database
-from capa_sync.store.past_sites import accounts_at, facts_at, keep_former_facts
+from capa_sync.store.past_sites import accounts_at, facts_at, keep_former_facts, names_seen
 
 _FACTS = TypeAdapter(SiteFacts)
 _ID = attrgetter("id")
@@ -42,7 +42,8 @@ class Facts:
     def save(self, source: str, facts: SiteFacts, at: datetime) -> bool:
         """Store a tracker's facts; return whether they differ from the stored ones.
 
-        Earlier accounts stay when `facts` does not repeat them. The tracker's clock time is not stored.
+        Earlier accounts stay when `facts` does not repeat them. The tracker's clock time is not stored; names seen
+        are worked out from what each change replaced.
         """
         is_news = self._accounts.show(source, facts.accounts, at)
         facts = replace(
@@ -51,6 +52,7 @@ class Facts:
             statuses=tuple(sorted(facts.statuses, key=_ID)),
             accounts=(),
             server_time=None,
+            names_seen=(),
         )
         before = self._stored(source)
         if facts == before:
@@ -65,9 +67,11 @@ class Facts:
         return True
 
     def load(self, source: str) -> SiteFacts | None:
-        """Return the stored facts with all accounts, None before the first contact."""
+        """Return the stored facts with all accounts and names seen, None before the first contact."""
         facts = self._stored(source)
-        return None if facts is None else replace(facts, accounts=self._accounts.all(source))
+        if facts is None:
+            return None
+        return replace(facts, accounts=self._accounts.all(source), names_seen=names_seen(self._db, source, facts))
 
     def _stored(self, source: str) -> SiteFacts | None:
         stored = self._db.value("SELECT facts FROM site WHERE source = ?", (source,))
@@ -82,7 +86,8 @@ class Facts:
         if now is None:
             return None
         facts, is_known = facts_at(self._db, source, now, at, read_by)
-        return replace(facts, accounts=accounts_at(self._db, source, self._accounts.all(source), read_by)), is_known
+        accounts = accounts_at(self._db, source, self._accounts.all(source), read_by)
+        return replace(facts, accounts=accounts, names_seen=names_seen(self._db, source, now, read_by)), is_known
 
     def missing_rights(self, source: str) -> tuple[str, ...]:
         """Return the messages about rights that our account lacked at the last contact."""

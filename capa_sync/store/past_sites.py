@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from capa_sync.model.site import Account, SiteFacts
+from capa_sync.model.site import Account, NameSeen, SiteFacts
 from capa_sync.store.columns import instant, instant_text, json_text, json_value
 from capa_sync.store.database import Database, Row
 from capa_sync.store.past_instants import shows_from
@@ -42,6 +42,28 @@ def facts_at(db: Database, source: str, now: SiteFacts, at: datetime, read_by: d
             facts = _with_former(facts, json_value(was))
     is_known = first is None or shows_from(db, source, instant(first)) <= at
     return _FACTS.validate_python(facts), is_known
+
+
+def names_seen(db: Database, source: str, now: SiteFacts, read_by: datetime | None = None) -> tuple[NameSeen, ...]:
+    """Return the names that custom fields took or lost after the first contact, up to a read, by first sight.
+
+    `now` are the site's present facts. Nothing where the tracker's history has ids: there no name matters.
+    """
+    if now.history_has_ids:
+        return ()
+    until = None if read_by is None else instant_text(read_by)
+    names = {field.id: field.name for field in now.fields if field.custom}
+    since: dict[tuple[str, str], int] = {}
+    sql = """SELECT id, until, was FROM past_site WHERE source = ? AND instr(was, '"fields":') > 0 ORDER BY id DESC"""
+    for number, ended, was in db.rows(sql, (source,)):
+        for field_id, before in json_value(was)["fields"].items():
+            taken, lost = names.pop(field_id, None), before["name"] if before and before["custom"] else None
+            if lost is not None:
+                names[field_id] = lost
+            if taken != lost and (until is None or ended <= until):
+                since |= {(field_id, name): first for name, first in ((taken, number), (lost, 0)) if name is not None}
+    found = [NameSeen(field_id, name, first) for (field_id, name), first in since.items()]
+    return tuple(sorted(found, key=lambda seen: (seen.since, seen.id, seen.name)))
 
 
 def keep_former_accounts(

@@ -31,6 +31,7 @@ def read_facts(client: JiraClient, api: Api, people: JiraAccounts) -> SiteFacts:
         accounts=people.all(),
         time_zone=str(me.get("timeZone") or "UTC"),
         server_time=_server_time(server),
+        history_has_ids=client.is_cloud,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from capa_sync.model.site import Account, FieldDef, SiteFacts, StatusDef
+from capa_sync.model.site import Account, FieldDef, NameSeen, SiteFacts, StatusDef
 from capa_sync.model.ticket import Presence
 from capa_sync.store import POLL, Register
 from tests.unit.store.fake_parser import DAY, MINUTE, PARSER, SOURCE, T0, FakeTicket, page
@@ -73,3 +73,39 @@ def test_a_sites_facts_are_those_known_then(register: Register) -> None:
     register.facts.save(SOURCE, third, T0 + 3 * DAY)
     found = [register.facts.load_at(SOURCE, T0 + n * DAY, T0 + max(n, 1) * DAY) for n in range(5)]
     assert found == [(FACTS, False), (FACTS, True), (second, True), (third, True), (third, True)]
+
+
+def test_names_that_custom_fields_took_or_lost_are_known_with_their_order_and_as_of_any_read(
+    register: Register,
+) -> None:
+    """Renamed, renamed back, new, gone; not where the history has ids, nor system fields, nor what never changed."""
+
+    def named(*fields: tuple[str, str]) -> SiteFacts:
+        found = (FieldDef("c1", "Cause"), *(FieldDef(id_, name, custom=True) for id_, name in fields))
+        return replace(FACTS, fields=found, history_has_ids=False)
+
+    days = [
+        [("a", "X"), ("b", "B"), ("z", "Z")],
+        [("a", "Y"), ("b", "X"), ("z", "Z")],
+        [("a", "X"), ("z", "Z"), ("n", "New")],
+        [("a", "X"), ("z", "Z"), ("n", "New")],
+    ]
+    for day, fields in enumerate(days):
+        register.facts.save(SOURCE, named(*fields), T0 + day * DAY)
+    facts = register.facts.load(SOURCE)
+    assert facts is not None
+    first = [NameSeen("a", "X", 0), NameSeen("b", "B", 0)]
+    numbers = sorted({seen.since for seen in facts.names_seen})
+    assert len(numbers) == 3
+    _, second, third = numbers
+    swapped = [NameSeen("a", "Y", second), NameSeen("b", "X", second)]
+    assert list(facts.names_seen) == [*first, *swapped, NameSeen("n", "New", third)]
+    for day, known in enumerate(([], [*first, *swapped])):
+        then = register.facts.load_at(SOURCE, T0 + day * DAY, T0 + day * DAY)
+        assert then is not None
+        assert list(then[0].names_seen) == known
+    assert not register.facts.save(SOURCE, facts, T0 + 5 * DAY)
+    register.facts.save(SOURCE, replace(named(*days[0]), history_has_ids=True), T0 + 6 * DAY)
+    cloud = register.facts.load(SOURCE)
+    assert cloud is not None
+    assert cloud.names_seen == ()
