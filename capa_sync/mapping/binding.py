@@ -9,11 +9,12 @@ from dataclasses import field, replace
 from capa_sync.errors import Problem
 from capa_sync.mapping.entries import ACTION_FIELDS
 from capa_sync.mapping.fields import option_words
+from capa_sync.mapping.history_names import FieldsInHistory, NamedHistory, SharedName, fields_in_history
 from capa_sync.mapping.people import People
 from capa_sync.mapping.people_directory import PeopleDirectory
 from capa_sync.mapping.schema import ActionMapping, FieldMapping, FieldSource, MappingFile, Options
 from capa_sync.mapping.sections import Sections
-from capa_sync.mapping.site import SharedName, SiteFields, is_day
+from capa_sync.mapping.site import SiteFields, is_day
 from capa_sync.mapping.statuses import BoundStage, OptionSet, bind_stage, status_set
 from capa_sync.mapping.texts import fold
 from capa_sync.mapping.values import Converter, constant, converter
@@ -80,7 +81,9 @@ class BoundMapping:
             `stage` is None when the site lacks the status field (every ticket is then quarantined).
         unmapped: for every canonical field without a place, its `unmapped` value with the reason.
         labels: canonical field -> the tracker's own field label. pins: `canonical:reference` -> field id.
-        history_ids, shared: see SiteFields. same_as_id: field that names the duplicate, "" for none.
+        history_ids: every id that a history may use for a bound field -> its field id. shared: `name:…` history ids
+            that several fields share. named: set where the history has names alone.
+        same_as_id: field that names the duplicate, "" for none.
         problems: mistakes that `sync` and `plan` list. notes: drift and other remarks; drifts: the first.
         hash: over the mapping and everything of the site that influences a record.
         places: (field id, field) for every field; the id is "" unless the field has exactly one place and that is a
@@ -99,6 +102,7 @@ class BoundMapping:
     pins: Mapping[str, str]
     history_ids: Mapping[str, str]
     shared: Mapping[str, SharedName]
+    named: NamedHistory | None
     same_as_id: str
     problems: tuple[Problem, ...]
     notes: tuple[Problem, ...]
@@ -148,6 +152,7 @@ def bind(mapping: MappingFile, facts: SiteFacts, pins: Mapping[str, str] | None 
     actions = tuple(filter(None, (binder.action(index, entry) for index, entry in enumerate(mapping.actions))))
     duplicate = mapping.same_as and binder.site.find("same_as", mapping.same_as.ref)
     site = binder.site
+    history = fields_in_history(facts, site.claims)
     filled = tuple(field for action in actions for field in action.fills)
     unmapped = binder.unmapped((*fields, *filled))
     return BoundMapping(
@@ -159,13 +164,12 @@ def bind(mapping: MappingFile, facts: SiteFacts, pins: Mapping[str, str] | None 
         unmapped,
         binder.labels((*fields, *filled), actions, stage),
         site.pins,
-        site.history_ids,
-        site.shared,
+        *history,
         duplicate.id if duplicate else "",
         tuple(site.problems),
         tuple(site.notes),
         tuple(site.drifts),
-        _bound_hash(mapping, facts, site),
+        _bound_hash(mapping, facts, site.pins, history),
         tuple((bound.parts[0].field_id if len(bound.parts) == 1 else "", bound) for bound in fields),
         {**unmapped, **{bound.name: EMPTY for bound in (*fields, *filled)}},
         f"{mapping.name}@{mapping.hash[:12]}",
@@ -302,8 +306,8 @@ def _slug(name: str) -> str:
     return "_".join("".join(c if c.isalnum() else " " for c in name.casefold()).split())
 
 
-def _bound_hash(mapping: MappingFile, facts: SiteFacts, site: SiteFields) -> str:
-    digest, pins = hashlib.sha256(mapping.hash.encode()), site.pins
+def _bound_hash(mapping: MappingFile, facts: SiteFacts, pins: Mapping[str, str], history: FieldsInHistory) -> str:
+    digest, shared = hashlib.sha256(mapping.hash.encode()), sorted(history.shared.items())
     content = (
         sorted(pins.items()),
         sorted((status.id, status.name, status.category) for status in facts.statuses),
@@ -320,7 +324,8 @@ def _bound_hash(mapping: MappingFile, facts: SiteFacts, site: SiteFields) -> str
         facts.absent_is_empty,
         facts.history_readable,
         facts.fields_complete,
-        *([sorted(site.shared.items())] if site.shared else ()),
+        *([shared] if shared else ()),
+        *history.facts(),
     )
     digest.update(repr(content).encode())
     return digest.hexdigest()

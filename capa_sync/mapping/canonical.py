@@ -68,7 +68,7 @@ def map_ticket(
             f"the site has no field '{bound.mapping.stage.ref.name}', which {bound.mapping.file} reads the stage from"
         )
         return Unmapped(ticket.source, ticket.id, ticket.key, (reason,))
-    history = TicketHistory(ticket, bound.history_ids, bound.shared)
+    history = TicketHistory(ticket, bound.history_ids, bound.shared, bound.named)
     has_children = bool(bound.actions and (ticket.children or children))
     found_children = find_children(bound, ticket, children) if has_children else []
     histories = [child.history for child in found_children if child.history is not None]

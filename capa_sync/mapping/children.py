@@ -47,7 +47,7 @@ def find_children(
         entry, ref = next(taken, (None, named[0]))
         if entry is not None and (child is None or child.id not in seen):  # else named twice, by id and by key
             seen.update([child.id] if child is not None else [])
-            read = TicketHistory(child, bound.history_ids, bound.shared) if child is not None else None
+            read = TicketHistory(child, bound.history_ids, bound.shared, bound.named) if child is not None else None
             found.append(ChildTicket(ref, entry, read))
     return found
 

@@ -8,8 +8,9 @@ from datetime import datetime
 
 from capa_sync.kinds import HistoryFields
 from capa_sync.mapping.binding import BoundMapping
-from capa_sync.mapping.site import SharedName, history_name
+from capa_sync.mapping.history_names import SharedName, history_name
 from capa_sync.mapping.texts import fold
+from capa_sync.mapping.timeline import TicketHistory
 from capa_sync.model.light import light
 from capa_sync.model.record import ActionOrigin, CapaRecord
 from capa_sync.model.ticket import ChildRef, RawChange, RawComment, SourceTicket
@@ -89,6 +90,10 @@ def _values_then(ticket: SourceTicket, kept: int, bound: BoundMapping) -> tuple[
             doubts |= dict.fromkeys(shared.ids, shared.reason)
         else:
             before.setdefault(field_id, change.old)
+    if bound.named is not None:
+        under = {change.field_name for change in later}
+        renamed = TicketHistory(ticket, bound.history_ids, bound.shared, bound.named).renamed
+        doubts |= {field_id: found.reason for field_id, found in renamed.items() if found.name in under}
     for change in ticket.changes[:kept]:
         field_id, _ = _field_of(change, bound)
         if field_id in before:
@@ -99,10 +104,11 @@ def _values_then(ticket: SourceTicket, kept: int, bound: BoundMapping) -> tuple[
 
 def _field_of(change: RawChange, bound: BoundMapping) -> tuple[str, SharedName | None]:
     """Return the field that a change means; of a name that several fields share, which ones it may mean."""
-    known = bound.history_ids.get(change.field_id)
-    if known is None and change.field_id.startswith("name:"):
-        key = history_name(change.field_id[5:])
-        return bound.history_ids.get(key, change.field_id), bound.shared.get(key)
+    id_ = change.field_id if bound.named is None else bound.named.id_of(change)
+    known = bound.history_ids.get(id_)
+    if known is None and id_.startswith("name:"):
+        key = history_name(id_[5:])
+        return bound.history_ids.get(key, id_), bound.shared.get(key)
     return known or change.field_id, None
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from capa_sync.errors import Problem
+from capa_sync.mapping.history_names import Claim
 from capa_sync.mapping.schema import FieldRef
 from capa_sync.mapping.texts import fold
 from capa_sync.model.amounts import count_of
@@ -17,22 +17,6 @@ from capa_sync.model.site import FieldDef, SiteFacts
 _DAY_TYPES = frozenset({"date", "glide_date"})
 
 
-class SharedName(NamedTuple):
-    """A field name in a history that several fields share."""
-
-    name: str
-    ids: tuple[str, ...]
-
-    @property
-    def reason(self) -> str:
-        """Return why such a history is ambiguous, and what a person can do."""
-        fields = count_of(len(self.ids), "field")
-        return (
-            f"the change history names '{self.name}' without its id, and {fields} have this name "
-            f"({', '.join(self.ids)}): rename the other field in the tracker, or delete it there"
-        )
-
-
 class SiteFields:
     """The tracker's fields by id and name, used while a mapping is bound.
 
@@ -40,8 +24,7 @@ class SiteFields:
         pins: `canonical:reference` -> field id, for the register to store. problems: why the mapping cannot work on
             this site as written. notes: remarks. drifts: those of the notes about a pinned field that is gone or has
             another name now. missing: reference -> why it is not on the site.
-        history_ids: every id that a history may use for a bound field -> its field id.
-        shared: `name:…` history ids that several fields share.
+        claims: the fields found, with the names that the mapping gives them.
     """
 
     def __init__(self, file: str, facts: SiteFacts, pinned: Mapping[str, str]) -> None:
@@ -57,8 +40,9 @@ class SiteFields:
         self.notes: list[Problem] = []
         self.drifts: list[Problem] = []
         self.missing: dict[str, str] = {}
-        self.history_ids: dict[str, str] = {}
-        self.shared: dict[str, SharedName] = {}
+        self.claims: list[Claim] = []
+        self._names_seen = () if facts.history_has_ids else facts.names_seen
+        self._has_ids = facts.history_has_ids
 
     def find(self, canonical: str, ref: FieldRef) -> FieldDef | None:
         """Return the tracker's field that a reference names; None (with a problem or reason) when there is none."""
@@ -67,7 +51,7 @@ class SiteFields:
         if found is None:
             return None
         self.pins[key] = found.id
-        self._remember_history(found, ref)
+        self.claims.append(Claim(found, ref.name, ref.aliases))
         return found
 
     def column(self, canonical: str, ref: FieldRef) -> FieldDef:
@@ -75,7 +59,7 @@ class SiteFields:
         known = self._by_id.get(ref.name) or next(iter(self._by_name.get(fold(ref.name), ())), None)
         found = known if known is not None else FieldDef(ref.name, ref.name)
         self.pins[f"{canonical}:{ref.name}"] = found.id
-        self._remember_history(found, ref)
+        self.claims.append(Claim(found, ref.name, ref.aliases))
         return found
 
     def _pinned_field(self, key: str, ref: FieldRef) -> FieldDef | None:
@@ -90,8 +74,24 @@ class SiteFields:
         names = {fold(name) for name in (ref.name, *ref.aliases)}
         if ref.name != found.id != found.name and fold(found.name) not in names:
             what = f"'{ref.name}' ({found.id}) is now called '{found.name}'"
-            self._note_drift(Problem(self._file, ref.line, what, "the pinned id still counts; write the new name"))
+            hint = "the pinned id still counts; write the new name"
+            if not self._has_ids:
+                hint = f"{hint}, and '{ref.name}' into its `aliases`"
+            self._note_drift(Problem(self._file, ref.line, what, hint))
+        elif ref.name == found.id:
+            self._note_lost_names(found, ref)
         return found
+
+    def _note_lost_names(self, found: FieldDef, ref: FieldRef) -> None:
+        """Tell of a rename of a field that the mapping names by its id, where the history has names alone."""
+        known = {fold(name) for name in (found.name, *ref.aliases)}
+        lost = [seen.name for seen in self._names_seen if seen.id == found.id and fold(seen.name) not in known]
+        if lost:
+            what = f"'{lost[-1]}' ({found.id}) is now called '{found.name}'"
+            names = ", ".join(f"'{name}'" for name in dict.fromkeys(lost))
+            self._note_drift(
+                Problem(self._file, ref.line, what, f"the id still counts; write {names} into its `aliases`")
+            )
 
     def _note_drift(self, drift: Problem) -> None:
         self.notes.append(drift)
@@ -118,24 +118,6 @@ class SiteFields:
         self.problems.append(Problem(self._file, ref.line, what, hint))
         self.missing[ref.name] = what
         return None
-
-    def _remember_history(self, found: FieldDef, ref: FieldRef) -> None:
-        """Accept the field's name and aliases, if unambiguous: Data Center's history contains only names."""
-        self.history_ids[found.id] = found.id
-        for name in (found.id, found.name, ref.name, *ref.aliases):
-            key = history_name(name)
-            named = {same.id for same in self._by_name.get(fold(name), ())}
-            ids = named | {found.id, self.history_ids.get(key, found.id)}
-            if len(ids) > 1:
-                known = self.shared.get(key)
-                self.shared[key] = SharedName(name, tuple(sorted(ids.union(known.ids if known else ()))))
-            else:
-                self.history_ids[key] = found.id
-
-
-def history_name(name: str) -> str:
-    """Return the form in which a history id `name:<field name>` is compared."""
-    return f"name:{fold(name)}"
 
 
 def is_day(found: FieldDef) -> bool:

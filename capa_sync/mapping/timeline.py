@@ -7,8 +7,8 @@ from datetime import datetime
 from functools import cached_property
 from typing import NamedTuple
 
+from capa_sync.mapping.history_names import EarlierName, NamedHistory, SharedName, history_name
 from capa_sync.mapping.people_directory import PeopleDirectory
-from capa_sync.mapping.site import SharedName, history_name
 from capa_sync.mapping.texts import fold, squash
 from capa_sync.mapping.values import Converter
 from capa_sync.model.record import FieldChange
@@ -44,11 +44,15 @@ class TicketHistory:
         ticket: as read. changes: field id -> its changes in chronological order, for fields that have any.
         birth_group: of its creation (0 for the record itself). end_group: for present values that differ from the
             last recorded value. ambiguous: field id -> why its history is ambiguous: several fields share the name
-            in the entry.
+            in the entry, or its earlier entries have a name that the mapping lacks (`renamed`).
     """
 
     def __init__(
-        self, ticket: SourceTicket, history_ids: Mapping[str, str], shared: Mapping[str, SharedName]
+        self,
+        ticket: SourceTicket,
+        history_ids: Mapping[str, str],
+        shared: Mapping[str, SharedName],
+        named: NamedHistory | None = None,
     ) -> None:
         self.ticket = ticket
         self.birth_group = BIRTH_GROUP
@@ -56,16 +60,24 @@ class TicketHistory:
         self.ambiguous: dict[str, str] = {}
         self.groups: dict[int, int] = {}
         self.changes: dict[str, list[RawChange]] = {}
+        self.renamed: dict[str, EarlierName] = {}
+        others: dict[str, RawChange] = {}
         for change in ticket.changes:
-            field_id = history_ids.get(change.field_id)
-            if field_id is None and change.field_id.startswith("name:"):
-                key = history_name(change.field_id[5:])
+            id_ = change.field_id if named is None else named.id_of(change)
+            field_id = history_ids.get(id_)
+            if field_id is None and id_.startswith("name:"):
+                key = history_name(id_[5:])
                 field_id = history_ids.get(key)
                 if key in shared:
                     field_id = None
                     self.ambiguous |= dict.fromkeys(shared[key].ids, shared[key].reason)
+                elif field_id is None:
+                    others[key] = change
             if field_id is not None:
                 self.changes.setdefault(field_id, []).append(change)
+        if named is not None and ticket.changes:
+            self.renamed = named.broken(ticket, self.changes, others)
+            self.ambiguous = {id_: found.reason for id_, found in self.renamed.items()} | self.ambiguous
 
     def changes_of(self, field_id: str) -> Sequence[RawChange]:
         """Return a field's changes in chronological order."""

@@ -6,9 +6,9 @@ from datetime import timedelta
 
 import pytest
 
+from capa_sync.mapping.history_names import SharedName
 from capa_sync.mapping.people import People
 from capa_sync.mapping.people_directory import PeopleDirectory
-from capa_sync.mapping.site import SharedName
 from capa_sync.mapping.timeline import (
     NO_STEPS,
     Birth,

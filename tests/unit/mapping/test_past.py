@@ -115,6 +115,18 @@ def test_a_later_change_of_one_of_two_fields_of_a_name_leaves_both_unknown(tmp_p
     assert "have this name" in value.reason
 
 
+def test_a_rename_before_the_first_contact_leaves_the_value_before_its_last_entry_unknown(tmp_path: Path) -> None:
+    """As of an instant before that entry the field did not hold what it holds now; other old names leave it alone."""
+    known = tuple(FieldDef(key, name, type_, custom=key == "c2") for key, (name, type_) in FIELDS.items())
+    bound = bound_to(tmp_path, MAPPING, fields=known, history_has_ids=False)
+    for name, end, is_known in (("Old correction", "Done", False), ("Old matter", "Something", True)):
+        later = ticket({"c2": "Done"}, [(T0 + 3 * HOUR, "acc-lee", {f"name:{name}": (None, end)})])
+        found = past(bound, later)
+        value = with_doubts(record(bound, found.ticket), bound, found.doubts).fields["correction"]
+        assert (value.state is not ValueState.UNREADABLE) == is_known
+        assert (f"under the name '{name}'" in value.reason) != is_known
+
+
 def test_a_sub_task_had_its_former_parent_and_type(bound: BoundMapping) -> None:
     """A later move or change of type is taken back."""
     history = [
