@@ -49,6 +49,10 @@ def known_sources(configuration: Configuration, clock: Clock) -> dict[str, Known
         return dict.fromkeys(names, KnownSource())
     with open_for_reading(path, clock) as register:
         return {
-            name: KnownSource(pins=register.facts.pins(name), not_before=register.runs.not_before(name))
+            name: KnownSource(
+                pins=register.facts.pins(name),
+                not_before=register.runs.not_before(name),
+                facts=register.facts.load(name),
+            )
             for name in names
         }

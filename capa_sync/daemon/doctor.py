@@ -7,6 +7,7 @@ from dataclasses import field
 from datetime import datetime, timedelta
 
 from capa_sync.daemon.clocks import clock_problem, note_server_time
+from capa_sync.daemon.known_site import with_names_seen
 from capa_sync.daemon.runtime import Runtime, SourceContext
 from capa_sync.errors import Authentication, Problem, Retryable, SourceError
 from capa_sync.mapping import BoundMapping, bind, score, unlisted_options, unlisted_statuses, unmapped_names
@@ -30,10 +31,12 @@ class KnownSource:
 
     Attributes:
         pins: canonical field -> pinned field id. not_before: until when the tracker asked for no request.
+        facts: its site facts, None before the first contact.
     """
 
     pins: Mapping[str, str] = field(default_factory=dict)
     not_before: datetime | None = None
+    facts: SiteFacts | None = None
 
 
 def examine(runtime: Runtime, context: SourceContext, known: KnownSource) -> list[Check]:
@@ -48,6 +51,8 @@ def examine(runtime: Runtime, context: SourceContext, known: KnownSource) -> lis
         inspection = context.source.inspect(writes=context.write.mode != "off")
     except SourceError as error:
         return [_refused(error)]
+    if known.facts is not None:
+        facts = with_names_seen(facts, known.facts)
     context.facts, context.bound = facts, bind(context.mapping, facts, known.pins)
     return [
         _signed_in(context, facts),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from capa_sync.model.site import FieldDef, SiteFacts, StatusDef
+from capa_sync.model.site import FieldDef, NameSeen, SiteFacts, StatusDef
 
 
 def lacks_something(facts: SiteFacts, known: SiteFacts) -> bool:
@@ -26,6 +26,17 @@ def merged(earlier: SiteFacts, later: SiteFacts) -> SiteFacts:
 def never_emptied(facts: SiteFacts, known: SiteFacts) -> SiteFacts:
     """Keep a known list when the new one is empty: every tracker has fields and statuses."""
     return replace(facts, fields=facts.fields or known.fields, statuses=facts.statuses or known.statuses)
+
+
+def with_names_seen(facts: SiteFacts, known: SiteFacts) -> SiteFacts:
+    """Return fresh facts with the names that custom fields had before, also those lost since the last sign-in."""
+    if facts.history_has_ids:
+        return facts
+    names = {field.id: field.name for field in facts.fields if field.custom}
+    lost = [field for field in known.fields if field.custom and names.get(field.id, field.name) != field.name]
+    last = max((seen.since for seen in known.names_seen), default=0) + 1
+    taken = [NameSeen(field.id, names[field.id], last) for field in lost]
+    return replace(facts, names_seen=(*known.names_seen, *(NameSeen(gone.id, gone.name) for gone in lost), *taken))
 
 
 def _fields(fields: Iterable[FieldDef]) -> tuple[FieldDef, ...]:

@@ -159,6 +159,23 @@ def test_after_a_sync_a_renamed_field_is_told(harness: Harness) -> None:
     assert harness.tables() == before
 
 
+def test_on_data_center_the_name_that_a_field_named_by_its_id_lost_is_told(harness: Harness) -> None:
+    """Its history has the old name: the mapping should keep it, also of a rename since the last `sync`."""
+    state = harness.datacenter.state
+    impact = state.field_by("Impact")
+    assert impact is not None
+    mapping = harness.mappings / "jira-dc.yaml"
+    text = mapping.read_text("utf-8")
+    mapping.write_text(text.replace("impact: Impact", f"impact: {impact['id']}"), encoding="utf-8")
+    harness.sync("--source", "jira-dc")
+    harness.datacenter.admin.rename_field("Impact", "Effects")
+    [drift] = _checks(harness, "--source", "jira-dc")["jira-dc"]["drift"]
+    harness.datacenter.admin.rename_field("Effects", "Impact")
+    mapping.write_text(text, encoding="utf-8")
+    assert f"'Impact' ({impact['id']}) is now called 'Effects'" in drift["what"]
+    assert drift["do"] == "the id still counts; write 'Impact' into its `aliases`"
+
+
 def test_no_line_ends_a_sentence_twice() -> None:
     """What a tracker said keeps its own full stop out of the line."""
     check = Check("scope", CheckState.PROBLEM, "no such value for the field 'project'.", "why.", "mend it.")
