@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from capa_sync.mapping.texts import fold, squash
+from capa_sync.mapping.texts import fold, has_word, squash
 from capa_sync.model.amounts import count_of
 from capa_sync.model.light import light
 from capa_sync.model.site import FieldDef, SiteFacts
@@ -118,9 +118,16 @@ class NamedHistory:
 
 def _is_same(first: Raw, second: Raw) -> bool:
     """Return whether two values have the same content, and have any."""
-    if not (bare := squash(first.text)):
+    if not has_word(first.text):
         return False
-    return bool(first.ids and first.ids == second.ids) or bare == squash(second.text)
+    if first.text == second.text or (first.ids and first.ids == second.ids):
+        return True
+    return _initial(first.text) == _initial(second.text) and squash(first.text) == squash(second.text)
+
+
+def _initial(text: str) -> str:
+    """Return the first letter or digit: most texts differ there, and need not be compared in whole."""
+    return next(filter(str.isalnum, text), "").casefold()[:1]
 
 
 class FieldsInHistory(NamedTuple):
