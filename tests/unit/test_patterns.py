@@ -41,7 +41,7 @@ MAY_MAKE_PATTERNS = (
     "rules/wording.py",  # slots of a rule file's messages
     "rules/placeholders.py",
     "sources/decoding.py",  # JSON's own tokens: possessive, one step a byte, bounded by max_answer
-    "redaction.py",  # our own secrets, as they are
+    "redaction.py",  # escapes and white space, of a bounded length; test_redaction times them
     "store/many_rows.py",  # our own SQL
     "store/views.py",
     "sources/budget.py",  # the settings

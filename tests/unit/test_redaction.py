@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import html
 import json
+import textwrap
+import time
 from collections.abc import Callable
 from urllib.parse import quote, quote_plus
 
@@ -14,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from capa_sync.errors import DeliveryUnknown, Retryable, Skippable
-from capa_sync.redaction import REMOVED, Redactor, conceal
+from capa_sync.redaction import REMOVED, Redactor, _seen, conceal
 from capa_sync.sources.transport import Limits, hold_to
 from tests.unit.test_visible import ORDERS
 
@@ -46,6 +48,117 @@ def test_no_form_of_a_secret_stays(form: str, secret: str, user: str, before: st
     found = it.redacted(f"{before}{sent_back}{after}")
     assert REMOVED in found
     assert secret not in found.replace(REMOVED, "")
+
+
+def each(write: Callable[[str], str]) -> Callable[[str], str]:
+    """Write each character in one way."""
+    return lambda text: "".join(map(write, text))
+
+
+def percent(letter: str) -> str:
+    """Write a character as bytes of an address, in small letters."""
+    return "".join(f"%{byte:02x}" for byte in letter.encode())
+
+
+def code_units(letter: str) -> str:
+    """Write a character as JSON may write any."""
+    return "".join(f"\\u{unit}" for unit in textwrap.wrap(letter.encode("utf-16-be").hex(), 4))
+
+
+def base64_of(text: str) -> str:
+    """Return a text in base64."""
+    return base64.b64encode(text.encode()).decode()
+
+
+WRITTEN: dict[str, Callable[[str], str]] = {
+    "percent, small letters": lambda secret: quote_small(secret, ""),
+    "percent, slashes kept": quote,
+    "percent, each character": each(percent),
+    "percent, twice": lambda secret: quote(quote(secret, safe=""), safe=""),
+    "percent, three times in small letters": lambda secret: quote_small(quote(quote(secret, safe=""), safe=""), ""),
+    "form, small letters": lambda secret: quote_small(secret, " ").replace(" ", "+"),
+    "json, slashes escaped": lambda secret: json.dumps(secret)[1:-1].replace("/", "\\/"),
+    "json, each character": each(code_units),
+    "json, each character in capitals": lambda secret: each(code_units)(secret).upper().replace("\\U", "\\u"),
+    "json of markup": lambda secret: json.dumps(html.escape(secret))[1:-1].replace("&", "\\u0026"),
+    "repr": lambda secret: repr(secret)[1:-1],
+    "html, numbers": each(lambda letter: f"&#{ord(letter)};"),
+    "html, numbers of signs": each(lambda letter: letter if letter.isalnum() else f"&#{ord(letter)};"),
+    "html, numbers in base 16": each(lambda letter: f"&#x{ord(letter):X};"),
+    "html of an address": lambda secret: html.escape(f"?a=b&c={quote(secret)}"),
+    "a backslash before each sign": each(lambda letter: letter if letter.isalnum() else f"\\{letter}"),
+    "a blank after each character": " ".join,
+    "folded": lambda secret: f"{secret[:5]}\r\n\t {secret[5:]}",
+    "base64 alone": base64_of,
+    "base64 of bearer": lambda secret: base64_of(f"Bearer {secret}"),
+    "base64 behind one": lambda secret: base64_of(f"={secret}; and more"),
+    "base64 behind two": lambda secret: base64_of(f"t={secret}; and more"),
+    "base64 behind three": lambda secret: base64_of(f"to={secret}; and more"),
+    "base64 in lines": lambda secret: "\r\n".join(textwrap.wrap(base64_of(secret), 7)),
+    "base64 in an address": lambda secret: quote(base64_of(f"key {secret}"), safe=""),
+    "base64 in json": lambda secret: base64_of(secret).replace("/", "\\/"),
+}
+"""How servers, libraries and proxies write a text that they repeat, beside FORMS."""
+quiet = st.text(st.characters(codec="utf-8", categories=["L", "Zs"]), max_size=5)
+
+
+def quote_small(text: str, safe: str) -> str:
+    """Write a text for an address, its bytes in small letters."""
+    return "".join(
+        letter if letter in safe or quote(letter, safe="") == letter else percent(letter) for letter in text
+    )
+
+
+@pytest.mark.parametrize("way", WRITTEN)
+@given(secret=secrets.filter(lambda text: len(_seen(text)) >= 8), before=quiet, after=quiet)
+def test_no_way_to_write_a_secret_hides_it(way: str, secret: str, before: str, after: str) -> None:
+    """The letters around it stay, and of base64 at most two at each end, which tell some bits."""
+    it = Redactor()
+    it.conceal(secret, "bot@example.com")
+    written = WRITTEN[way](secret)
+    found = it.redacted(f"{before} {written} {after}")
+    assert REMOVED in found
+    assert written not in found
+    assert found.startswith(f"{before} ")
+    assert found.endswith(f" {after}")
+    is_whole = not way.startswith("base64") and way != "html of an address"
+    if is_whole and secret[0].isalnum() and secret[-1].isalnum():  # a blank at its end may stay
+        assert found == f"{before} {REMOVED} {after}"
+
+
+def test_the_rest_of_an_escaped_text_stays_as_it_is() -> None:
+    """Only what means the secret is removed, and what stands around it is not read for the reader."""
+    it = Redactor()
+    it.conceal("Zf9/k+Qp=0&", "me")
+    text = 'a%20b \\n &amp; "x\\/y" 100 % '
+    assert it.redacted(text) == text
+    assert it.redacted(f"{text}Zf9\\/k%2bQp&#61;0&amp;{text}") == f"{text}{REMOVED}{text}"
+
+
+def test_each_of_several_secrets_is_removed_wherever_it_begins() -> None:
+    """Pieces of a text are looked at every few letters; no place of a secret lies between two of them."""
+    it = Redactor()
+    for secret in ("eight-ch", "a-much-longer-secret-of-many-letters", "longer-secret-and-on", "x" * 40):
+        it.conceal(secret)
+    for before in range(40):
+        assert it.redacted(f"{'-' * before}eight-ch, {'x' * 45}") == f"{'-' * before}{REMOVED}, {REMOVED}"
+        text = f"{'-' * before}a-much-longer-secret-of-many-letters"
+        assert it.redacted(text) == f"{'-' * before}{REMOVED}"
+    assert it.redacted("a-much-longer-secret-and-on") == f"a-much-{REMOVED}"
+
+
+@pytest.mark.parametrize(
+    "piece", ["\\", "\\u", "%", "%25", "&", "&#", "&amp;", "a", "aaab", " ", "\u200b", "\\/", "Zf9%2f"]
+)
+def test_no_text_takes_long(piece: str) -> None:
+    """The time grows with the text alone, also where it is all escapes, or all beginnings of a secret."""
+    it = Redactor()
+    for secret in ("a" * 60 + "c", "Zf9/k+Qp=0&", "Zf9/" * 10):
+        it.conceal(secret, "me")
+    text = piece * (400_000 // len(piece))
+    begun = time.process_time()
+    it.redacted(text)
+    assert time.process_time() - begun < 10
 
 
 def test_text_without_a_secret_stays() -> None:
