@@ -91,9 +91,7 @@ class Fault:
         return None
 
     def malform(self, reply: Reply) -> Reply:
-        """Return the answer in the planned malformed shape; an error answer is returned unchanged."""
-        if reply.status >= HTTPStatus.BAD_REQUEST:
-            return reply
+        """Return the answer in the planned malformed shape, an error answer too; its status stays."""
         headers = {name: value for name, value in reply.headers.items() if name.lower() != "content-encoding"}
         return Reply(
             HTTPStatus.OK if reply.status == HTTPStatus.NO_CONTENT else reply.status,

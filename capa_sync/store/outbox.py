@@ -291,13 +291,13 @@ class SqlOutbox(Brakes):
         return self._select(f"source = ? AND state IN {_OPEN}", (source,))
 
     def stuck(self, now: datetime) -> list[Write]:
-        """Return undelivered writes of all sources: failed, retried, or without an answer for minutes.
+        """Return undelivered writes of all sources: failed, retried, or without an answer twice or for minutes.
 
         One without an answer whose ticket is gone or hidden is left out: nobody can do anything about it.
         """
         return self._select(
             f"""state IN {_OPEN} AND {MAY_BE_SEEN} AND (state = 'failed' OR (state = 'pending' AND attempts > 0)
-            OR (state = 'unknown' AND marked_at <= ?))""",
+            OR (state = 'unknown' AND (attempts > 1 OR marked_at <= ?)))""",
             (instant_text(now - _UNDER_WAY),),
         )
 

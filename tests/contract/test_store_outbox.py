@@ -122,6 +122,15 @@ def test_stuck_writes_are_failed_retried_or_long_unanswered(store: Register) -> 
     assert ids(store.outbox.stuck(T0 + 3 * MINUTE)) == ["failed", "retried", "unknown"]
 
 
+def test_a_write_without_an_answer_twice_is_stuck_at_once(store: Register) -> None:
+    """Each cycle sends it again and so begins its minutes anew: it would never count."""
+    store.outbox.put([write("a")])
+    store.outbox.mark("a", UNKNOWN, at=T0)
+    assert ids(store.outbox.stuck(T0)) == []
+    store.outbox.mark("a", UNKNOWN, at=T0 + DAY)
+    assert ids(store.outbox.stuck(T0 + DAY)) == ["a"]
+
+
 def test_retry_makes_stuck_writes_due_now(store: Register) -> None:
     """Of one ticket or of all; a first settling time is not shortened."""
     settling = replace(write("settling", "3"), not_before=T0 + DAY)

@@ -14,6 +14,8 @@ from capa_sync.redaction import redacted
 from capa_sync.sources.decoding import decode_json
 
 _LONGEST = 300
+_MOST_READ = 20_000
+"""Characters that are searched for secrets: an error answer may be as long as any, and little of it is shown."""
 
 
 def decode(source: str, what: str, headers: Mapping[str, str], content: bytes) -> Any:
@@ -37,20 +39,24 @@ def _guess(content: bytes) -> str:
 
 
 def error_text(content: bytes) -> str:
-    """Return Jira's own error message, on one line and short; "" when there is none (HTML, no body)."""
+    """Return Jira's own error message, on one line and short; "" when there is none (HTML, no body).
+
+    Whatever the answer holds, this raises nothing: the status has already said whether a write was applied.
+    """
     try:
         found = orjson.loads(content)
     except orjson.JSONDecodeError:
         return ""
     if not isinstance(found, dict):
         return ""
-    words = [str(message) for message in found.get("errorMessages") or ()]
-    errors = found.get("errors")
+    messages, errors = found.get("errorMessages"), found.get("errors")
+    words = [*messages] if isinstance(messages, list) else [messages]
     if isinstance(errors, dict):
-        words += [f"{name}: {text}" for name, text in errors.items()]
-    words += [str(found[name]) for name in ("errorMessage", "message", "error_description") if found.get(name)]
+        words += [f"{name}: {text}" for name, text in errors.items() if isinstance(text, str)]
+    words += [found.get(name) for name in ("errorMessage", "message", "error_description")]
+    said = " ".join(word for word in words if word and isinstance(word, str))[:_MOST_READ]
     # redact before cutting: half a secret would not be recognised
-    return " ".join(one_line(redacted(" ".join(words))).split())[:_LONGEST]
+    return " ".join(one_line(redacted(said)).split())[:_LONGEST]
 
 
 def sign_in_problem(source: str, status: int, headers: Mapping[str, str]) -> SourceError | None:

@@ -32,6 +32,8 @@ from capa_sync.sources.sizes import Oversized
 from capa_sync.sources.wish import read_http_date
 
 _LONGEST_TABLE = 80
+_MOST_READ = 20_000
+"""Characters of an error that are searched for secrets: it may be as long as any answer; little of it is shown."""
 Row = dict[str, Any]
 _EMPTY = b'{"display_value":"","value":""}'
 """An empty cell in both forms; most cells of a wide table are empty. A JSON string cannot contain these bytes."""
@@ -226,7 +228,7 @@ def _error_inside(source: str, response: requests.Response, body: Row) -> Source
     said = _said(body)
     if CUT_SHORT.search(said):
         return PageCut(source, f"{_where(response)}: {said}")
-    return BadAnswer(source, f"{_where(response)} was answered with 200 and an error inside: {said}")
+    return BadAnswer(source, f"{_where(response)} was answered with 200 and an error inside: {said or 'no words'}")
 
 
 def _error_for(source: str, response: requests.Response, now: datetime) -> SourceError:
@@ -274,13 +276,16 @@ def _said_by(response: requests.Response) -> str:
 
 
 def _said(body: Row) -> str:
+    """Return what an error answer says, "" where it says nothing in words; whatever it holds, this raises nothing."""
     error = body.get("error")
     if not isinstance(error, dict):
-        return _clean(str(error or ""))
-    message, detail = _clean(str(error.get("message") or "")), _clean(str(error.get("detail") or ""))
+        return _clean(error)
+    message, detail = _clean(error.get("message")), _clean(error.get("detail"))
     return message if not detail or detail in message else f"{message} ({detail})"
 
 
-def _clean(text: str) -> str:
+def _clean(text: Any) -> str:
+    if not isinstance(text, str):
+        return ""
     # redact before cutting: half a secret would not be recognised
-    return " ".join(one_line(redacted(text)).split())[:300]
+    return " ".join(one_line(redacted(text[:_MOST_READ])).split())[:300]
