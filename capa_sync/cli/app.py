@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import threading
 import traceback
 from collections.abc import Callable
 
@@ -15,6 +16,7 @@ from capa_sync.cli.context import EXIT_STOPPED, print_no_more, say
 from capa_sync.cli.process import forbid_core_dumps, load_no_plugins
 from capa_sync.cli.verbs import HELP_SETTINGS, Verb, VerbGroup
 from capa_sync.daemon.collector import calm_collector
+from capa_sync.daemon.shutdown import interrupt_on_signals
 from capa_sync.errors import NotPublished, Problem, RegisterUnavailable, SafetyStop, SourceError, UserError
 
 EXIT_BUG = 70
@@ -89,6 +91,8 @@ def main(arguments: list[str] | None = None) -> None:
     forbid_core_dumps()
     load_no_plugins()
     calm_collector()
+    if threading.current_thread() is threading.main_thread():
+        interrupt_on_signals(EXIT_STOPPED)
     code = _guarded(lambda: _run(sys.argv[1:] if arguments is None else arguments))
     _flush()
     sys.exit(code)
@@ -121,7 +125,7 @@ def _guarded(command: Callable[[], object]) -> int:
         return leaving.exit_code
     except click.ClickException as error:
         return _report([_usage(error)], EXIT_USER)
-    except click.Abort:
+    except (click.Abort, KeyboardInterrupt):
         return _report(["stopped"], EXIT_STOPPED)
     except UserError as error:
         return _report([str(problem) for problem in error.problems], EXIT_USER)

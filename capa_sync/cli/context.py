@@ -31,7 +31,7 @@ DEFAULT_CONFIG = "capa-sync.toml"
 _NAMED = 5
 """Parts of a verdict set that one line names."""
 EXIT_STOPPED = 130
-"""Stopped by SIGINT or SIGTERM before the end."""
+"""Stopped by SIGINT, SIGTERM or SIGHUP before the end."""
 NUMBER = click.IntRange(1, 2**63 - 1)
 """The number of a row of the register, as SQLite can hold it."""
 

@@ -1,4 +1,4 @@
-"""Turns SIGTERM, SIGINT and SIGHUP into the stop event."""
+"""Turns SIGTERM, SIGINT and SIGHUP into the stop event, or into the interruption of a verb that has none."""
 
 from __future__ import annotations
 
@@ -55,6 +55,36 @@ def stop_on_signals(
         target=_listen, args=(heard, asked, stop, late_code, before_late_end), name="signals", daemon=True
     ).start()
     return asked
+
+
+def interrupt_on_signals(late_code: int) -> None:
+    """Let SIGTERM and SIGHUP interrupt the main thread as SIGINT does, so that what was begun is tidied up.
+
+    For every verb, until it calls `stop_on_signals`. The first of them counts; one that was ignored at the start, as
+    `nohup` does, stays so. A process that still runs LATEST seconds later ends with `late_code`.
+    """
+    heard, wake = os.pipe()
+    os.set_blocking(wake, False)
+
+    def handler(_number: int, _frame: FrameType | None) -> None:
+        for number in taken:
+            signal.signal(number, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    taken = [number for number in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) is signal.SIG_DFL]
+    for number in taken:
+        signal.signal(number, handler)
+    signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
+    threading.Thread(target=_end_late, args=(heard, late_code), name="late-end", daemon=True).start()
+
+
+def _end_late(heard: int, code: int) -> None:
+    """Wait for the first signal, and end this process where that does not end it."""
+    os.read(heard, 1)
+    threading.Event().wait(LATEST)
+    with contextlib.suppress(OSError):
+        os.write(2, _LATE)
+    os._exit(code)
 
 
 def _listen(

@@ -1,9 +1,13 @@
-"""Ctrl-C while a verb works ends it with 130, and the next run does what was left."""
+"""Ctrl-C, SIGTERM and SIGHUP while a verb works end it with 130, and the next run does what was left."""
 
 from __future__ import annotations
 
+import json
 import signal
+import subprocess
+import sys
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -28,3 +32,93 @@ def test_a_verb_that_is_interrupted_ends_with_130_and_says_so(make_harness: Make
     harness.servers["jira"].faults.clear()
     harness.sync()
     assert harness.run("status").code == 0
+
+
+_EACH_VERB = """
+import json, os, signal, sys, threading
+import click
+from pathlib import Path
+from capa_sync.cli.app import cli, main
+from capa_sync.output_files import whole_file
+
+folder, number = Path(sys.argv[1]), int(sys.argv[2])
+
+def verbs(group, names):
+    for name in group.list_commands(None):
+        command = group.get_command(None, name)
+        if isinstance(command, click.Group):
+            yield from verbs(command, (*names, name))
+        else:
+            yield (*names, name), command
+
+def work(path, pipe):
+    with whole_file(path):
+        os.write(pipe, b"x")
+        threading.Event().wait()
+
+codes = {}
+for names, command in verbs(cli, ()):
+    ours, theirs = os.pipe()
+    child = os.fork()
+    if not child:
+        command.params, path = [], folder / "-".join(names)
+        command.callback = lambda: work(path, theirs)
+        try:
+            main(list(names))
+        except SystemExit as leaving:
+            os._exit(leaving.code)
+        os._exit(99)
+    os.close(theirs)
+    os.read(ours, 1)
+    os.close(ours)
+    os.kill(child, number)
+    codes[" ".join(names)] = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+print(json.dumps(codes))
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
+def test_each_verb_that_is_stopped_ends_with_130_and_leaves_nothing(tmp_path: Path, number: signal.Signals) -> None:
+    """Each waits inside a private folder beside the file that it writes, as `register pack` does for minutes."""
+    command = [sys.executable, "-c", _EACH_VERB, str(tmp_path), str(number.value)]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=300, check=True)
+    codes = json.loads(ended.stdout)
+    assert len(codes) > 50
+    assert {verb: code for verb, code in codes.items() if code != 130} == {}
+    assert list(tmp_path.iterdir()) == []
+    assert ended.stderr.split() == ["stopped"] * len(codes)
+
+
+_STUCK = """
+import os, sys, threading
+from capa_sync.daemon import shutdown
+shutdown.LATEST = 0.2
+shutdown.interrupt_on_signals(130)
+begun = False
+while True:
+    try:
+        begun = begun or os.write(1, b"x")
+        threading.Event().wait()
+    except KeyboardInterrupt:
+        pass
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
+def test_a_verb_that_does_not_end_is_ended_with_130(number: signal.Signals) -> None:
+    """What keeps it may be anything; `nohup` keeps its meaning."""
+    with subprocess.Popen([sys.executable, "-c", _STUCK], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        child.stdout.read(1)
+        child.send_signal(number)
+        assert child.wait(60) == 130
+
+
+def test_a_signal_that_was_ignored_at_the_start_stays_ignored() -> None:
+    """So `nohup capa-sync …` goes on when its terminal is closed."""
+    program = (
+        "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN); from capa_sync.daemon import shutdown; "
+        "shutdown.interrupt_on_signals(130); signal.raise_signal(signal.SIGHUP); print('on')"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert (ended.returncode, ended.stdout) == (0, "on\n")
