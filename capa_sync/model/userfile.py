@@ -30,7 +30,7 @@ def read_user_file(path: Path, shown: str, most: int) -> bytes:
         with os.fdopen(descriptor, "rb") as file:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 raise _refused(shown, 0, "this is no regular file", "name a plain file")
-            content = file.read(most + 1)
+            content: bytes | None = file.read(most + 1)
     except FileNotFoundError:
         raise _refused(shown, 0, "there is no such file", "look at the name and the folder") from None
     except IsADirectoryError:
@@ -38,6 +38,8 @@ def read_user_file(path: Path, shown: str, most: int) -> bytes:
     except (OSError, ValueError) as error:  # ValueError: a name that no file can have
         why = getattr(error, "strerror", None) or "no file can have this name"
         raise _refused(shown, 0, f"this file cannot be read: {why}", "") from None
+    if content is None:  # such as /proc/kmsg, which says that it is a regular file, and waits
+        raise _refused(shown, 0, "this file cannot be read: it gives no bytes", "name a plain file")
     if len(content) > most:
         line = content.count(b"\n") + 1
         raise _refused(

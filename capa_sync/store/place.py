@@ -44,8 +44,10 @@ def ensure_file(path: Path, *, create: bool) -> None:
                 raise RegisterUnavailable(f"{path}: there is no register yet; run `capa-sync sync` first")
             refuse_new(path)
             os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_EXCL | os.O_NOFOLLOW, 0o600))
-        elif create and stat.S_IMODE(kind) & 0o077:
-            path.chmod(0o600)
+        else:
+            _refuse_what_is_no_file(path)
+            if create and stat.S_IMODE(kind) & 0o077:
+                path.chmod(0o600)
     except FileExistsError:
         ensure_file(path, create=create)  # another process has just created it
     except OSError as error:
@@ -66,6 +68,20 @@ def _kind(path: Path) -> int | None:
     if not stat.S_ISREG(mode):
         raise RegisterUnavailable(f"{path}: not a regular file; name a file as `register` in the settings")
     return mode
+
+
+def _refuse_what_is_no_file(path: Path) -> None:
+    """Raise RegisterUnavailable for what says that it is a regular file, and is made as it is read.
+
+    SQLite would wait for `/proc/kmsg` without end. Only a file without size is read: closing a file that SQLite has
+    open would end its locks, and a register has a size.
+    """
+    if path.lstat().st_size:
+        return
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as file:
+        content: bytes | None = file.read(1)
+    if content != b"":
+        raise RegisterUnavailable(f"{path}: no register, and no file that keeps what is written into it")
 
 
 def register_exists(path: Path) -> bool:
