@@ -81,7 +81,9 @@ def serve_register(
         server = uvicorn.Server(
             uvicorn.Config(
                 ViewGuard(apps, hosts, options, sign_ins),
-                log_level="warning",
+                ws="none",  # a request for a web socket is answered as any other, by the guard
+                log_config=None,  # its lines go where ours go, through the same renderer
+                log_level="error",  # what it warns of, any page in a browser of this machine could write at will
                 access_log=False,
                 server_header=False,
                 proxy_headers=False,  # the address of who connects counts, not the one that a header names

@@ -109,6 +109,30 @@ def test_a_cookie_of_another_application_changes_nothing(visit: Visit, foreign: 
     assert visit.send("POST", "/sign-in", head, body)[0] == 303
 
 
+@pytest.mark.parametrize("upgrade", ["websocket", "WebSocket", "h2c", "x"])
+@pytest.mark.parametrize("path", ["/", "/no-such-page"])
+def test_a_wish_for_another_protocol_is_answered_by_the_guard(
+    visit: Visit, caplog: pytest.LogCaptureFixture, upgrade: str, path: str
+) -> None:
+    """Any page in a browser of this machine may send it, and must not fill the log."""
+    key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
+    head = f"Connection: Upgrade\r\nUpgrade: {upgrade}\r\n{key}"
+    plain = visit.send("GET", path)
+    assert visit.send("GET", path, head) == plain
+    assert plain[0] in (200, 404)
+    assert caplog.records == []
+
+
+@pytest.mark.parametrize("head", ["no header\r\n", "a\x00b: c\r\n", ": x\r\n", "Content-Length: x\r\n"])
+def test_a_request_that_breaks_http_writes_no_line(
+    visit: Visit, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str], head: str
+) -> None:
+    """It is refused, and the log stays for what somebody has to know."""
+    assert visit.send("GET", "/", head)[0] in (0, 400)
+    assert caplog.records == []
+    assert "Invalid HTTP" not in "".join(capfd.readouterr())
+
+
 def test_cookies_in_several_headers_are_read(visit: Visit) -> None:
     """A proxy may pass each cookie of HTTP/2 in a header of its own."""
     first, _, second = visit.cookies.partition("; ")
