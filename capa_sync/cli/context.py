@@ -70,20 +70,31 @@ def clock_from(text: str | None) -> Clock:
     return ShiftedClock(start.astimezone(UTC))
 
 
-def read_setup(config: Path, *, with_secrets: bool = True) -> Setup:
+def read_setup(config: Path, *, with_secrets: bool = True, needs_source: bool = True) -> Setup:
     """Load and check the settings with their secrets, without rules and mappings. Raises UserError.
 
-    Prints a warning on standard error for secret files that everybody may read.
+    `needs_source` False is for verbs that say something right without a source. Prints a warning on standard error
+    for secret files that everybody may read.
     """
     from capa_sync.settings import load_settings
     from capa_sync.settings.secrets import exposed_files
     from capa_sync.wiring import set_up
 
-    setup = set_up(load_settings(config, os.environ), config, os.environ, with_secrets=with_secrets)
+    settings = load_settings(config, os.environ)
+    if needs_source:
+        require_source(config, settings)
+    setup = set_up(settings, config, os.environ, with_secrets=with_secrets)
     sources = setup.settings.sources if with_secrets else {}
     for problem in exposed_files(config, sources, setup.folder, setup.settings.digest if with_secrets else None):
         say(f"warning: {problem}", err=True)
     return setup
+
+
+def require_source(config: Path, settings: Settings) -> None:
+    """Raise UserError where the settings name no source: else a verb that watches nothing would say all is well."""
+    if not settings.sources:
+        hint = "add a table [sources.NAME], as in `capa-sync init`"
+        raise UserError([Problem(str(config), 0, "no source is named", hint)])
 
 
 def read_configuration(config: Path, *, with_secrets: bool = True) -> Configuration:
@@ -127,11 +138,14 @@ def waiting_line(waiting: Sequence[str]) -> str:
     )
 
 
-def read_settings(config: Path) -> Settings:
+def read_settings(config: Path, *, needs_source: bool = False) -> Settings:
     """Load only the settings file, for verbs that need none of the files that it names. Raises UserError."""
     from capa_sync.settings import load_settings
 
-    return load_settings(config, os.environ, with_calendars=False)
+    settings = load_settings(config, os.environ, with_calendars=False)
+    if needs_source:
+        require_source(config, settings)
+    return settings
 
 
 def register_path(config: Path, settings: Settings) -> Path:
@@ -144,6 +158,7 @@ def chosen_sources(configuration: Setup, only: str | None) -> list[str]:
     names = list(configuration.settings.sources)
     if only is None:
         return names
+    require_source(configuration.file, configuration.settings)
     if only not in names:
         raise UserError([Problem("", 0, f"there is no source '{only}'", f"the settings name: {', '.join(names)}")])
     return [only]

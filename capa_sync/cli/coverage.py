@@ -39,7 +39,7 @@ def coverage(config: Path, test_clock: str | None, as_json: bool) -> int:
 
     It reads the register alone and asks no tracker. A rule that was never applicable is not listed for people.
     """
-    settings, clock = read_settings(config), clock_from(test_clock)
+    settings, clock = read_settings(config, needs_source=True), clock_from(test_clock)
     with open_for_reading(register_path(config, settings), clock) as register:
         result = {"sources": register.reports.coverage(), "register_checks": register.checks.all()}
     if as_json:

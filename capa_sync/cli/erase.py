@@ -73,7 +73,7 @@ def erase(ticket: str, reason: str, is_meant: bool, config: Path, test_clock: st
     the tracker from bringing the ticket back. The tracker itself is not touched. While the daemon holds the register,
     the erasure is left for it.
     """
-    setup, clock = read_setup(config, with_secrets=False), clock_from(test_clock)
+    setup, clock = read_setup(config, with_secrets=False, needs_source=False), clock_from(test_clock)
     wish = Erasure(_checked(reason), getpass.getuser())
     with _reading(setup, clock) as runtime:
         scope = record_named(runtime, ticket)
@@ -192,7 +192,7 @@ def retention(config: Path, test_clock: str | None, as_json: bool) -> None:
     as a duplicate, or deleted on the tracker. With `mode = "on"` the daemon erases them, some at a time, once a day;
     by default it lists them. Nothing is erased by this verb.
     """
-    setup, clock = read_setup(config, with_secrets=False), clock_from(test_clock)
+    setup, clock = read_setup(config, with_secrets=False, needs_source=False), clock_from(test_clock)
     with _reading(setup, clock) as runtime:
         rows = [_outlived(runtime, record) for record in outlived(runtime, clock.now())]
         holds = [str(hold) for hold in runtime.register.legal_holds.in_force()]

@@ -20,6 +20,7 @@ from capa_sync.cli.context import (
     read_settings,
     read_setup,
     register_path,
+    require_source,
     say,
 )
 from capa_sync.cli.past import as_of_option
@@ -112,7 +113,7 @@ def export(
     path = register_path(config, settings)
     form = format_of(file, wanted)
     refuse_own_files(config, settings, file, beside(file, ".meta.json"))
-    _check_sources(sources, settings)
+    _check_sources(config, sources, settings)
     selection = ExportSelection(sources, grades, stages, tracks, only_open, is_masked=as_role == "reader")
     with (
         _opened(config, settings, clock, as_of, selection) as (register, words, past),
@@ -157,8 +158,10 @@ def _opened(
         yield past.register, past.words, past.about
 
 
-def _check_sources(sources: tuple[str, ...], settings: Settings) -> None:
+def _check_sources(config: Path, sources: tuple[str, ...], settings: Settings) -> None:
     """Raise UserError for a source that the settings do not name."""
     names = list(settings.sources)
+    if sources:
+        require_source(config, settings)
     for unknown in (name for name in sources if name not in names):
         raise UserError([Problem("", 0, f"there is no source '{unknown}'", f"the settings name: {', '.join(names)}")])

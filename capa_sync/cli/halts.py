@@ -45,7 +45,7 @@ def pause(config: Path, test_clock: str | None, only: str | None, as_json: bool)
 
     Reading and judging go on. A running daemon stops before its next write; no settings file is edited.
     """
-    setup, clock = read_setup(config, with_secrets=False), clock_from(test_clock)
+    setup, clock = read_setup(config, with_secrets=False, needs_source=False), clock_from(test_clock)
     chosen_sources(setup, only)
     register = _open(setup, clock)
     try:
@@ -71,7 +71,7 @@ def resume(config: Path, test_clock: str | None, only: str | None, as_json: bool
 
     Warnings are planned and written again, within the brakes.
     """
-    setup, clock = read_setup(config, with_secrets=False), clock_from(test_clock)
+    setup, clock = read_setup(config, with_secrets=False, needs_source=False), clock_from(test_clock)
     chosen_sources(setup, only)
     register = _open(setup, clock)
     try:

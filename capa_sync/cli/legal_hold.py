@@ -46,7 +46,7 @@ def hold(
     Neither `register erase` nor retention erases what is held, or a record of which one ticket is held. `unhold`
     ends it. Both are events of the hash chain. It works while the daemon runs.
     """
-    setup, clock = read_setup(config, with_secrets=False), clock_from(test_clock)
+    setup, clock = read_setup(config, with_secrets=False, needs_source=False), clock_from(test_clock)
     with _open(setup, clock) as register:
         source, ticket_id, name = _place(setup, register, ticket, only)
         held = LegalHold(source, ticket_id, name, " ".join(reason.split()), getpass.getuser(), clock.now())
@@ -69,7 +69,7 @@ def unhold(ticket: str | None, only: str | None, config: Path, test_clock: str |
 
     What is past its time is erased by the daemon within a day where `[retention] mode` is "on".
     """
-    setup, clock = read_setup(config, with_secrets=False), clock_from(test_clock)
+    setup, clock = read_setup(config, with_secrets=False, needs_source=False), clock_from(test_clock)
     with _open(setup, clock) as register:
         source, ticket_id, name = _place(setup, register, ticket, only)
         if not register.legal_holds.end(source, ticket_id, getpass.getuser(), clock.now()):

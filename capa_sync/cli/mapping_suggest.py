@@ -37,7 +37,7 @@ def suggest(source: str, config: Path, test_clock: str | None, out: Path | None,
     links and people are proposed from their names (English, German, French, Spanish), types and sample values. Each
     line of the file has its confidence and reason as a comment. It reads the tracker and writes nothing there.
     """
-    settings, clock, stop = read_settings(config), clock_from(test_clock), threading.Event()
+    settings, clock, stop = read_settings(config, needs_source=True), clock_from(test_clock), threading.Event()
     if source not in settings.sources:
         known = ", ".join(settings.sources)
         raise UserError([Problem("", 0, f"there is no source '{source}'", f"the settings name: {known}")])

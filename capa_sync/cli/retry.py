@@ -30,7 +30,10 @@ def retry(ticket: str | None, config: Path, test_clock: str | None, as_json: boo
     """
     clock = clock_from(test_clock)
     register = open_register(
-        register_path(config, read_settings(config)), clock_now=clock.now(), now=clock.now, create=False
+        register_path(config, read_settings(config, needs_source=True)),
+        clock_now=clock.now(),
+        now=clock.now,
+        create=False,
     )
     try:
         targets = register.tickets.named(ticket) if ticket else []

@@ -55,7 +55,7 @@ def status(config: Path, test_clock: str | None, as_json: bool) -> int:
     Also what is stuck, quarantined, held back or stopped, and what is due next. It asks no tracker and needs no
     secret. Exit 3 when a source has a problem.
     """
-    settings, clock = read_settings(config), clock_from(test_clock)
+    settings, clock = read_settings(config, needs_source=True), clock_from(test_clock)
     every = {name: source.poll_every for name, source in settings.sources.items()}
     with open_for_reading(register_path(config, settings), clock) as register:
         health = health_of(register, every, clock.now()) | {"live_set": live_set_of(config, settings, register)}

@@ -41,7 +41,7 @@ def twin(rule_id: str, config: Path, test_clock: str | None, as_json: bool) -> N
     before a ticket moves on: in words, and for each source in its own form where there is one, as validators of a
     Jira workflow or a data policy of ServiceNow. An admin of the tracker decides whether to use it.
     """
-    setup, clock = read_setup(config, with_secrets=False), clock_from(test_clock)
+    setup, clock = read_setup(config, with_secrets=False, needs_source=False), clock_from(test_clock)
     configuration = configured(setup)
     check_rule(configuration, rule_id)
     rule = next(rule for rule in configuration.rules.rules if rule.id == rule_id)
