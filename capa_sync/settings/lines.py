@@ -54,3 +54,19 @@ def key_line(file: Path, path: Key) -> int:
         return find_line(file.read_text(encoding="utf-8"), path)
     except (OSError, UnicodeDecodeError):
         return 0
+
+
+def last_named(text: str, line: int) -> Key:
+    """Return the path of the last key or table that begins in this line or above; () where there is none."""
+    return next((place for place, number in reversed(list(_places(text))) if number <= line), ())
+
+
+def first_of_two(text: str, line: int) -> int:
+    """Return the line where the key or table of `last_named` stands first; 0 where it stands only once."""
+    wanted, here = last_named(text, line), 0
+    for place, number in _places(text):
+        if place == wanted and number <= line:
+            if here:
+                return here
+            here = number
+    return 0

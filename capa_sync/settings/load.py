@@ -18,6 +18,7 @@ from capa_sync.model.userfile import decoded, read_user_file
 from capa_sync.settings.bounds import LARGEST, MOST_PROBLEMS, beyond_bounds
 from capa_sync.settings.lines import find_line
 from capa_sync.settings.schema import CheckedSettings, Settings
+from capa_sync.settings.toml_words import toml_problem
 
 PREFIX = "CAPA_SYNC_"
 HIDDEN = frozenset({"CAPA_SYNC_TEST_CLOCK", "CAPA_SYNC_TEST_KILL_AT"})
@@ -40,7 +41,7 @@ def load_settings(file: Path, environ: Mapping[str, str], *, with_calendars: boo
     try:
         return _checked(CheckedSettings if with_calendars else Settings, file, text, environ)
     except tomllib.TOMLDecodeError as error:
-        raise SettingsError([_syntax_problem(file, text, error)]) from None
+        raise SettingsError([toml_problem(str(file), text, error)]) from None
     except RecursionError:
         raise SettingsError([Problem(str(file), 1, "the file or a variable is nested too deep")]) from None
 
@@ -77,14 +78,6 @@ def _read(file: Path) -> str:
         raise SettingsError(error.problems) from None
     except (OSError, ValueError) as error:  # the name is not allowed for a file
         raise SettingsError([Problem("", 0, f"no file can have the name given with --config: {error}")]) from None
-
-
-def _syntax_problem(file: Path, text: str, error: tomllib.TOMLDecodeError) -> Problem:
-    """Return a problem with the line from TOML's message `… (at line 3, column 7)`."""
-    message, _, place = str(error).partition(" (at line ")
-    line = int(place.split(",")[0]) if place[:1].isdigit() else text.count("\n") + 1
-    message = message.removesuffix(" (at end of document)")
-    return Problem(str(file), line, f"this is no TOML: {message}"[:300], 'text needs quotes: key = "text"')
 
 
 def _problem(file: Path, text: str, environ: Mapping[str, str], detail: Any) -> Problem:

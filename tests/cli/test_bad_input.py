@@ -54,7 +54,7 @@ MISTAKES = {
         ":8: there is no setting 'write_back.setle'; did you",
     ),
     "unknown table": ("[write_back]", "[writeback]", "there is no setting 'writeback'; did you mean 'write_back'?"),
-    "no TOML": ('mode = "on"', "mode = on", ":9: this is no TOML"),
+    "no TOML": ('mode = "on"', "mode = on", ":9: this is no value; text needs quotes"),
     "secret in the file": ("password_env =", "password =", "a secret never stands in this file"),
     "unknown zone": ("Europe/London", "Europe/Londn", ":3: timezone: 'Europe/Londn' is no time zone"),
     "unset secret": ("SERVICENOW_PASSWORD", "OTHER_PASSWORD", "the variable OTHER_PASSWORD is not set"),

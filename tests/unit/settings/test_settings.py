@@ -107,7 +107,9 @@ def test_a_secret_in_the_file_is_refused_and_not_shown(tmp_path: Path) -> None:
 
 def test_invalid_toml_is_reported_with_its_line(tmp_path: Path) -> None:
     """Broken TOML is the user's mistake, not a traceback."""
-    assert problems(tmp_path, GOOD.replace('"mine.db"', "mine.db"))[0].startswith("1: this is no TOML")
+    assert problems(tmp_path, GOOD.replace('"mine.db"', "mine.db"))[0] == (
+        '1: this is no value; text needs quotes: key = "text"'
+    )
 
 
 def test_a_missing_file_says_what_to_do(tmp_path: Path) -> None:
