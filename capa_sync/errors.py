@@ -87,15 +87,19 @@ _LONGEST = 2000
 
 
 class SourceError(CapaSyncError):
-    """A tracker could not be read or written (exit 3); the message contains no secret of ours."""
+    """A tracker could not be read or written (exit 3); the message contains no secret of ours.
 
-    def __init__(self, source: str, message: str) -> None:
+    `do` is what a person does about it, "" where its class says that (`capa_sync.model.to_do`).
+    """
+
+    def __init__(self, source: str, message: str, *, do: str = "") -> None:
         message = redacted(message)
         if len(message) > _LONGEST:
             message = f"{message[:_LONGEST]}…"
         super().__init__(f"{source}: {message}")
         self.source = source
         self.message = message
+        self.do = redacted(do)
 
 
 class Retryable(SourceError):

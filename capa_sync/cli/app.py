@@ -18,6 +18,7 @@ from capa_sync.cli.verbs import HELP_SETTINGS, Verb, VerbGroup
 from capa_sync.daemon.collector import calm_collector
 from capa_sync.daemon.shutdown import interrupt_on_signals
 from capa_sync.errors import NotPublished, Problem, RegisterUnavailable, SafetyStop, SourceError, UserError
+from capa_sync.model.to_do import told
 
 EXIT_BUG = 70
 """A bug of capa-sync: the other codes of the contract mean something else (EX_SOFTWARE of sysexits.h)."""
@@ -130,7 +131,7 @@ def _guarded(command: Callable[[], object]) -> int:
     except UserError as error:
         return _report([str(problem) for problem in error.problems], EXIT_USER)
     except (SourceError, NotPublished) as error:
-        return _report([str(error)], EXIT_SOURCE)
+        return _report([_of_a_source(error)], EXIT_SOURCE)
     except SafetyStop as stop:
         return _report([f"safety stop: {stop}"], EXIT_STOP)
     except RegisterUnavailable as error:
@@ -143,6 +144,10 @@ def _guarded(command: Callable[[], object]) -> int:
         where = "".join(traceback.format_tb(bug.__traceback__)).splitlines()
         return _report([*where, f"capa-sync: an error of its own, please report it: {type(bug).__name__}"], EXIT_BUG)
     return outcome if isinstance(outcome, int) else EXIT_OK
+
+
+def _of_a_source(error: SourceError | NotPublished) -> str:
+    return f"{error.source}: {told(error)}" if isinstance(error, SourceError) else str(error)
 
 
 def _usage(error: click.ClickException) -> str:

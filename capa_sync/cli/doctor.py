@@ -26,6 +26,7 @@ from capa_sync.daemon.doctor import examine
 from capa_sync.daemon.runtime import Runtime
 from capa_sync.errors import UserError
 from capa_sync.model.inspection import Check, CheckState
+from capa_sync.model.to_do import sentence
 from capa_sync.wiring import Setup, build_digest, conceal_available, digest_options
 
 EXIT_MISTAKE, EXIT_PROBLEM = 2, 3
@@ -108,8 +109,8 @@ def _print(found: Found, following: str) -> None:
 
 def line_of(check: Check) -> str:
     """Return a check as one line: what was found, why it matters, what to do."""
-    what, why, do = (part.rstrip(".") for part in (check.what, check.why, check.do))
-    return f"{what}. Why it matters: {why}.{f' To do: {do}.' if do else ''}"
+    line = f"{sentence(check.what)} Why it matters: {sentence(check.why)}"
+    return f"{line} To do: {sentence(check.do)}" if check.do else line
 
 
 def _states(found: Found) -> dict[CheckState, list[str]]:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from capa_sync.daemon.clocks import clock_problem, note_server_time
 from capa_sync.daemon.known_site import with_names_seen
 from capa_sync.daemon.runtime import Runtime, SourceContext
-from capa_sync.errors import Authentication, Problem, Retryable, SourceError
+from capa_sync.errors import Authentication, Problem, SourceError
 from capa_sync.mapping import BoundMapping, bind, score, unlisted_options, unlisted_statuses, unmapped_names
 from capa_sync.mapping.suggestions import suggest
 from capa_sync.model.amounts import count_of
@@ -18,6 +18,7 @@ from capa_sync.model.days import utc_words
 from capa_sync.model.inspection import Check, CheckState, Inspection
 from capa_sync.model.light import light
 from capa_sync.model.site import SiteFacts
+from capa_sync.model.to_do import to_do
 from capa_sync.rules import undecidable
 
 _SURELY = 0.8
@@ -72,11 +73,10 @@ def _unread(what: str, do: str) -> Check:
 
 def _refused(error: SourceError) -> Check:
     if isinstance(error, Authentication):
-        do = "check user and method in the settings, and the secret that they name; a token may have expired"
-        return Check("sign_in", CheckState.PROBLEM, error.message, "without a sign-in nothing can be read", do)
-    if isinstance(error, Retryable):
-        return _unread(error.message, "check the address, the network and a proxy, then run `capa-sync doctor` again")
-    return _unread(error.message, "mend what the tracker says in the settings or there, then run this again")
+        return Check(
+            "sign_in", CheckState.PROBLEM, error.message, "without a sign-in nothing can be read", to_do(error)
+        )
+    return _unread(error.message, to_do(error))
 
 
 def _signed_in(context: SourceContext, facts: SiteFacts) -> Check:

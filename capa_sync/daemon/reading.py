@@ -17,6 +17,7 @@ from capa_sync.mapping import BoundMapping, bind
 from capa_sync.model.light import light
 from capa_sync.model.site import SiteFacts
 from capa_sync.model.ticket import Page
+from capa_sync.model.to_do import told
 from capa_sync.store import FULL
 
 
@@ -112,7 +113,7 @@ def sweep_into_mirror(runtime: Runtime, context: SourceContext, now: datetime, *
     except Abandoned:
         raise
     except SourceError as error:
-        runs.finish(run, runtime.clock.now(), ok=False, problem=error.message)
+        runs.finish(run, runtime.clock.now(), ok=False, problem=told(error))
         raise
     if done.is_whole:
         runs.finish(run, runtime.clock.now(), ok=True, counts={"read": done.tickets})

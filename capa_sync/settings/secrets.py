@@ -25,6 +25,7 @@ _VARIABLE_NAME = re.compile(
     r"(?=.*(?:TOKEN|PASSWORD|PASS|SECRET|KEY|PAT|CREDENTIAL))(?!(?:.*\d){4})[A-Z][A-Z_\d]{1,40}"
 )
 """A name that a message may repeat: capitals, one of these words, at most 3 digits; another may be the secret."""
+_VISIBLE, _PRINTABLE = re.compile("[!-~]+"), re.compile("[ -~]+")
 
 
 def secret_of(file: Path, name: str, auth: AuthSettings | None, folder: Path, environ: Mapping[str, str]) -> str:
@@ -34,7 +35,8 @@ def secret_of(file: Path, name: str, auth: AuthSettings | None, folder: Path, en
     for kind in ("token", "password", "client_secret"):
         variable, kept = getattr(auth, f"{kind}_env"), getattr(auth, f"{kind}_file")
         if variable or kept:
-            return _Secret(file, ("sources", name, "auth"), kind, variable, kept, folder).fetch(environ)
+            secret = _Secret(file, ("sources", name, "auth"), kind, variable, kept, folder)
+            return secret.fetch_token(environ, auth.method) if kind == "token" else secret.fetch(environ)
     return ""
 
 
@@ -120,13 +122,21 @@ class _Secret:
         if self.variable:
             if environ.get(self.variable):
                 return environ[self.variable]
-            named = (
-                f"the variable {self.variable}"
-                if _VARIABLE_NAME.fullmatch(self.variable)
-                else "the variable it names"
-            )
-            raise self.wrong(f"{named} is not set", "it must hold the secret, nothing else")
+            raise self.wrong(f"{self._named_variable()} is not set", "it must hold the secret, nothing else")
         return self._read(self.folder / self.kept)
+
+    def fetch_token(self, environ: Mapping[str, str], method: str) -> str:
+        """Return a token that can be sent in a sign-in. Raises SettingsError for one that no tracker gave.
+
+        It is found here, since a request that cannot be made knows neither the variable nor the character. With
+        `basic` a space is allowed: some keep a password there.
+        """
+        secret = self.fetch(environ)
+        if not (_PRINTABLE if method == "basic" else _VISIBLE).fullmatch(secret):
+            place = self._named_variable() if self.variable else f"the secret file {self.folder / self.kept}"
+            hint = "copy it again; a password goes into password_env" if method == "basic" else "copy it again"
+            raise self.wrong(f"the secret in {place} has a character that no token has", hint)
+        return secret
 
     def fetch_long(self, environ: Mapping[str, str]) -> str:
         """Return a secret that strangers may try to guess over the network. Raises SettingsError for a short one."""
@@ -135,6 +145,10 @@ class _Secret:
             what = f"it has fewer than {SHORTEST_GUESSED} characters and could be guessed"
             raise self.wrong(what, "make a long one: openssl rand -hex 32")
         return secret
+
+    def _named_variable(self) -> str:
+        is_name = _VARIABLE_NAME.fullmatch(self.variable)
+        return f"the variable {self.variable}" if is_name else "the variable it names"
 
     def _read(self, path: Path) -> str:
         """Read the file; a path that does not exist is not shown, because it may be the secret itself."""

@@ -23,7 +23,7 @@ from capa_sync.sources.budget import Budget
 from capa_sync.sources.environment import sent
 from capa_sync.sources.retry import RetryPolicy, overload
 from capa_sync.sources.transport import Limits, time_bound
-from capa_sync.sources.unreachable import describe
+from capa_sync.sources.unreachable import describe, tls_to_do
 
 HOPS = 3
 """Redirects that are followed for one file."""
@@ -96,7 +96,7 @@ class AttachmentDownloads:
                         return _digest(answer, most)
                     url = self._redirected(url, answer.headers.get("Location", ""))
             except requests.exceptions.SSLError as error:
-                raise Fatal(self._source, describe(error, self._base)) from None
+                raise Fatal(self._source, describe(error, self._base), do=tls_to_do(error)) from None
             except (requests.RequestException, OSError) as error:
                 known = error if isinstance(error, requests.RequestException) else requests.ReadTimeout()
                 raise Retryable(self._source, f"an attachment: {describe(known, self._base)}") from None

@@ -50,7 +50,8 @@ def sent(source: str, url: str, send: Callable[[], T]) -> T:
         wrong = _wrong_proxy(url) or _wrong_bundle(url, error)
         if not wrong:
             raise
-        raise Fatal(source, f"{urlsplit(url).hostname} cannot be reached: {wrong}") from None
+        do = "mend that variable, or take it out of the environment"
+        raise Fatal(source, f"{urlsplit(url).hostname} cannot be reached: {wrong}", do=do) from None
 
 
 def proxy_for(url: str) -> tuple[str, str]:

@@ -15,8 +15,9 @@ from capa_sync.model.patterns import TUNNEL_REFUSED
 from capa_sync.sources.environment import proxy_for
 from capa_sync.sources.transport import took_too_long
 
-AS_WRITTEN = "the address or the secret of the sign-in cannot be used as written"
+AS_WRITTEN = "the address, the user or the secret of the sign-in cannot be used as written"
 """What the errors below mean; a proxy's mistake is found before (`environment.py`)."""
+AS_WRITTEN_TO_DO = "look in `url`, `user` and `header` of the settings, and in the secret, for an odd character"
 AS_WRITTEN_ERRORS = (
     requests.exceptions.InvalidURL,
     requests.exceptions.MissingSchema,
@@ -26,6 +27,10 @@ AS_WRITTEN_ERRORS = (
     UnicodeEncodeError,  # of http.client, for a header
 )
 """An address or header of ours cannot be sent as it is."""
+_NO_TLS = frozenset(
+    {"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "HTTPS_PROXY_REQUEST", "UNKNOWN_PROTOCOL", "PACKET_LENGTH_TOO_LONG"}
+    | {"RECORD_LAYER_FAILURE"}
+)
 _DEEP = 12
 """Maximum number of nested errors that are examined."""
 
@@ -60,6 +65,21 @@ def describe(error: requests.RequestException, base: str = "") -> str:
     return f"the connection to {host} was lost: {cause}{way}"
 
 
+def tls_to_do(error: requests.RequestException) -> str:
+    """Return what a person does about an address with which no TLS connection could be made."""
+    for inner in _inside(error):
+        if isinstance(inner, ssl.SSLCertVerificationError):
+            return "let the variable REQUESTS_CA_BUNDLE name a file with the certificates of your authority"
+        if isinstance(inner, ssl.SSLError) and _is_plain(inner):
+            return "look at the port, or write http:// where the tracker is on this machine"
+    return "check the address, and the TLS versions of the tracker and of a proxy"
+
+
+def _is_plain(error: ssl.SSLError) -> bool:
+    """Tell whether the other side does not speak TLS; the reasons are those of several versions of OpenSSL."""
+    return error.reason in _NO_TLS
+
+
 def _inside(error: BaseException) -> Iterator[BaseException]:
     """Yield an error and the errors inside it, the outermost first."""
     waiting: list[object] = [error]
@@ -78,11 +98,9 @@ def _cause(error: BaseException) -> str:
         if isinstance(inner, socket.gaierror | urllib3.exceptions.NameResolutionError):
             return "its name is not known here; look for a slip in the address, or ask who runs the DNS"
         if isinstance(inner, ssl.SSLCertVerificationError):
-            return (
-                f"its certificate is not trusted ({inner.verify_message}); REQUESTS_CA_BUNDLE names a file of yours"
-            )
+            return f"its certificate is not trusted ({inner.verify_message})"
         if isinstance(inner, ssl.SSLError):
-            return f"TLS failed ({inner.reason or 'no reason given'})"
+            return "there is no TLS" if _is_plain(inner) else f"TLS failed ({inner.reason or 'no reason given'})"
         if isinstance(inner, OSError) and inner.errno:
             return os.strerror(inner.errno).lower()
         if tunnel := TUNNEL_REFUSED.search(str(inner)) if isinstance(inner, OSError) else None:

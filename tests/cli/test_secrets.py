@@ -21,6 +21,7 @@ from tests.daemon.fork_server import Child
 from tests.daemon.harness import Harness
 
 SECRET = "Zf9/k+Qp=0&ü-much-too-secret"
+TOKEN = SECRET.replace("ü", "u")
 PASSWORD = "Zf9/k+Q0"
 SOURCES = ("jira", "jira-dc", "servicenow")
 
@@ -86,7 +87,7 @@ def test_a_header_that_a_tracker_echoes_is_stored_and_shown_nowhere(harness: Har
 
     for server in harness.servers.values():
         server.after.append(after)
-    env = {"JIRA_TOKEN": SECRET, "SERVICENOW_PASSWORD": SECRET}
+    env = {"JIRA_TOKEN": TOKEN, "SERVICENOW_PASSWORD": SECRET}
     done = harness.run("sync", **env)
     assert done.code == 3
     others = [
@@ -95,6 +96,7 @@ def test_a_header_that_a_tracker_echoes_is_stored_and_shown_nowhere(harness: Har
     text = everything(harness, done, *others)
     assert "[secret removed]" in text
     demand_none(text, SECRET, *USERS)
+    demand_none(text, TOKEN, *USERS)
 
 
 @pytest.mark.parametrize("status", [400, 403])
@@ -141,13 +143,16 @@ def test_an_echoed_header_with_invisible_characters_in_it_is_stored_and_shown_no
 
     for server in harness.servers.values():
         server.after.append(after)
-    env = {"JIRA_TOKEN": SECRET, "SERVICENOW_PASSWORD": SECRET}
+    env = {"JIRA_TOKEN": TOKEN, "SERVICENOW_PASSWORD": SECRET}
     done = [harness.run(*verb, **env) for verb in (("sync",), ("status",), ("status", "--json"))]
     text = everything(harness, *done)
     assert text.count("odd: [secret removed] [secret removed]") >= 2 * len(SOURCES)
     assert [gap for gap in "\u202e\u200b\ufeff\u200d" if gap in text] == []
     shown = "".join(letter for letter in text if letter.isprintable() and letter != " ")
-    for sent_back in ("sandbox-token", *(base64.b64encode(f"{user}:{SECRET}".encode()).decode() for user in USERS)):
+    for sent_back in (
+        "sandbox-token",
+        *(base64.b64encode(f"{user}:{secret}".encode()).decode() for user in USERS for secret in (SECRET, TOKEN)),
+    ):
         assert sent_back not in shown
 
 

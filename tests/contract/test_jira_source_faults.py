@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from capa_sync.errors import Authentication, BadAnswer, Fatal, NotBefore, Retryable
+from capa_sync.model.to_do import to_do
 from capa_sync.sources.jira.options import JiraAuth, JiraOptions
 from capa_sync.sources.jira.reader import JiraSource
 from tests.contract.jira_source_harness import Harness, Mirror, harness, populate, shapes
@@ -108,8 +109,9 @@ def test_a_wrong_token_is_one_clear_line(face: str) -> None:
         else JiraAuth("pat", "wrong-secret")
     )
     with harness(face, auth=auth) as it:
-        with pytest.raises(Authentication, match="token") as caught:
+        with pytest.raises(Authentication, match="sign-in") as caught:
             it.source.identify()
+        assert "a token may have expired" in to_do(caught.value)
         assert "wrong-secret" not in f"{caught.value} {caught.value.__context__!r} {it.options()!r}"
 
 
@@ -139,8 +141,9 @@ def test_an_address_that_is_no_jira_is_named(face: str) -> None:
     with harness(face, mount="/jira") as it:
         it.cycle()
         options = JiraOptions("jira", it.server.url.removesuffix("/jira"), "project = CAPA", it.options().auth)
-        with pytest.raises(Fatal, match="address"):
+        with pytest.raises(Fatal, match="404") as caught:
             JiraSource(options, it.clock, it.stop, Mirror()).identify()
+        assert "is the address that of a Jira?" in caught.value.do
 
 
 @both_faces

@@ -17,6 +17,8 @@ from capa_sync.cli.app import cli
 from capa_sync.daemon import attached_files
 from capa_sync.daemon.attached_files import AttachmentFetch
 from capa_sync.daemon.evidence import collect_evidence
+from capa_sync.errors import Authentication
+from capa_sync.model.to_do import TO_DO
 from capa_sync.sandbox.messages import Reply, Request
 from capa_sync.sandbox.servicenow import ServiceNowTracker
 from capa_sync.sandbox.stories.script import Create
@@ -119,7 +121,7 @@ def test_a_pack_has_the_digests_and_one_of_an_unreachable_tracker_says_so(tmp_pa
     assert {row["content"] for row in fetched} == {"fetched and hashed"}
     assert {row["sha256"] for row in fetched} == {hashlib.sha256(content_of(name)).hexdigest() for name in NAMES}
     [why] = {row["content"] for row in refused}
-    assert why == "not fetched: Jira does not accept the sign-in (401): is the token right and not expired?"
+    assert why == f"not fetched: Jira does not accept the sign-in (401); {TO_DO[Authentication]}"
     assert [(row["name"], row["sha256"], row["content"]) for row in plain] == [(n, "", "not fetched") for n in NAMES]
 
 

@@ -16,13 +16,15 @@ from capa_sync.sources.decoding import decode_json
 _LONGEST = 300
 _MOST_READ = 20_000
 """Characters that are searched for secrets: an error answer may be as long as any, and little of it is shown."""
+IS_A_JIRA = "check `url`: is the address that of a Jira?"
 
 
 def decode(source: str, what: str, headers: Mapping[str, str], content: bytes) -> Any:
     """Return the JSON of a 2xx answer. Raises BadAnswer for a sign-in page, a proxy's page or a cut answer."""
     kind = one_line(headers.get("Content-Type", "")).partition(";")[0].strip().lower()
     if kind not in ("application/json", "text/json") and not kind.endswith("+json"):
-        raise BadAnswer(source, f"{what}: the answer is {kind or 'of no type'} instead of JSON; {_guess(content)}")
+        message = f"{what}: the answer is {kind or 'of no type'} instead of JSON{_guess(content)}"
+        raise BadAnswer(source, message, do=IS_A_JIRA)
     try:
         return decode_json(content)
     except ValueError as error:
@@ -34,8 +36,8 @@ def _guess(content: bytes) -> str:
     head = content[:4000].lower()
     if b"<html" in head or b"<!doctype html" in head:
         sign_in = b"log in" in head or b"login" in head or b"sign in" in head
-        return "it is a sign-in page" if sign_in else "a proxy or a maintenance page answered"
-    return "is the address that of a Jira?"
+        return "; it is a sign-in page" if sign_in else "; a proxy or a maintenance page answered"
+    return ""
 
 
 def error_text(content: bytes) -> str:
@@ -63,9 +65,10 @@ def sign_in_problem(source: str, status: int, headers: Mapping[str, str]) -> Sou
     """Return the error of a lost or refused sign-in, also for a 200: an anonymous answer holds fewer rows."""
     reason = headers.get("X-Seraph-LoginReason", "")
     if headers.get("X-Authentication-Denied-Reason") or "AUTHENTICATION_DENIED" in reason:
-        return Authentication(source, "Jira wants a CAPTCHA after failed sign-ins: sign in once with a browser")
+        ask = "sign in once with a browser as our account, then mend its secret"
+        return Authentication(source, "Jira wants a CAPTCHA after failed sign-ins", do=ask)
     if status == 401 or "AUTHENTICATED_FAILED" in reason:
-        return Authentication(source, "Jira does not accept the sign-in (401): is the token right and not expired?")
+        return Authentication(source, "Jira does not accept the sign-in (401)")
     if headers.get("X-AUSERNAME", "").lower() == "anonymous":
         return Authentication(source, "Jira answers us as anonymous: the sign-in is lost, nothing is believed")
     return None
@@ -75,15 +78,15 @@ def read_refusal(source: str, what: str, status: int, content: bytes) -> SourceE
     """Return the error of a read that was finally refused."""
     words = error_text(content)
     if 300 <= status < 400:
-        return BadAnswer(source, f"{what}: the server sends us elsewhere ({status}); is the address right?")
+        return BadAnswer(source, f"{what}: the server sends us elsewhere ({status})", do=IS_A_JIRA)
     if status == 403:
-        return AccessDenied(source, f"{what}: not permitted (403){_colon(words)}; the account needs Browse projects")
+        ask = "give our account the permission Browse projects"
+        return AccessDenied(source, f"{what}: not permitted (403){_colon(words)}", do=ask)
     if status == 404:
-        return Fatal(source, f"{what}: not found (404){_colon(words)}; is the address that of a Jira?")
+        return Fatal(source, f"{what}: not found (404){_colon(words)}", do=IS_A_JIRA)
     if status == 410:
-        return Fatal(
-            source, f"{what}: this interface was removed (410){_colon(words)}; set api = cloud or datacenter"
-        )
+        ask = "look for a newer version of capa-sync"
+        return Fatal(source, f"{what}: this interface was removed (410){_colon(words)}", do=ask)
     return Fatal(source, f"{what}: refused ({status}){_colon(words)}")
 
 

@@ -45,7 +45,7 @@ from capa_sync.sources.jira.options import JiraAuth, JiraOptions
 from capa_sync.sources.retry import RetryPolicy, overload
 from capa_sync.sources.sizes import goal_of
 from capa_sync.sources.transport import hold_to
-from capa_sync.sources.unreachable import AS_WRITTEN, AS_WRITTEN_ERRORS, describe
+from capa_sync.sources.unreachable import AS_WRITTEN, AS_WRITTEN_ERRORS, AS_WRITTEN_TO_DO, describe, tls_to_do
 from capa_sync.sources.wish import read_http_date, wish_of
 
 TIMEOUT = (3.05, 70.0)
@@ -264,9 +264,9 @@ class JiraClient:
         try:
             return sent(self.source, self._base, send)
         except requests.exceptions.SSLError as error:
-            raise Fatal(self.source, f"{what}: {describe(error, self._base)}") from None
+            raise Fatal(self.source, f"{what}: {describe(error, self._base)}", do=tls_to_do(error)) from None
         except AS_WRITTEN_ERRORS:
-            raise Fatal(self.source, f"{what}: {AS_WRITTEN}") from None
+            raise Fatal(self.source, f"{what}: {AS_WRITTEN}", do=AS_WRITTEN_TO_DO) from None
         except requests.RequestException as error:
             if is_write and may_have_arrived(error):
                 raise self._unknown(what, describe(error, self._base)) from None

@@ -8,6 +8,7 @@ from typing import Any
 
 from capa_sync.errors import Authentication, BadAnswer, Fatal
 from capa_sync.model.site import Account, FieldDef, SiteFacts, StatusDef
+from capa_sync.sources.jira.answers import IS_A_JIRA
 from capa_sync.sources.jira.client import BadRequest, JiraClient
 from capa_sync.sources.jira.options import Api
 from capa_sync.sources.jira.people import JiraAccounts, read_account
@@ -79,18 +80,19 @@ def try_query(client: JiraClient, query: ScopeQuery) -> None:
         ask()
     except BadRequest as error:
         words = error.message.rpartition("does not understand it: ")[2]
-        raise Fatal(client.source, f"the query {query.scope!r} is not accepted: {words}") from error
+        do = "mend `query` in the settings; try it in Jira's own search as our account"
+        raise Fatal(client.source, f"the query {query.scope!r} is not accepted: {words}", do=do) from error
 
 
 def _object(client: JiraClient, answer: Any, path: str) -> dict[str, Any]:
     if not isinstance(answer, dict):
-        raise BadAnswer(client.source, f"{path} gives no object; is the address that of a Jira?")
+        raise BadAnswer(client.source, f"{path} gives no object", do=IS_A_JIRA)
     return answer
 
 
 def _list(client: JiraClient, answer: Any, path: str) -> list[Mapping[str, Any]]:
     if not isinstance(answer, list) or not all(isinstance(row, dict) for row in answer):
-        raise BadAnswer(client.source, f"{path} gives no list; is the address that of a Jira?")
+        raise BadAnswer(client.source, f"{path} gives no list", do=IS_A_JIRA)
     if not answer:
         raise BadAnswer(client.source, f"{path} gives an empty list, as no Jira has; it is not believed")
     return answer

@@ -34,6 +34,7 @@ from capa_sync.sources.wish import read_http_date
 _LONGEST_TABLE = 80
 _MOST_READ = 20_000
 """Characters of an error that are searched for secrets: it may be as long as any answer; little of it is shown."""
+_IS_AN_INSTANCE = "check `url`: is the address that of a ServiceNow instance, or did a proxy answer?"
 Row = dict[str, Any]
 _EMPTY = b'{"display_value":"","value":""}'
 """An empty cell in both forms; most cells of a wide table are empty. A JSON string cannot contain these bytes."""
@@ -241,13 +242,18 @@ def _error_for(source: str, response: requests.Response, now: datetime) -> Sourc
         return later
     reason = f"{where}: {said}" if said else f"{where} was answered with {status}"
     if status < 400:
-        return Fatal(source, f"{where} redirects elsewhere ({status}); is the url right?")
+        return Fatal(source, f"{where} redirects elsewhere ({status})", do=_IS_AN_INSTANCE)
     if status == 401:
         return Authentication(source, "the user name, password, key or token was not accepted (401)")
     if status == 404 and "no record" not in said.lower():  # of a proxy, or of a path that the instance lacks
-        return Fatal(source, f'{reason}; only "No Record found" would mean that there is none')
+        return Fatal(source, reason, do=_IS_AN_INSTANCE)
+    if status == 403 and response.request.method == "GET" and (table := _table_of(where)):
+        ask = f"ask the admin of the instance for a read ACL or a role that shows {table} to our account"
+        return AccessDenied(source, f"our account may not read {table}: {reason}", do=ask)
     if status == 400 and "invalid table" in said.lower():
-        return NoSuchTable(source, f"{reason}; is the table's name right and its plug-in active?")
+        return NoSuchTable(
+            source, reason, do="check `table` and the mapping: is the name right, and its plug-in active?"
+        )
     kinds: dict[int, type[SourceError]] = {403: AccessDenied, 404: NotFound, 414: QueryTooLong}
     return kinds.get(status, Fatal)(source, reason)
 
@@ -256,6 +262,11 @@ def _where(response: requests.Response) -> str:
     """Return method and path without the query, which may hold data of tickets."""
     path = (response.request.path_url or "").partition("?")[0]
     return f"{response.request.method} {path}"
+
+
+def _table_of(where: str) -> str:
+    """Return the table that a request of the Table API names, "" for another request."""
+    return where.partition("/api/now/table/")[2].partition("/")[0]
 
 
 def _kind(response: requests.Response) -> str:

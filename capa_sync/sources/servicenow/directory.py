@@ -55,7 +55,8 @@ class InstanceDirectory:
         fields = ("sys_id", "user_name", "name", "time_zone", "preferred_language")
         rows = self.client.rows("sys_user", who, limit=2, fields=fields, linked=False, counted=False).rows
         if len(rows) != 1:
-            raise Authentication(self.client.source, "sys_user does not show who we are; are we still signed in?")
+            ask = "check user and secret, and ask the admin of the instance whether our account may read sys_user"
+            raise Authentication(self.client.source, "sys_user does not show who we are", do=ask)
         found = Me(*(value_of(rows[0], column) for column in fields))
         is_user = isinstance(rows[0].get("sys_id"), str) and USER_ID.fullmatch(found.sys_id) and found.user_name
         is_ours = self.auth.method != "basic" or found.user_name.casefold() == self.auth.user.casefold()

@@ -9,7 +9,7 @@ import requests
 
 from capa_sync.errors import AnswerTooLarge, BadAnswer, CapaSyncError, DeliveryUnknown, Fatal, Retryable
 from capa_sync.sources.environment import sent
-from capa_sync.sources.unreachable import AS_WRITTEN, AS_WRITTEN_ERRORS, describe
+from capa_sync.sources.unreachable import AS_WRITTEN, AS_WRITTEN_ERRORS, AS_WRITTEN_TO_DO, describe, tls_to_do
 
 T = TypeVar("T")
 _NEVER_SENT = (requests.exceptions.ConnectTimeout, requests.exceptions.InvalidURL, requests.exceptions.MissingSchema)
@@ -40,9 +40,9 @@ def translated(source: str, url: str, send: Callable[[], T], *, writes: bool) ->
     except (CapaSyncError, AssertionError):
         raise
     except requests.exceptions.SSLError as error:
-        raise Fatal(source, describe(error, url)) from None
+        raise Fatal(source, describe(error, url), do=tls_to_do(error)) from None
     except AS_WRITTEN_ERRORS:
-        raise Fatal(source, AS_WRITTEN) from None
+        raise Fatal(source, AS_WRITTEN, do=AS_WRITTEN_TO_DO) from None
     except requests.RequestException as error:
         reason = describe(error, url)
         if writes and not was_never_sent(error):
