@@ -17,12 +17,15 @@ from capa_sync.model.catalogue import FIELDS
 from capa_sync.model.days import utc_words
 from capa_sync.model.inspection import Check, CheckState, Inspection
 from capa_sync.model.light import light
+from capa_sync.model.near import near_or_all
 from capa_sync.model.site import SiteFacts
 from capa_sync.model.to_do import to_do
 from capa_sync.rules import undecidable
 
 _SURELY = 0.8
 """Confidence of a proposal above which it is seldom wrong (docs/mapping.md)."""
+STARTER_SOURCES = frozenset({"jira", "jira-dc", "servicenow"})
+"""Sources that the people file of `capa-sync init` names; settings seldom have all of them."""
 _SAME_ZONE = frozenset({"UTC", "GMT", "Etc/UTC"})
 
 
@@ -62,6 +65,7 @@ def examine(runtime: Runtime, context: SourceContext, known: KnownSource) -> lis
         *inspection.checks,
         *_missing_rights(facts),
         *_mapping(context, context.bound, inspection),
+        *_people(context, list(runtime.contexts)),
         *_drift(context.bound, known),
         *_rules(runtime, context.bound),
     ]
@@ -188,6 +192,23 @@ def _worst(names: Sequence[str], seen: Set[str]) -> CheckState:
 def _mentioned(name: str, state: CheckState, problem: Problem, why: str) -> Check:
     where = str(Problem(problem.file, problem.line, problem.what))
     return Check(name, state, where, why, problem.hint or "correct the mapping")
+
+
+def _people(context: SourceContext, sources: Sequence[str]) -> Iterator[Check]:
+    """Yield a check for each source with accounts in the people file that the settings do not have.
+
+    A people file may serve several installations, so this is no mistake; the names of the starter's own file say
+    nothing, and what looks like a slip of all accounts of a source is told at every start (`unknown_sources`).
+    """
+    told = {(note.file, note.line) for note in context.notes}
+    for name, (file, line) in context.mapping.people.sources.items():
+        if name not in sources and name not in STARTER_SOURCES and (file, line) not in told:
+            meant = next((source for source in sources if name.startswith(source) or source.startswith(name)), "")
+            hint = f"did you mean '{meant}'?" if meant else near_or_all(name, sources)
+            note = Problem(file, line, f"no source is called '{name}'", hint)
+            yield _mentioned(
+                "people_source", CheckState.ADVICE, note, "the accounts below that name count for nobody"
+            )
 
 
 def _drift(bound: BoundMapping, known: KnownSource) -> Iterator[Check]:

@@ -8,6 +8,8 @@ from collections.abc import Callable
 import pytest
 
 from capa_sync.cli.doctor import line_of
+from capa_sync.daemon.doctor import STARTER_SOURCES
+from capa_sync.mapping import load_mapping
 from capa_sync.model.inspection import Check, CheckState
 from capa_sync.sandbox.stories.script import Fill
 from tests.daemon.conftest import MakeHarness
@@ -174,6 +176,38 @@ def test_on_data_center_the_name_that_a_field_named_by_its_id_lost_is_told(harne
     mapping.write_text(text, encoding="utf-8")
     assert f"'Impact' ({impact['id']}) is now called 'Effects'" in drift["what"]
     assert drift["do"] == "the id still counts; write 'Impact' into its `aliases`"
+
+
+def test_accounts_of_a_source_that_is_not_there_are_advice(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of one person among many, with the place; the names of the starter's own people file stay without a word."""
+    folder = harness.folder / "shared"
+    folder.mkdir()
+    people = (ROOT / "mappings/people.yaml").read_text(encoding="utf-8")
+    assert "jira: 5b10ac8d82e05b22cc7d4e02" in people
+    for old, new in (
+        ("jira: 5b10ac8d82e05b22cc7d4e02", "jira-cloud: 5b10ac8d82e05b22cc7d4e02"),
+        ("jira: 5b10ac8d82e05b22cc7d4e03", "helpdesk: 17"),
+    ):
+        people = people.replace(old, new)
+    (folder / "people.yaml").write_text(people, encoding="utf-8")
+    mapping = (ROOT / "mappings/jira-cloud.yaml").read_text(encoding="utf-8")
+    (folder / "jira-cloud.yaml").write_text(mapping, encoding="utf-8")
+    assert "people_source" not in _checks(harness, "--source", "jira")["jira"]
+    monkeypatch.setitem(harness.env, "CAPA_SYNC_SOURCES__JIRA__MAPPING", "shared/jira-cloud.yaml")
+    found = _checks(harness, "--source", "jira")["jira"]["people_source"]
+    line, other = (people[: people.index(name)].count("\n") + 1 for name in ("jira-cloud:", "helpdesk:"))
+    assert {check["state"] for check in found} == {"advice"}
+    assert [check["what"] for check in found] == [
+        f"shared/people.yaml:{line}: no source is called 'jira-cloud'",
+        f"shared/people.yaml:{other}: no source is called 'helpdesk'",
+    ]
+    assert [check["do"] for check in found] == ["did you mean 'jira'?", "write one of jira, jira-dc, servicenow"]
+
+
+def test_the_starters_people_name_the_sources_that_doctor_passes_over() -> None:
+    """`init` never warns about itself."""
+    mapping = load_mapping(ROOT / "mappings/jira-cloud.yaml", "jira-cloud.yaml")
+    assert set(mapping.people.sources) == STARTER_SOURCES
 
 
 def test_no_line_ends_a_sentence_twice() -> None:
