@@ -84,7 +84,10 @@ def _colon(place: _Place) -> Mistake:
     if _KEY.match(place.text(before)):
         return Mistake(before, *_NO_SPACE)
     if len(re.findall(r":(?:\s|$)", here)) < 2 and _indent(here) > _indent(place.text(before)):
-        return Mistake(place.line, "this line stands too far to the right", "begin it under the line before")
+        hint = "begin it under the line before"
+        if _indent(here) == _indent(place.text(place.before(before))):  # as the lines above: the one between moved
+            hint = f"or line {before} too far to the left: begin that one under the line before it"
+        return Mistake(place.line, "this line stands too far to the right", hint)
     return Mistake(place.line, "a colon stands inside a text", QUOTES)
 
 

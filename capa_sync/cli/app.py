@@ -20,6 +20,8 @@ from capa_sync.daemon.shutdown import interrupt_on_signals
 from capa_sync.errors import NotPublished, Problem, RegisterUnavailable, SafetyStop, SourceError, UserError
 from capa_sync.model.to_do import told
 
+_COUNTABLE = 10**12
+"""A larger bound is one of the machine, and says nothing to a person."""
 EXIT_BUG = 70
 """A bug of capa-sync: the other codes of the contract mean something else (EX_SOFTWARE of sysexits.h)."""
 EXIT_OK, EXIT_FINDINGS, EXIT_USER, EXIT_SOURCE, EXIT_STOP, EXIT_DAMAGE, EXIT_REGISTER = range(7)
@@ -150,10 +152,26 @@ def _of_a_source(error: SourceError | NotPublished) -> str:
     return f"{error.source}: {told(error)}" if isinstance(error, SourceError) else str(error)
 
 
+def _number_words(error: click.ClickException) -> str:
+    """Return in our words which number an option or argument takes, "" for another mistake."""
+    if not isinstance(error, click.BadParameter) or error.param is None:
+        return ""
+    wanted, (value, _, _) = error.param.type, error.message.partition(" is not ")
+    if not isinstance(wanted, click.IntRange):
+        return ""
+    named = error.param.get_error_hint(error.ctx or click.Context(cli))
+    if wanted.max is not None and value.isdecimal() and int(value) > wanted.max > _COUNTABLE:
+        return f"{named}: {value} is too large; write a smaller whole number"
+    bounds = (
+        f" from {wanted.min} to {wanted.max}" if wanted.max and wanted.max < _COUNTABLE else f", {wanted.min} or more"
+    )
+    return f"{named}: {value} is none; write a whole number{bounds}"
+
+
 def _usage(error: click.ClickException) -> str:
     """Return the message for a mistake on the command line, with its verb and where its help is."""
     context = error.ctx if isinstance(error, click.UsageError) else None
-    words = error.format_message().rstrip(".")
+    words = _number_words(error) or error.format_message().rstrip(".")
     if context is None or "--help" in words:
         return f"capa-sync: {words}"
     return f"{context.command_path}: {words}; see `{context.command_path} --help`"

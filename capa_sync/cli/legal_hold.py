@@ -23,8 +23,6 @@ from capa_sync.model.erasure import LegalHold
 from capa_sync.store import Register, open_register
 from capa_sync.wiring import Setup
 
-_source = click.option("--source", "only", help="Every ticket of this source, also later ones.")
-
 
 @click.command(
     cls=VerbCommand,
@@ -34,7 +32,7 @@ _source = click.option("--source", "only", help="Every ticket of this source, al
     ),
 )
 @click.argument("ticket", required=False)
-@_source
+@click.option("--source", "only", help="Every ticket of this source, also later ones.")
 @click.option("--reason", required=True, help="Why; it is kept.")
 @config_option
 @json_option
@@ -61,7 +59,7 @@ def hold(
     examples=(("capa-sync register unhold CAPA-12", "the holds on this ticket; one on its source stays"),),
 )
 @click.argument("ticket", required=False)
-@_source
+@click.option("--source", "only", help="The hold on this whole source; those on single tickets stay.")
 @config_option
 @json_option
 def unhold(ticket: str | None, only: str | None, config: Path, test_clock: str | None, as_json: bool) -> None:

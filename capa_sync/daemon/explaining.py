@@ -10,7 +10,7 @@ from capa_sync.daemon.pipeline import explain
 from capa_sync.daemon.roles import records_with, role_notes
 from capa_sync.daemon.runtime import Runtime, SourceContext
 from capa_sync.daemon.waiving import waivers_on
-from capa_sync.model.days import utc_words_or_never
+from capa_sync.model.days import utc_words, utc_words_or_never
 from capa_sync.model.finding import Verdict
 from capa_sync.model.light import light
 from capa_sync.model.record import CapaRecord, Unmapped, distinct_names
@@ -137,8 +137,10 @@ def _why_unknown(runtime: Runtime, name: str) -> list[str]:
     if colon and source not in runtime.contexts:
         return [f"there is no source '{source}'; the settings name: {', '.join(runtime.contexts)}"]
     return [
-        f"{context.name} was read until {utc_words_or_never(runtime.register.runs.as_of(context.name))} with "
+        f"{context.name} was read until {utc_words(at)} with "
         f"{context.scope}; a ticket outside of that, or hidden from our account, is not mirrored"
+        if (at := runtime.register.runs.as_of(context.name)) is not None
+        else f"{context.name} was never read to its end; run `capa-sync sync`"
         for context in runtime.contexts.values()
         if not colon or context.name == source
     ]

@@ -261,6 +261,10 @@ def _misfits(file: Path, name: str, source: SourceSettings, mapping: MappingFile
         what = f"sources.{name}: the mapping {source.mapping} is for {mapping.kind}, the source is {source.kind}"
         problems.append(Problem(str(file), key_line(file, ("sources", name, "mapping")), what))
     problems += mapping.problems_with_table(source.table)
-    if wrong := source.declared.check_query(source.query):
-        problems.append(Problem(str(file), 0, f"sources.{name}: {wrong}"))
-    return problems
+    return [*problems, *query_problems(file, name, source)]
+
+
+def query_problems(file: Path, name: str, source: SourceSettings) -> list[Problem]:
+    """Return what is wrong with a source's query, at its line."""
+    wrong, place = source.declared.check_query(source.query), ("sources", name, "query")
+    return [Problem(str(file), key_line(file, place), f"{'.'.join(place)}: {wrong}")] if wrong else []

@@ -13,7 +13,7 @@ from capa_sync.daemon.plan_cache import PlanCache
 from capa_sync.daemon.rule_files import RuleFiles
 from capa_sync.daemon.runtime import Runtime, SourceContext
 from capa_sync.daemon.waiver_file import WaiverFile
-from capa_sync.errors import Problem, UserError
+from capa_sync.errors import UserError
 from capa_sync.kinds import BuildRequest
 from capa_sync.mapping import bind, unknown_sources
 from capa_sync.model.clock import Clock
@@ -26,7 +26,7 @@ from capa_sync.settings import Settings, SourceSettings
 from capa_sync.settings.secrets import secret_of
 from capa_sync.starter import rule_paths
 from capa_sync.store import Register
-from capa_sync.wiring.configuration import Configuration, Setup
+from capa_sync.wiring.configuration import Configuration, Setup, query_problems
 from capa_sync.wiring.late_ports import late_ports
 
 if TYPE_CHECKING:  # a vendor's library is imported where a source of that kind is built
@@ -179,8 +179,8 @@ def build_unmapped_source(
     source = settings.sources[name]
     secret = secret_of(file, name, source.auth, file.resolve().parent, environ)
     conceal(secret, source.options().user)
-    if wrong := source.declared.check_query(source.query):
-        raise UserError([Problem(str(file), 0, f"sources.{name}: {wrong}")])
+    if wrong := query_problems(file, name, source):
+        raise UserError(wrong)
     return source.declared.build(_request(name, source, secret, (), register, clock, stop))[0]
 
 

@@ -70,6 +70,11 @@ MISTAKES = {
         'table = "sn_grc_task"',
         "servicenow-grc-issue.yaml:150: the records come from the table 'sn_grc_task' too",
     ),
+    "a query that is none": (
+        'table = "sn_grc_issue"',
+        'table = "sn_grc_issue"\nquery = "active=true^foo"',
+        ":15: sources.servicenow.query: 'foo' is no condition",
+    ),
     "a way of signing in of another tracker": (
         'method = "basic", user = "capa_sync", password_env',
         'method = "pat", token_env',
@@ -182,8 +187,12 @@ def test_unknown_verbs_options_and_names_are_one_line(harness: Harness) -> None:
             harness.run("sync", "--release", odd), 2, f"--release takes a number of tickets or `all`, not '{odd}'"
         )
     for verb in (("rules", "drafts"), ("rules", "discard"), ("history",)):
-        _refused(harness.run(*verb, "9" * 20), 2, f"{'9' * 20} is not in the range")
-    _refused(harness.run("register", "sample", "x", "--seed", "a", "--size", "9" * 20), 2, "is not in the range")
+        _refused(harness.run(*verb, "9" * 20), 2, f"{'9' * 20} is too large; write a smaller")
+    _refused(
+        harness.run("register", "sample", "x", "--seed", "a", "--size", "9" * 20),
+        2,
+        "is none; write a whole number from 1 to",
+    )
 
 
 # --- exit code 6: the register -------------------------------------------------------------------------------------

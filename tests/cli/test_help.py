@@ -133,3 +133,9 @@ def test_the_readme_names_every_verb() -> None:
     ]
     named = {name.split()[0] for row in rows for name in row} - {"test", "phrases", "schema"}
     assert sorted(named) == sorted(cli.verbs)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(("verb", "words"), [("hold", "also later ones"), ("unhold", "those on single tickets stay")])
+def test_holding_and_ending_a_hold_tell_their_own_source(verb: str, words: str) -> None:
+    """An option that two verbs have does not mean the same in both."""
+    assert words in " ".join(_capa_sync("register", verb, "--help").stdout.split())

@@ -186,6 +186,17 @@ def test_explain_takes_small_letters_and_shows_the_title(harness: Harness) -> No
         assert done.out.startswith(f"jira:{key} “{FACTS['title']}” http://127.0.0.1:")
 
 
+def test_explain_says_of_a_source_that_was_never_read_to_read_it(make_harness: MakeHarness) -> None:
+    """The ticket may be in scope all the same, so nothing is said of the query."""
+    harness = make_harness("jira", "servicenow", rules=RULES)
+    harness.sync("--source", "servicenow")
+    done = harness.run("explain", "CAPA-1")
+    assert done.code == 2
+    assert "jira was never read to its end; run `capa-sync sync`" in done.out
+    assert "servicenow was read until 20" in done.out
+    assert "until never" not in done.out
+
+
 def test_explain_of_an_unknown_ticket_ends_with_2(harness: Harness) -> None:
     """The output says that the ticket is not in the register; the exit code is no success."""
     done = harness.run("explain", "CAPA-999")

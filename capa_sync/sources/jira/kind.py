@@ -36,6 +36,8 @@ def _check(options: SourceOptions) -> str | None:
         return 'auth.token_url: this way of signing in to Jira needs token_url = "https://…"'
     if not options.query.strip():
         return 'a jira source needs query = "…" in JQL, for example "project = CAPA"'
+    if options.table:
+        return "table is for servicenow; a jira source names its tickets in query"
     if options.text_field or options.state_field:
         return "text_field and state_field are for servicenow; Jira gets a comment and labels"
     return None

@@ -268,3 +268,9 @@ def test_a_method_of_another_kind_in_a_variable_names_the_variable(
     assert problems(tmp_path, one_source("jira", "pat"), **{name: "api-key"}) == [
         f"{name}: a jira source signs in with basic or pat or oauth-client-credentials"
     ]
+
+
+def test_a_table_on_a_jira_source_is_refused(tmp_path: Path) -> None:
+    """It was ignored, while the other keys of ServiceNow were refused."""
+    [problem] = problems(tmp_path, GOOD.replace("[sources.jira]\n", '[sources.jira]\ntable = "x"\n'))
+    assert "table is for servicenow; a jira source names its tickets in query" in problem
