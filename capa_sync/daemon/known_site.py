@@ -1,26 +1,58 @@
-"""Merges site facts: a field or status counts as removed only when a second answer does not contain it either."""
+"""Merges site facts: a field, status or type counts as removed only when a second answer lacks it too."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
 
-from capa_sync.model.site import FieldDef, NameSeen, SiteFacts, StatusDef
+from capa_sync.model.site import FieldDef, NameSeen, SiteFacts, SiteLists, StatusDef, TableDef
 
 
 def lacks_something(facts: SiteFacts, known: SiteFacts) -> bool:
-    """Tell whether a field, an option or a status that was known before is missing now."""
-    fields = {field.id: {value for value, _name in field.options} for field in facts.fields}
+    """Tell whether anything of a list that was known before is missing now; a list that is not shown is unknown."""
     statuses = {status.id for status in facts.statuses}
-    return any(status.id not in statuses for status in known.statuses) or any(
-        field.id not in fields or not fields[field.id].issuperset(value for value, _name in field.options)
-        for field in known.fields
+    return (
+        any(status.id not in statuses for status in known.statuses)
+        or _lacks_field(facts.fields, known.fields)
+        or _lacks_name(facts.lists, known.lists)
     )
+
+
+def _lacks_field(fields: Iterable[FieldDef], known: Iterable[FieldDef]) -> bool:
+    found = {field.id: {value for value, _name in field.options} for field in fields}
+    return any(
+        field.id not in found or not found[field.id].issuperset(value for value, _name in field.options)
+        for field in known
+    )
+
+
+def _lacks_name(lists: SiteLists, known: SiteLists) -> bool:
+    options, tables = dict(lists.options), {table.name: table for table in lists.tables}
+    return (
+        any(set(was) - set(now) for now, was in _types(lists, known))
+        or any(set(was) - set(options.get(name, was)) for name, was in known.options)
+        or any(_lacks_field(tables[was.name].fields, was.fields) for was in known.tables if was.name in tables)
+    )
+
+
+def _types(one: SiteLists, other: SiteLists) -> list[tuple[tuple[str, ...], tuple[str, ...]]]:
+    """Return the lists of types that both show."""
+    pairs = (
+        (one.issue_types, other.issue_types),
+        (one.subtask_types, other.subtask_types),
+        (one.link_types, other.link_types),
+    )
+    return [(left, right) for left, right in pairs if left is not None and right is not None]
 
 
 def merged(earlier: SiteFacts, later: SiteFacts) -> SiteFacts:
     """Return what either answer holds; where both hold the same field or status, `later` counts."""
-    return replace(later, fields=_fields((*earlier.fields, *later.fields)), statuses=_statuses(earlier, later))
+    return replace(
+        later,
+        fields=_fields((*earlier.fields, *later.fields)),
+        statuses=_statuses(earlier, later),
+        lists=_lists(earlier.lists, later.lists),
+    )
 
 
 def never_emptied(facts: SiteFacts, known: SiteFacts) -> SiteFacts:
@@ -51,3 +83,25 @@ def _fields(fields: Iterable[FieldDef]) -> tuple[FieldDef, ...]:
 def _statuses(earlier: SiteFacts, later: SiteFacts) -> tuple[StatusDef, ...]:
     later_ids = {status.id for status in later.statuses}
     return (*(status for status in earlier.statuses if status.id not in later_ids), *later.statuses)
+
+
+def _lists(earlier: SiteLists, later: SiteLists) -> SiteLists:
+    options = {name: dict(listed) for name, listed in earlier.options}
+    for name, listed in later.options:
+        options[name] = {**options.get(name, {}), **dict(listed)}
+    return SiteLists(
+        issue_types=_names(earlier.issue_types, later.issue_types),
+        subtask_types=_names(earlier.subtask_types, later.subtask_types),
+        link_types=_names(earlier.link_types, later.link_types),
+        options=tuple((name, tuple(sorted(listed.items()))) for name, listed in sorted(options.items())),
+        tables=_tables(earlier.tables, later.tables),
+    )
+
+
+def _names(earlier: tuple[str, ...] | None, later: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    return None if earlier is None and later is None else tuple(sorted({*(earlier or ()), *(later or ())}))
+
+
+def _tables(earlier: Iterable[TableDef], later: Iterable[TableDef]) -> tuple[TableDef, ...]:
+    before = {table.name: table.fields for table in earlier}
+    return tuple(replace(table, fields=_fields((*before.get(table.name, ()), *table.fields))) for table in later)

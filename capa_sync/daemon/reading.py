@@ -92,7 +92,11 @@ def _identified(context: SourceContext, known: SiteFacts | None) -> SiteFacts:
     Raises SourceError.
     """
     facts = context.source.identify()
-    is_lacking = bind(context.mapping, facts, {}).problems if known is None else lacks_something(facts, known)
+    if known is None:
+        bound = bind(context.mapping, facts, {})
+        is_lacking = bool(bound.problems or bound.slips)
+    else:
+        is_lacking = lacks_something(facts, known)
     if not is_lacking:
         return facts
     facts = merged(facts, context.source.identify())

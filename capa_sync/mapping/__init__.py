@@ -13,6 +13,7 @@ from capa_sync.mapping.people_directory import persons_of
 from capa_sync.mapping.roles import LinkRules, role_of
 from capa_sync.mapping.schema import MappingFile
 from capa_sync.mapping.source_names import unknown_sources
+from capa_sync.mapping.unknown_names import unoffered_names
 from capa_sync.mapping.unlisted import unlisted_options, unlisted_statuses
 from capa_sync.mapping.waiver_file import WaiverEntry, load_waivers
 
@@ -44,5 +45,6 @@ __all__ = [
     "unlisted_options",
     "unlisted_statuses",
     "unmapped_names",
+    "unoffered_names",
     "with_doubts",
 ]

@@ -17,6 +17,7 @@ from capa_sync.mapping.sections import Sections
 from capa_sync.mapping.site import SiteFields, is_day
 from capa_sync.mapping.statuses import BoundStage, OptionSet, bind_stage, status_set
 from capa_sync.mapping.texts import fold
+from capa_sync.mapping.unknown_names import unknown_names
 from capa_sync.mapping.values import Converter, constant, converter
 from capa_sync.model.catalogue import FIELDS, FieldSpec
 from capa_sync.model.light import light
@@ -84,7 +85,8 @@ class BoundMapping:
         history_ids: every id that a history may use for a bound field -> its field id. shared: `name:…` history ids
             that several fields share. named: set where the history has names alone.
         same_as_id: field that names the duplicate, "" for none.
-        problems: mistakes that `sync` and `plan` list. notes: drift and other remarks; drifts: the first.
+        problems: mistakes that `sync` and `plan` list. notes: drift and names that the site lacks; drifts: the first;
+            slips: of the others those that are mistakes.
         hash: over the mapping and everything of the site that influences a record.
         places: (field id, field) for every field; the id is "" unless the field has exactly one place and that is a
             tracker field.
@@ -107,6 +109,7 @@ class BoundMapping:
     problems: tuple[Problem, ...]
     notes: tuple[Problem, ...]
     drifts: tuple[Problem, ...]
+    slips: tuple[Problem, ...]
     hash: str
     places: tuple[tuple[str, BoundField], ...]
     blank_values: Mapping[str, Value]
@@ -155,6 +158,7 @@ def bind(mapping: MappingFile, facts: SiteFacts, pins: Mapping[str, str] | None 
     history = fields_in_history(facts, site.claims)
     filled = tuple(field for action in actions for field in action.fills)
     unmapped = binder.unmapped((*fields, *filled))
+    unknown = unknown_names(mapping, facts, site.pins)
     return BoundMapping(
         mapping,
         facts,
@@ -167,8 +171,9 @@ def bind(mapping: MappingFile, facts: SiteFacts, pins: Mapping[str, str] | None 
         *history,
         duplicate.id if duplicate else "",
         tuple(site.problems),
-        tuple(site.notes),
+        (*site.notes, *(name.problem for name in unknown)),
         tuple(site.drifts),
+        tuple(name.problem for name in unknown if name.is_slip),
         _bound_hash(mapping, facts, site.pins, history),
         tuple((bound.parts[0].field_id if len(bound.parts) == 1 else "", bound) for bound in fields),
         {**unmapped, **{bound.name: EMPTY for bound in (*fields, *filled)}},
@@ -226,12 +231,9 @@ class _Binder:
     def _option_ids(self, options: Options, found: FieldDef) -> dict[str, str]:
         """Add the raw value of every option that is listed by its name (ServiceNow's audit contains raw values)."""
         ids: dict[str, str] = {}
-        for option, word, line in options:
+        for option, word, _line in options:
             same = [value for value, name in found.options if option == value or fold(option) == fold(name)]
             ids.update(dict.fromkeys(same, word))
-            if not same:
-                what = f"'{found.name}' has no option '{option}' on this site"
-                self.site.notes.append(Problem(self.mapping.file, line, what))
         return ids
 
     def action(self, index: int, entry: ActionMapping) -> BoundAction | None:

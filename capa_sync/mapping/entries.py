@@ -69,7 +69,8 @@ def read_stage(reader: YamlReader, data: CommentedMap) -> StageMapping | None:
         with_keys(stage, [key for key in stage if key not in strays]), STAGE_KEYS, "`stage`", _STAGE_KEYS
     )
     line = line_of(data, "stage")
-    ref = FieldRef(reader.text_at(stage, "field") or "status", line, reader.texts_at(stage, "aliases"))
+    place = line_of(stage, "field") if "field" in stage else line
+    ref = FieldRef(reader.text_at(stage, "field") or "status", place, reader.texts_at(stage, "aliases"))
     values = reader.map_at(stage, "values", "Open: identified")
     if not values:
         if not stage.get("values") and not strays and "values" not in meant:
@@ -199,7 +200,8 @@ def _read_action(
         text = text or _default(defaults.text, line)
         parts["owner"] = parts["owner"] or _default(defaults.owner, line)
         parts["due_at"] = parts["due_at"] or _default(defaults.due_at, line)
-        status = FieldRef(reader.text_at(item, "status") or defaults.status, line)
+        place = line_of(item, "status") if "status" in item else line
+        status = FieldRef(reader.text_at(item, "status") or defaults.status, place)
         _check_child(reader, item, line, origin, kind, meant)
     if text is None:
         reader.add(line, "an action from a field needs `field:`", "write `field: …`, the field that holds the action")
@@ -226,7 +228,11 @@ def _read_action(
         reader.flag_at(item, "also_record", default=True),
         _read_fills(reader, item, people),
         reader.flag_at(item, "check_list", default=False),
+        {key: tuple(line for name, line in reader.items_at(item, key) if name != "") for key in _NAMED},
     )
+
+
+_NAMED = ("types", "issue_types", "started", "done")
 
 
 def _read_fills(reader: YamlReader, item: CommentedMap, people: People) -> tuple[FieldMapping, ...]:

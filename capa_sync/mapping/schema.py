@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import field
 from datetime import date
 
 from capa_sync.errors import Problem
@@ -89,7 +90,8 @@ class ActionMapping:
     """One place that a record's actions are read from; `kind` is a word, or a field of the child with `values`.
 
     `also_record`: whether a linked ticket that the query returns too is also a record of its own. `fills`: fields of
-    the record that are read from the action's ticket. `check_list`: the field holds one action a line.
+    the record that are read from the action's ticket. `check_list`: the field holds one action a line. `lines`: key
+    -> the line of each name under it.
     """
 
     origin: ActionOrigin
@@ -112,6 +114,12 @@ class ActionMapping:
     also_record: bool = True
     fills: tuple[FieldMapping, ...] = ()
     check_list: bool = False
+    lines: Mapping[str, tuple[int, ...]] = field(default_factory=dict, compare=False)
+
+    def listed(self, key: str) -> Iterator[tuple[str, int]]:
+        """Yield the names under `types`, `issue_types`, `started` or `done`, each with its line."""
+        names: tuple[str, ...] = getattr(self, key)
+        yield from zip(names, self.lines.get(key) or (self.line,) * len(names), strict=True)
 
 
 @light
@@ -162,7 +170,7 @@ class MappingFile:
     def child_specs(self) -> tuple[ChildSpec, ...]:
         """Return where the source finds this mapping's action tickets."""
         return tuple(
-            ChildSpec(entry.origin.value, entry.types, entry.table, entry.reference)
+            ChildSpec(entry.origin.value, entry.types, entry.table, entry.reference, f"{self.file}:{entry.line}")
             for entry in self.actions
             if entry.origin is not ActionOrigin.FIELD
         )

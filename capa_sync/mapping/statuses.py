@@ -7,12 +7,10 @@ from dataclasses import field
 from datetime import UTC, date, datetime, time
 from functools import lru_cache
 
-from capa_sync.errors import Problem
 from capa_sync.mapping.schema import Condition, MappingFile, StatusRule
 from capa_sync.mapping.site import SiteFields
 from capa_sync.mapping.texts import fold
 from capa_sync.model.light import light
-from capa_sync.model.near import did_you_mean
 from capa_sync.model.record import Stage
 from capa_sync.model.site import SiteFacts
 from capa_sync.model.values import EMPTY, Raw, Value, ValueState
@@ -168,26 +166,5 @@ def bind_stage(mapping: MappingFile, facts: SiteFacts, site: SiteFields) -> Boun
         for stage, listed in mapping.stage.sides.items()
         for condition in conditions(stage.value, listed)
     ]
-    _note_absent_statuses(mapping, names, site)
     hold = tuple(conditions("on_hold", mapping.stage.on_hold))
     return BoundStage(found.id, found.name, rules, names, hold, tuple(sides), f"{mapping.file}:{mapping.stage.line}")
-
-
-def _note_absent_statuses(mapping: MappingFile, names: dict[str, str], site: SiteFields) -> None:
-    """Note listed statuses that the site lacks, except past ones with an end; each likely typing error alone."""
-    if not names:
-        return
-    known = {*names, *map(fold, names.values())}
-    retired: list[StatusRule] = []
-    for rule in mapping.stage.rules:
-        if rule.until is None and not rule.is_alias and rule.status not in known and fold(rule.status) not in known:
-            hint = did_you_mean(rule.status, names.values())
-            if hint:
-                site.notes.append(Problem(mapping.file, rule.line, f"the site has no status '{rule.status}'", hint))
-            else:
-                retired.append(rule)
-    if retired:
-        listed = ", ".join(f"'{rule.status}'" for rule in retired)
-        what = f"the site has no status {listed}"
-        hint = "take them out, or write `until: DATE` where one was in use before" if len(retired) > 1 else ""
-        site.notes.append(Problem(mapping.file, retired[0].line, what, hint))

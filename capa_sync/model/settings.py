@@ -97,9 +97,11 @@ class ChildSpec:
     Attributes:
         relation: `subtask`, `link` or `child`. types: sub-task issue types, or link types as read from the record.
         table, reference: for ServiceNow children, the table and its column that refers to the record.
+        where: file and line of the mapping that say so.
     """
 
     relation: str
     types: tuple[str, ...] = ()
     table: str = ""
     reference: str = ""
+    where: str = field(default="", compare=False)

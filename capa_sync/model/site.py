@@ -56,6 +56,34 @@ class NameSeen:
 
 
 @light
+class TableDef:
+    """A table of action tickets: its columns; `is_complete` is False where the tracker did not report all of them."""
+
+    name: str
+    fields: tuple[FieldDef, ...]
+    is_complete: bool = True
+
+
+@light
+class SiteLists:
+    """Lists of the tracker that show which names of a mapping do not exist there; no record depends on them.
+
+    Attributes:
+        issue_types: names of all issue types. subtask_types: of those of sub-tasks. link_types: all link types, in
+            both directions, as read from a record. Each is None where the tracker has no such list, or did not show
+            it: then nothing is known to be missing.
+        options: field id -> (id, name) of every option; only of fields whose options the tracker lists for the site.
+        tables: those of action tickets that have columns of their own.
+    """
+
+    issue_types: tuple[str, ...] | None = None
+    subtask_types: tuple[str, ...] | None = None
+    link_types: tuple[str, ...] | None = None
+    options: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = ()
+    tables: tuple[TableDef, ...] = ()
+
+
+@light
 class SiteFacts:
     """What a tracker reports about itself; read at the start and again with each census.
 
@@ -71,6 +99,7 @@ class SiteFacts:
         names_seen: on such a tracker, the names that custom fields took or lost after the first contact. The register
             knows them; a tracker does not.
         missing_rights: which data of the tracker our account may not read, and how to change that; for people.
+        lists: what shows mistakes in the mapping.
     """
 
     fields: tuple[FieldDef, ...]
@@ -86,6 +115,7 @@ class SiteFacts:
     history_has_ids: bool = True
     names_seen: tuple[NameSeen, ...] = ()
     missing_rights: tuple[str, ...] = ()
+    lists: SiteLists = SiteLists()
 
 
 @light

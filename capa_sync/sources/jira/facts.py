@@ -10,6 +10,7 @@ from capa_sync.errors import Authentication, BadAnswer, Fatal
 from capa_sync.model.site import Account, FieldDef, SiteFacts, StatusDef
 from capa_sync.sources.jira.answers import IS_A_JIRA
 from capa_sync.sources.jira.client import BadRequest, JiraClient
+from capa_sync.sources.jira.lists import read_lists
 from capa_sync.sources.jira.options import Api
 from capa_sync.sources.jira.people import JiraAccounts, read_account
 from capa_sync.sources.jira.query import ScopeQuery
@@ -20,7 +21,7 @@ _LONG_AGO = 946_684_800_000  # 2000-01-01, epoch ms
 
 
 def read_facts(client: JiraClient, api: Api, people: JiraAccounts) -> SiteFacts:
-    """Sign in, find out which product answers, and read fields and statuses."""
+    """Sign in, find out which product answers, and read the lists of the site."""
     server = find_product(client, api)
     me = read_me(client)
     fields = {str(raw.get("id")): _field(raw) for raw in _list(client, client.get("field"), "field")}
@@ -33,6 +34,7 @@ def read_facts(client: JiraClient, api: Api, people: JiraAccounts) -> SiteFacts:
         time_zone=str(me.get("timeZone") or "UTC"),
         server_time=_server_time(server),
         history_has_ids=client.is_cloud,
+        lists=read_lists(client),
     )
 
 

@@ -25,6 +25,7 @@ from capa_sync.sources.servicenow.answers import value_of
 from capa_sync.sources.servicenow.assembly import Assembly
 from capa_sync.sources.servicenow.attached import attachments_of, content_path
 from capa_sync.sources.servicenow.census import CensusTaker
+from capa_sync.sources.servicenow.child_tables import check_references, told_with_its_line
 from capa_sync.sources.servicenow.client import SYS_ID, TableClient
 from capa_sync.sources.servicenow.dictionary import check_columns, check_tables, read_table
 from capa_sync.sources.servicenow.directory import InstanceDirectory
@@ -112,13 +113,13 @@ class ServiceNowSource:
         for table in (
             tables
         ):  # proves that each is readable; one by one, so that only one request is refused when we must wait
-            self.client.rows(table, "", limit=1, fields=("sys_id",), counted=False)
+            with told_with_its_line(self._options, table):
+                self.client.rows(table, "", limit=1, fields=("sys_id",), counted=False)
         self._learn(tables)
         records, *children = map(self.directory.table, tables)
         check_tables(self.name, records, children)
         check_columns(self.name, records, fields_of(self._options.query))
-        for table_spec in self._tables.children:
-            check_columns(self.name, self.directory.table(table_spec.table), [table_spec.reference])
+        check_references(self._options, self.directory.table)
         self._is_ready = True
 
     def _learn(self, tables: Sequence[str]) -> None:

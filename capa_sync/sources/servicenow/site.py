@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from capa_sync.errors import Authentication
-from capa_sync.model.site import Account, FieldDef, SiteFacts, StatusDef
+from capa_sync.model.site import Account, FieldDef, SiteFacts, SiteLists, StatusDef, TableDef
 from capa_sync.sources.servicenow.dictionary import TableFacts
 from capa_sync.sources.servicenow.directory import InstanceDirectory
 from capa_sync.sources.servicenow.history import AuditReader
@@ -43,7 +43,13 @@ def site_facts(
         history_readable=history.audit_readable and records.audited is not False,
         fields_complete=not any(facts.closed for facts in known),
         missing_rights=tuple(_missing_rights(known, history.closed)),
+        lists=SiteLists(tables=tuple(map(_table_of, known[1:]))),
     )
+
+
+def _table_of(facts: TableFacts) -> TableDef:
+    columns = tuple(sorted(fields_of(facts), key=lambda column: column.id))
+    return TableDef(facts.name, columns, is_complete=bool(facts.columns) and not facts.closed)
 
 
 _SCHEMA = "; what the rows themselves hold is read, columns must be mapped by their names"

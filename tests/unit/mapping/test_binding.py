@@ -99,8 +99,8 @@ def test_listed_statuses_and_options_that_the_site_lacks_are_noted(tmp_path: Pat
     )
     notes = [str(note) for note in bound_to(tmp_path, text, fields=fields).notes]
     assert notes == [
-        "map.yaml:9: 'Grade' has no option 'Minro' on this site",
-        "map.yaml:9: 'Grade' has no option 'Not graded' on this site",
+        "map.yaml:9: 'Grade' has no option 'Minro' on this site; did you mean 'Minor'?",
+        "map.yaml:9: 'Grade' has no option 'Not graded' on this site; take out what no older ticket holds",
         "map.yaml:20: the site has no status 'Opne'; did you mean 'Open'?",
     ]
 
