@@ -10,14 +10,24 @@ from capa_sync.daemon.clocks import clock_problem, note_server_time
 from capa_sync.daemon.known_site import with_names_seen
 from capa_sync.daemon.runtime import Runtime, SourceContext
 from capa_sync.errors import Authentication, Problem, SourceError
-from capa_sync.mapping import BoundMapping, bind, score, unlisted_options, unlisted_statuses, unmapped_names
+from capa_sync.mapping import (
+    BoundMapping,
+    bind,
+    score,
+    unlisted_options,
+    unlisted_statuses,
+    unmapped_names,
+    unoffered_names,
+)
 from capa_sync.mapping.suggestions import suggest
+from capa_sync.mapping.texts import fold
 from capa_sync.model.amounts import count_of
 from capa_sync.model.catalogue import FIELDS
 from capa_sync.model.days import utc_words
 from capa_sync.model.inspection import Check, CheckState, Inspection
 from capa_sync.model.light import light
 from capa_sync.model.near import near_or_all
+from capa_sync.model.record import ActionOrigin
 from capa_sync.model.site import SiteFacts
 from capa_sync.model.to_do import to_do
 from capa_sync.rules import undecidable
@@ -139,8 +149,11 @@ def _mapping(context: SourceContext, bound: BoundMapping, inspection: Inspection
     drifts = set(bound.drifts)
     for note in (*context.notes, *bound.notes):
         if note not in drifts:
-            why = "what the mapping expects there never occurs"
-            yield _mentioned("mapped_value", CheckState.ADVICE, note, why)
+            yield _mentioned("mapped_value", _state_of(note, context, bound), note, _NEVER)
+    for name in unoffered_names(bound.mapping, bound.facts, bound.pins, inspection.offered):
+        state = CheckState.MISTAKE if name.is_slip else CheckState.ADVICE
+        yield _mentioned("mapped_value", state, name.problem, _NEVER)
+    yield from _unnamed_subtasks(bound, inspection)
     for note, names, ids in unlisted_options(bound, inspection.fields):
         why = "on a ticket with one of them the field is an error: rules that need it cannot tell"
         yield _mentioned("unlisted_option", _worst(names, _texts_in(inspection, ids)), note, why)
@@ -152,6 +165,28 @@ def _mapping(context: SourceContext, bound: BoundMapping, inspection: Inspection
     if not bound.problems:
         share = f"{len(bound.fields)} of our fields are mapped ({score(bound):.0%})"
         yield Check("mapping", CheckState.OK, share, "no rule can decide what is not mapped")
+
+
+_NEVER = "what the mapping expects there never occurs"
+
+
+def _state_of(note: Problem, context: SourceContext, bound: BoundMapping) -> CheckState:
+    """Return `mistake` for a slip, and for a source that the mapping itself names and the settings do not."""
+    is_wrong = note in bound.slips or (note in context.notes and note.file == bound.mapping.file)
+    return CheckState.MISTAKE if is_wrong else CheckState.ADVICE
+
+
+def _unnamed_subtasks(bound: BoundMapping, inspection: Inspection) -> Iterator[Check]:
+    """Yield a check for each type of sub-tasks that tickets have and no action place names."""
+    mapping = bound.mapping
+    named = {fold(name) for entry in mapping.actions if entry.origin is ActionOrigin.SUBTASK for name in entry.types}
+    for name, number in inspection.subtasks.items():
+        if fold(name) not in named:
+            are = "is no action" if number == 1 else "are no actions"
+            what = f"{count_of(number, 'sub-task')} of type '{name}' {are} by this mapping"
+            why = "what is planned and done there does not count: rules may warn that a record has no action"
+            do = f"if such sub-tasks are actions, add the type to `types:` under `actions:` in {mapping.file}"
+            yield Check("unnamed_subtask", CheckState.ADVICE, what, why, do)
 
 
 def _unused_fields(context: SourceContext, bound: BoundMapping, inspection: Inspection) -> Iterator[Check]:

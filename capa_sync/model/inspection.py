@@ -61,6 +61,8 @@ class Inspection:
         statuses: those that tickets in scope may have; None where the tracker does not tell.
         samples: field id -> different values of these tickets, as a person reads them.
         children: how tickets in scope may name others.
+        offered: field id -> (id, name) of the options that these tickets' screens offer, of fields for which the
+            tracker shows them there alone. subtasks: type of sub-tasks -> how many these tickets have.
         checks: what only the source's package can check: rights, history, notifications.
     """
 
@@ -70,4 +72,6 @@ class Inspection:
     statuses: tuple[StatusDef, ...] | None = None
     samples: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     children: tuple[ChildKind, ...] = ()
+    offered: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
+    subtasks: Mapping[str, int] = field(default_factory=dict)
     checks: tuple[Check, ...] = ()

@@ -11,7 +11,7 @@ from capa_sync.cli.doctor import line_of
 from capa_sync.daemon.doctor import STARTER_SOURCES
 from capa_sync.mapping import load_mapping
 from capa_sync.model.inspection import Check, CheckState
-from capa_sync.sandbox.stories.script import Fill
+from capa_sync.sandbox.stories.script import AddAction, Day, Fill
 from tests.daemon.conftest import MakeHarness
 from tests.daemon.fork_server import ROOT
 from tests.daemon.harness import ALL, Harness
@@ -126,6 +126,46 @@ def test_what_mapping_and_tracker_do_not_share_is_told_both_ways(
     assert (option["state"], status["state"]) == ("mistake", "advice"), "a ticket has the option, and none the status"
     assert "Minor" in option["what"]
     assert "Contained" in status["what"]
+
+
+SLIPS = (
+    ("    types: [Corrective action]", "    types: [Corrective actions]", "did you mean 'Corrective action'?"),
+    ("    types: [is resolved by]", "    types: [is solved by]", "did you mean 'is resolved by'?"),
+    ('"Won\'t Do", "Not a', '"Wont Do", "Not a', "did you mean 'Won't Do'?"),
+    ('["On hold", ', '["Onhold", ', "did you mean 'On hold'?"),
+    ("      Internal audit: ", "      Internal audits: ", "did you mean 'Internal audit'?"),
+    (
+        "# same_as: {field: ServiceNow number, source: servicenow}",
+        "same_as: {field: ServiceNow number, source: servicnow}",
+        "did you mean 'servicenow'?",
+    ),
+)
+LEFT_OVER = ("      Supplier: supplier\n", "      Supplier: supplier\n      Plugh: other\n      Xyzzy: other\n")
+
+
+def test_a_slip_in_any_name_of_the_mapping_is_a_mistake(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Types, links, conditions, statuses, options and sources: with line and the right name; leftovers are advice."""
+    harness.play_event("jira", "clean", AddAction("Name a deputy", Day(30), "child", "ben.okafor"))
+    shipped = (ROOT / "mappings/jira-cloud.yaml").read_text(encoding="utf-8").replace("\npeople: people.yaml", "")
+    text = shipped
+    for old, new, _hint in (*SLIPS, (*LEFT_OVER, "")):
+        assert text.count(old) >= 1, old
+        text = text.replace(old, new, 1)
+    monkeypatch.setitem(harness.env, "CAPA_SYNC_SOURCES__JIRA__MAPPING", "slips.yaml")
+    mapping = harness.folder / "slips.yaml"
+    mapping.write_text(text, encoding="utf-8")
+    found = _checks(harness, "--source", "jira", code=2)["jira"]
+    told = {(check["what"].partition(": ")[0], check["do"]): check["state"] for check in found["mapped_value"]}
+    for _old, new, hint in SLIPS:
+        place = f"slips.yaml:{text[: text.index(new)].count(chr(10)) + 1}"
+        assert told.pop((place, hint)) == "mistake", (new, told)
+    [(left, advice)] = [(place, state) for (place, _do), state in told.items()]
+    assert (left, advice) == (f"slips.yaml:{text[: text.index('      Plugh')].count(chr(10)) + 1}", "advice")
+    [unnamed] = found["unnamed_subtask"]
+    assert unnamed["what"] == "1 sub-task of type 'Corrective action' is no action by this mapping"
+    mapping.write_text(shipped, encoding="utf-8")
+    clean = _checks(harness, "--source", "jira")["jira"]
+    assert not clean.keys() & {"mapped_value", "unnamed_subtask"}
 
 
 def test_a_rule_that_lacks_its_fields_is_named_with_them(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:

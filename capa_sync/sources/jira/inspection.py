@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 from capa_sync.model.inspection import ChildKind, Inspection
 from capa_sync.model.site import FieldDef, StatusDef
@@ -14,13 +13,12 @@ from capa_sync.sources.jira.parse import BOOKKEEPING
 from capa_sync.sources.jira.query import NEWEST_FIRST
 from capa_sync.sources.jira.rights import check_rights
 from capa_sync.sources.jira.sample import Issue, Seen, fields_of, is_subtask, kind_of
+from capa_sync.sources.jira.screens import count_subtasks, offered, options_of, read_screens
 from capa_sync.sources.jira.site import SiteReader
 from capa_sync.sources.jira.values import field_value
 
 _TICKETS = 50
 _PROJECTS = 20
-_SCREENS = 8
-"""Most edit screens that are read: one for each project and issue type."""
 _SAMPLES = 12
 _ALWAYS = frozenset({"summary", "description", "status", "assignee", "reporter", "creator", "issuetype", "resolution",
                      "duedate", "priority", "labels", "components", "created", "environment"})  # fmt: skip
@@ -36,7 +34,7 @@ def inspect(site: SiteReader, *, writes: bool) -> Inspection:
         project = fields_of(issue).get("project")
         if isinstance(project, dict) and project.get("key") and len(seen.projects) < _PROJECTS:
             seen.projects.setdefault(str(project["key"]), str(project.get("projectTypeKey") or ""))
-    seen.screens = _read_screens(site, seen.issues)
+    read_screens(site, seen)
     samples = _samples(seen.issues)
     return Inspection(
         tickets=len(seen.issues),
@@ -45,20 +43,10 @@ def inspect(site: SiteReader, *, writes: bool) -> Inspection:
         statuses=_statuses(site, seen),
         samples=samples,
         children=tuple(_children(site)),
+        offered=offered(seen, samples),
+        subtasks=count_subtasks(seen),
         checks=tuple(check_rights(site, seen, writes=writes)),
     )
-
-
-def _read_screens(site: SiteReader, issues: Iterable[Issue]) -> dict[str, Mapping[str, Any]] | None:
-    """Read the edit screens of one ticket of each project and type; None where we may see none."""
-    chosen = {kind_of(issue): str(issue["id"]) for issue in issues}
-    found: dict[str, Mapping[str, Any]] = {}
-    for id_ in list(chosen.values())[:_SCREENS]:
-        answer = site.client.find_shown(f"issue/{id_}/editmeta")
-        fields = answer.get("fields") if isinstance(answer, dict) else None
-        if isinstance(fields, dict):
-            found.update((name, meta) for name, meta in fields.items() if isinstance(meta, dict))
-    return found or None
 
 
 def _samples(issues: Iterable[Issue]) -> dict[str, tuple[str, ...]]:
@@ -80,24 +68,8 @@ def _known_fields(site: SiteReader, seen: Seen, samples: Mapping[str, Sequence[s
     for known in site.facts.fields:
         if seen.issues and known.id not in _ALWAYS and known.id not in screens and known.id not in samples:
             continue
-        options = lists.get(known.id) or _options(screens.get(known.id, {}).get("allowedValues"))
+        options = lists.get(known.id) or options_of(screens.get(known.id, {}))
         yield replace(known, options=options)
-
-
-def _options(allowed: Any) -> tuple[tuple[str, str], ...]:
-    """Return (id, name) of the options that a screen offers; a child of a cascading option is `parent - child`."""
-    found: list[tuple[str, str]] = []
-    for option in allowed if isinstance(allowed, list) else ():
-        if isinstance(option, dict):
-            name = str(option.get("value") or option.get("name") or "")
-            found += [(str(option.get("id")), name)] if name else []
-            children = option.get("children")
-            found += [
-                (str(child.get("id")), f"{name} - {child.get('value')}")
-                for child in (children if isinstance(children, list) else ())
-                if isinstance(child, dict)
-            ]
-    return tuple(found)
 
 
 def _named(site: SiteReader, path: str) -> tuple[tuple[str, str], ...]:

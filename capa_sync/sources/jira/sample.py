@@ -15,12 +15,14 @@ class Seen:
 
     Attributes:
         issues: the newest in scope. projects: key -> kind of project (`service_desk`, …). screens: field id -> its
-            description on an edit screen, of all screens together; None when no screen may be read.
+            description on an edit screen, with the options of all screens together; None when no screen may be read.
+        has_all_screens: the screens are those of every project and issue type of the sample.
     """
 
     issues: list[Issue]
     projects: dict[str, str] = field(default_factory=dict)
     screens: dict[str, Mapping[str, Any]] | None = None
+    has_all_screens: bool = False
 
 
 def fields_of(issue: Issue) -> dict[str, Any]:
