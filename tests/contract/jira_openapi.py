@@ -17,7 +17,8 @@ The documents come from neither the sandbox nor the daemon, so they check both. 
 7. Error answers (4xx) are checked only where the document gives their schema.
 8. A 204 is documented with a JSON body, which HTTP forbids; its content is dropped.
 9. Data Center documents basic sign-in only; a personal access token (bearer) is taken as well.
-10. The reduced documents lack what the daemon does not use; a path that is not in them is an error here.
+10. The reduced documents lack what the daemon did not use when they were made; the list of link types is taken from
+    the whole ones. Any other path that is not in them is an error here.
 """
 
 from __future__ import annotations
@@ -34,6 +35,10 @@ from capa_sync.sandbox.http import Exchange, Reply, Request
 from tests.absent_data import SPECS
 
 _FILES = {"cloud": "jira-cloud-v3.reduced.openapi.json", "datacenter": "jira-dc-10.3.reduced.openapi.json"}
+_WHOLE = {
+    "cloud": ("jira-cloud-v3.openapi.json", "/rest/api/3/issueLinkType"),
+    "datacenter": ("jira-dc-10.3.openapi.json", "/api/2/issueLinkType"),
+}
 _HOST = "http://sandbox"
 _SINGLE_ITEM_LISTS = ("field", "status", "priority", "resolution", "issuetype", "project")
 
@@ -82,12 +87,21 @@ def _mock_request(request: Request, face: str) -> MockRequest:
 def _document(face: str, side: str) -> OpenAPI:
     spec = json.loads((SPECS / _FILES[face]).read_text(encoding="utf-8"))
     spec["servers"] = [{"url": _HOST if face == "cloud" else _HOST + "/rest"}]
+    _add_link_types(spec, *_WHOLE[face])
     _drop_bodies_of_204(spec)
     if side == "response":
         _relax(spec)
     if face == "datacenter":
         _relax_data_center(spec)
     return OpenAPI.from_dict(spec, config=Config(spec_validator_cls=None))  # type: ignore[arg-type]  # the vendor file itself has wrong defaults
+
+
+def _add_link_types(spec: dict[str, Any], file: str, path: str) -> None:
+    whole = json.loads((SPECS / file).read_text(encoding="utf-8"))
+    spec["paths"].setdefault(path, {"get": whole["paths"][path]["get"]})
+    for name, schema in whole["components"]["schemas"].items():
+        if name.startswith("IssueLinkType"):
+            spec["components"]["schemas"].setdefault(name, schema)
 
 
 def _drop_bodies_of_204(spec: dict[str, Any]) -> None:

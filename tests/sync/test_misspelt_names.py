@@ -257,3 +257,16 @@ def test_where_a_list_is_not_shown_nothing_is_claimed_and_all_is_read(tmp_path: 
         claims = {claim for claim in (TYPES, LINKS, RESOLUTIONS) if claim in notes}
         assert claims == {TYPES, LINKS, RESOLUTIONS} - {refused.silent}
         assert len(world.presences()) == 1
+
+
+@pytest.mark.parametrize("source", ["jira", "jira-dc"])
+def test_the_lists_are_read_at_a_sign_in_alone(tmp_path: Path, source: str) -> None:
+    """Three small requests each hour; a poll between sends none of them."""
+    lists = ("issuetype", "issueLinkType", "resolution")
+    with open_world(tmp_path, source) as world:
+        users_on(world.only).create("calm")
+        world.cycle()
+        counts = [sum(asked.path.endswith(f"/{name}") for asked in world.only.server.requests) for name in lists]
+        world.cycle()
+        after = [sum(asked.path.endswith(f"/{name}") for asked in world.only.server.requests) for name in lists]
+    assert (counts, after) == ([1] * len(lists), [1] * len(lists))

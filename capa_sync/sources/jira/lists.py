@@ -9,7 +9,7 @@ from capa_sync.errors import Authentication, SourceError
 from capa_sync.model.site import SiteLists
 from capa_sync.sources.jira.client import JiraClient
 
-_OPTIONS = ("priority", "resolution")
+_OPTIONS = ("resolution",)
 """Fields whose options Jira lists for the whole site; those of other fields depend on project and issue type."""
 
 
