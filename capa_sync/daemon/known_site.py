@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from capa_sync.model.site import FieldDef, NameSeen, SiteFacts, SiteLists, StatusDef, TableDef
+from capa_sync.model.site import ChildTableDef, FieldDef, NameSeen, SiteFacts, SiteLists, StatusDef
 
 
 def lacks_something(facts: SiteFacts, known: SiteFacts) -> bool:
@@ -102,6 +102,6 @@ def _names(earlier: tuple[str, ...] | None, later: tuple[str, ...] | None) -> tu
     return None if earlier is None and later is None else tuple(sorted({*(earlier or ()), *(later or ())}))
 
 
-def _tables(earlier: Iterable[TableDef], later: Iterable[TableDef]) -> tuple[TableDef, ...]:
+def _tables(earlier: Iterable[ChildTableDef], later: Iterable[ChildTableDef]) -> tuple[ChildTableDef, ...]:
     before = {table.name: table.fields for table in earlier}
     return tuple(replace(table, fields=_fields((*before.get(table.name, ()), *table.fields))) for table in later)

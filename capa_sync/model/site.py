@@ -56,7 +56,7 @@ class NameSeen:
 
 
 @light
-class TableDef:
+class ChildTableDef:
     """A table of action tickets: its columns; `is_complete` is False where the tracker did not report all of them."""
 
     name: str
@@ -80,7 +80,7 @@ class SiteLists:
     subtask_types: tuple[str, ...] | None = None
     link_types: tuple[str, ...] | None = None
     options: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = ()
-    tables: tuple[TableDef, ...] = ()
+    tables: tuple[ChildTableDef, ...] = ()
 
 
 @light

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from capa_sync.errors import Authentication
-from capa_sync.model.site import Account, FieldDef, SiteFacts, SiteLists, StatusDef, TableDef
+from capa_sync.model.site import Account, ChildTableDef, FieldDef, SiteFacts, SiteLists, StatusDef
 from capa_sync.sources.servicenow.dictionary import TableFacts
 from capa_sync.sources.servicenow.directory import InstanceDirectory
 from capa_sync.sources.servicenow.history import AuditReader
@@ -47,9 +47,9 @@ def site_facts(
     )
 
 
-def _table_of(facts: TableFacts) -> TableDef:
+def _table_of(facts: TableFacts) -> ChildTableDef:
     columns = tuple(sorted(fields_of(facts), key=lambda column: column.id))
-    return TableDef(facts.name, columns, is_complete=bool(facts.columns) and not facts.closed)
+    return ChildTableDef(facts.name, columns, is_complete=bool(facts.columns) and not facts.closed)
 
 
 _SCHEMA = "; what the rows themselves hold is read, columns must be mapped by their names"

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from capa_sync.daemon.known_site import lacks_something, merged
-from capa_sync.model.site import Account, FieldDef, SiteFacts, SiteLists, TableDef
+from capa_sync.model.site import Account, ChildTableDef, FieldDef, SiteFacts, SiteLists
 
 COLUMNS = (FieldDef("kind", "Kind", options=(("fix", "Fix"),)), FieldDef("text", "Text"))
 WHOLE = SiteLists(
@@ -15,15 +15,15 @@ WHOLE = SiteLists(
     subtask_types=("Action",),
     link_types=("resolves",),
     options=(("resolution", (("1", "Done"), ("2", "Duplicate"))),),
-    tables=(TableDef("task", COLUMNS),),
+    tables=(ChildTableDef("task", COLUMNS),),
 )
 SHORT = {
     "issue types": replace(WHOLE, issue_types=("Change",)),
     "types of sub-tasks": replace(WHOLE, subtask_types=()),
     "link types": replace(WHOLE, link_types=("blocks",)),
     "options": replace(WHOLE, options=(("resolution", (("1", "Done"),)),)),
-    "columns": replace(WHOLE, tables=(TableDef("task", COLUMNS[:1]),)),
-    "choices": replace(WHOLE, tables=(TableDef("task", (FieldDef("kind", "Kind"), COLUMNS[1])),)),
+    "columns": replace(WHOLE, tables=(ChildTableDef("task", COLUMNS[:1]),)),
+    "choices": replace(WHOLE, tables=(ChildTableDef("task", (FieldDef("kind", "Kind"), COLUMNS[1])),)),
 }
 
 

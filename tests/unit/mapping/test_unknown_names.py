@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from capa_sync.mapping import bind, unoffered_names
-from capa_sync.model.site import FieldDef, SiteLists, StatusDef, TableDef
+from capa_sync.model.site import ChildTableDef, FieldDef, SiteLists, StatusDef
 from tests.unit.mapping.world import FIELDS, MAPPING, load, site
 
 LISTS = SiteLists(
@@ -57,7 +57,7 @@ def told(folder: Path, text: str = MAPPING, **facts: Any) -> tuple[list[str], li
 def children(folder: Path, old: str = "", new: str = "", **facts: Any) -> tuple[list[str], list[str]]:
     """Return what is told of a mapping with a table of actions, one piece of it replaced."""
     assert old in CHILDREN
-    lists = SiteLists(tables=(TableDef("task", COLUMNS),))
+    lists = SiteLists(tables=(ChildTableDef("task", COLUMNS),))
     return told(
         folder, CHILDREN.replace(old, new) if old else CHILDREN, **{"fields": RECORDS, "lists": lists, **facts}
     )
@@ -132,7 +132,7 @@ def test_without_a_list_nothing_is_claimed(tmp_path: Path) -> None:
     assert told(tmp_path, text, lists=SiteLists()) == ([], [])
     assert told(tmp_path, text.replace("Waiting", "Waitnig"), lists=SiteLists(), statuses=()) == ([], [])
     statuses = (StatusDef("1", "New"),)
-    table = SiteLists(tables=(TableDef("task", COLUMNS, is_complete=False),))
+    table = SiteLists(tables=(ChildTableDef("task", COLUMNS, is_complete=False),))
     wrong = ("reference: parent\n    kind: {field: kind", "reference: parent\n    kind: {field: kin")
     assert children(tmp_path, *wrong, lists=table, fields_complete=False, statuses=statuses) == ([], [])
 
