@@ -56,7 +56,7 @@ def brake_lines(ahead: BrakesAhead, words: BrakeWords) -> list[str]:
 
 
 def _released(by: str, words: BrakeWords) -> str:
-    return f"released: {by} writes to {words.released}, the worst first"
+    return f"released for {words.released}, the worst first, by {by}"
 
 
 def _allowed(words: BrakeWords) -> list[str]:

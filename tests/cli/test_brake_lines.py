@@ -69,7 +69,7 @@ def test_a_withdrawal_is_held_by_itself_alone(held: str) -> None:
     withdrawn = str(counts.halt)
     asked = f"a withdrawal was asked for: nothing would be written before {RELEASE}"
     assert lines(counts) == [withdrawn, asked]
-    assert lines(counts, released=2)[1:] == ["released: the next `sync` writes to 2 tickets, the worst first"]
+    assert lines(counts, released=2)[1:] == ["released for 2 tickets, the worst first, by the next `sync`"]
     off = lines(counts, mode="off")
     assert off[1:] == [withdrawn, asked.replace("nothing", "even then nothing")]
 
@@ -78,9 +78,9 @@ def test_a_withdrawal_is_held_by_itself_alone(held: str) -> None:
 def test_a_release_that_waits_is_named_where_it_will_be_used(held: str) -> None:
     """In mode `plan` it waits for mode `on`; mode `off` ends it, and during a pause there is none."""
     counts, causes = HELD[held]
-    assert lines(counts, released=2) == ["released: the next `sync` writes to 2 tickets, the worst first"]
+    assert lines(counts, released=2) == ["released for 2 tickets, the worst first, by the next `sync`"]
     assert lines(counts, released=2, mode="plan")[1:] == [
-        "released: the first `sync` in mode on writes to 2 tickets, the worst first"
+        "released for 2 tickets, the worst first, by the first `sync` in mode on"
     ]
     still = [f"{cause}: even then nothing would be written before {RELEASE}" for cause in causes]
     assert lines(counts, released=2, mode="off")[1:] == still
