@@ -56,6 +56,8 @@ def work(path, pipe):
         os.write(pipe, b"x")
         threading.Event().wait()
 
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # the suite itself may run under nohup, or behind an &
+signal.signal(signal.SIGINT, signal.default_int_handler)
 codes = {}
 for names, command in verbs(cli, ()):
     ours, theirs = os.pipe()
@@ -90,8 +92,10 @@ def test_each_verb_that_is_stopped_ends_with_130_and_leaves_nothing(tmp_path: Pa
 
 
 _STUCK = """
-import os, sys, threading
+import os, signal, sys, threading
 from capa_sync.daemon import shutdown
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+signal.signal(signal.SIGINT, signal.default_int_handler)
 shutdown.LATEST = 0.2
 shutdown.interrupt_on_signals(130)
 begun = False
@@ -111,7 +115,10 @@ def test_a_verb_that_does_not_end_is_ended_with_130(number: signal.Signals) -> N
         assert child.stdout is not None
         child.stdout.read(1)
         child.send_signal(number)
-        assert child.wait(60) == 130
+        try:
+            assert child.wait(60) == 130
+        finally:
+            child.kill()
 
 
 def test_a_signal_that_was_ignored_at_the_start_stays_ignored() -> None:
