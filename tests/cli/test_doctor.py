@@ -220,7 +220,7 @@ def test_on_data_center_the_name_that_a_field_named_by_its_id_lost_is_told(harne
 
 def test_accounts_of_a_source_that_is_not_there_are_advice(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of one person among many, with the place; the names of the starter's own people file stay without a word."""
-    folder = harness.folder / "shared"
+    folder = harness.folder / "common"
     folder.mkdir()
     people = (ROOT / "mappings/people.yaml").read_text(encoding="utf-8")
     assert "jira: 5b10ac8d82e05b22cc7d4e02" in people
@@ -233,13 +233,13 @@ def test_accounts_of_a_source_that_is_not_there_are_advice(harness: Harness, mon
     mapping = (ROOT / "mappings/jira-cloud.yaml").read_text(encoding="utf-8")
     (folder / "jira-cloud.yaml").write_text(mapping, encoding="utf-8")
     assert "people_source" not in _checks(harness, "--source", "jira")["jira"]
-    monkeypatch.setitem(harness.env, "CAPA_SYNC_SOURCES__JIRA__MAPPING", "shared/jira-cloud.yaml")
+    monkeypatch.setitem(harness.env, "CAPA_SYNC_SOURCES__JIRA__MAPPING", "common/jira-cloud.yaml")
     found = _checks(harness, "--source", "jira")["jira"]["people_source"]
     line, other = (people[: people.index(name)].count("\n") + 1 for name in ("jira-cloud:", "helpdesk:"))
     assert {check["state"] for check in found} == {"advice"}
     assert [check["what"] for check in found] == [
-        f"shared/people.yaml:{line}: no source is called 'jira-cloud'",
-        f"shared/people.yaml:{other}: no source is called 'helpdesk'",
+        f"common/people.yaml:{line}: no source is called 'jira-cloud'",
+        f"common/people.yaml:{other}: no source is called 'helpdesk'",
     ]
     assert [check["do"] for check in found] == ["did you mean 'jira'?", "write one of jira, jira-dc, servicenow"]
 

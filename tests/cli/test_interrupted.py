@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.daemon.conftest import MakeHarness
+from tests.patience import PATIENCE
 
 
 @pytest.mark.parametrize("verb", ["sync", "plan"])
@@ -83,7 +84,7 @@ print(json.dumps(codes))
 def test_each_verb_that_is_stopped_ends_with_130_and_leaves_nothing(tmp_path: Path, number: signal.Signals) -> None:
     """Each waits inside a private folder beside the file that it writes, as `register pack` does for minutes."""
     command = [sys.executable, "-c", _EACH_VERB, str(tmp_path), str(number.value)]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=300, check=True)
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=True)
     codes = json.loads(ended.stdout)
     assert len(codes) > 50
     assert {verb: code for verb, code in codes.items() if code != 130} == {}
@@ -116,7 +117,7 @@ def test_a_verb_that_does_not_end_is_ended_with_130(number: signal.Signals) -> N
         child.stdout.read(1)
         child.send_signal(number)
         try:
-            assert child.wait(60) == 130
+            assert child.wait(PATIENCE) == 130
         finally:
             child.kill()
 
@@ -127,5 +128,7 @@ def test_a_signal_that_was_ignored_at_the_start_stays_ignored() -> None:
         "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN); from capa_sync.daemon import shutdown; "
         "shutdown.interrupt_on_signals(130); signal.raise_signal(signal.SIGHUP); print('on')"
     )
-    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    ended = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=PATIENCE, check=False
+    )
     assert (ended.returncode, ended.stdout) == (0, "on\n")

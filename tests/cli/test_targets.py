@@ -139,7 +139,8 @@ def test_the_path_may_be_spelt_in_any_way(folder: Path, verb: str) -> None:
 )
 def test_what_a_verb_writes_besides_is_looked_at_too(folder: Path, words: tuple[str, ...], file: str) -> None:
     """A page, a folder, what stands beside a file; one that is named and not there yet, too."""
-    (folder / "capa-sync.toml").write_text(f'[waivers]\nfile = "{file}"\n', encoding="ascii")
+    settings = SETTINGS.replace('file = "waivers.yaml"', f'file = "{file}"')
+    (folder / "capa-sync.toml").write_text(settings, encoding="ascii")
     assert refusal(*words) == (
         f"{file}: a file that `waivers.file` of the settings names; name another file; nothing was written"
     )
