@@ -111,7 +111,11 @@ class RelatedTicketReader:
         return self.read(drafts, inside.__contains__)
 
     def parents_of(self, readings: Iterable[Reading], present: set[str]) -> tuple[list[Reading], list[Skip]]:
-        """Read the mirrored parents of changed actions: Jira does not update a parent when a child is created."""
+        """Read the mirrored parents of changed actions, because Jira does not update a parent when a child is created.
+
+        A parent may have got further actions meanwhile. They are read too: its own row, which comes later, shows
+        nothing new any more.
+        """
         wanted: dict[str, None] = {}
         for reading in readings:
             ticket = reading.ticket
@@ -121,4 +125,6 @@ class RelatedTicketReader:
             wanted.update((id_, None) for id_ in (ticket.parent, *former) if id_)
         ids = [id_ for id_ in wanted if id_ not in present and self._site.is_mirrored(id_)]
         drafts = [draft for draft in self._site.fetch(ids) if not self._site.is_unchanged(draft)] if ids else []
-        return self.read(drafts, unknown)
+        parents, skipped = self.read(drafts, unknown)
+        actions, lost = self.actions_of(parents, {*present, *ids}, is_sweep=False)
+        return [*parents, *actions], [*skipped, *lost]
