@@ -180,7 +180,7 @@ def hostile_texts() -> Iterator[TableLine]:
             what = f"{name} on {head + seed!r}"
             growth, slowest = max(growth, (grown, what)), max(slowest, (seconds, what))
     measured = f"{growth[0]:.1f} × ({growth[1]}); slowest {slowest[0]:.2f} s ({slowest[1]})"
-    is_met = growth[0] <= 3 and slowest[0] < 1
+    is_met = growth[0] <= 3 and slowest[0] < 0.4
     yield TableLine(
-        f"patterns on {count:,} hostile texts, length doubled up to 100,000", measured, "≤ 3 ×, < 1 s", is_met
+        f"patterns on {count:,} hostile texts, length doubled up to 100,000", measured, "≤ 3 ×, < 0.4 s", is_met
     )
