@@ -111,7 +111,7 @@ class RelatedTicketReader:
         return self.read(drafts, inside.__contains__)
 
     def parents_of(self, readings: Iterable[Reading], present: set[str]) -> tuple[list[Reading], list[Skip]]:
-        """Read the mirrored parents of changed actions, because Jira does not update a parent when a child is created.
+        """Read the mirrored parents of changed actions: Jira does not update a parent when a child is created.
 
         A parent may have got further actions meanwhile. They are read too: its own row, which comes later, shows
         nothing new any more.
