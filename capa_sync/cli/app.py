@@ -18,7 +18,7 @@ from capa_sync.cli.verbs import HELP_SETTINGS, Verb, VerbGroup
 from capa_sync.daemon.collector import calm_collector
 from capa_sync.daemon.shutdown import interrupt_on_signals
 from capa_sync.errors import NotPublished, Problem, RegisterUnavailable, SafetyStop, SourceError, UserError
-from capa_sync.model.to_do import told
+from capa_sync.model.to_do import with_next_step
 
 _COUNTABLE = 10**12
 """A larger bound is one of the machine, and says nothing to a person."""
@@ -149,7 +149,7 @@ def _guarded(command: Callable[[], object]) -> int:
 
 
 def _of_a_source(error: SourceError | NotPublished) -> str:
-    return f"{error.source}: {told(error)}" if isinstance(error, SourceError) else str(error)
+    return f"{error.source}: {with_next_step(error)}" if isinstance(error, SourceError) else str(error)
 
 
 def _number_words(error: click.ClickException) -> str:

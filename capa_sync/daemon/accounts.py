@@ -15,7 +15,7 @@ from capa_sync.daemon.runtime import Runtime, SourceContext
 from capa_sync.errors import AccessDenied, SourceError
 from capa_sync.mapping import persons_of
 from capa_sync.model.site import SiteFacts
-from capa_sync.model.to_do import told
+from capa_sync.model.to_do import with_next_step
 from capa_sync.store import Register
 
 REFRESH = timedelta(days=1)
@@ -89,7 +89,7 @@ def _ask(runtime: Runtime, context: SourceContext, ids: Sequence[str], now: date
         accounts.asked(context.name, ids, now)
         return None
     except SourceError as fault:
-        log(LogAction.ACCOUNTS_UNREAD, level="warning", source=context.name, problem=told(fault))
+        log(LogAction.ACCOUNTS_UNREAD, level="warning", source=context.name, problem=with_next_step(fault))
         context.accounts_not_before = now + AGAIN_AFTER
         return fault
     context.closed_rights = ()

@@ -8,7 +8,7 @@ from dataclasses import replace
 from capa_sync.daemon.runtime import Progress, SourceContext, no_progress
 from capa_sync.errors import SourceError
 from capa_sync.model.attachment import Attachment
-from capa_sync.model.to_do import told
+from capa_sync.model.to_do import with_next_step
 from capa_sync.ports.reading import AttachmentReader
 
 MOST_FILE, MOST_PACK = 50_000_000, 500_000_000
@@ -39,7 +39,7 @@ class AttachmentFetch:
             try:
                 return reader.list_attachments(ticket_id, known), ""
             except SourceError as error:
-                self._unreachable[name] = told(error)
+                self._unreachable[name] = with_next_step(error)
         return known or (), "" if known is not None else self._unreachable[name]
 
     def fetched_all(
@@ -63,7 +63,7 @@ class AttachmentFetch:
             try:
                 found = reader.fetch_attachment(attachment, min(MOST_FILE, self._bytes))
             except SourceError as error:
-                self._unreachable[name] = told(error)
+                self._unreachable[name] = with_next_step(error)
             else:
                 self._files -= 1
                 self._bytes -= (found.size or 0) if found.is_fetched else 0

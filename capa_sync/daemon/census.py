@@ -24,7 +24,7 @@ from capa_sync.daemon.runtime import Runtime, SourceContext
 from capa_sync.errors import Authentication, BadAnswer, Fatal, SourceError
 from capa_sync.model.site import Census
 from capa_sync.model.ticket import Presence, Role, Scope
-from capa_sync.model.to_do import told
+from capa_sync.model.to_do import with_next_step
 from capa_sync.store import CENSUS
 
 RECHECK = "recheck"
@@ -89,7 +89,7 @@ def take_census_when_due(runtime: Runtime, context: SourceContext, now: datetime
         # only now: a census that ends before this finds them again
         _note_scopes(runtime, context, census, moved, now)
     except SourceError as error:
-        runs.finish(run, runtime.clock.now(), ok=False, problem=told(error))
+        runs.finish(run, runtime.clock.now(), ok=False, problem=with_next_step(error))
         raise
     with runtime.register.transaction():
         for ticket, seen in gone.items():

@@ -54,7 +54,7 @@ from capa_sync.errors import (
     own_error,
 )
 from capa_sync.model.days import utc_words
-from capa_sync.model.to_do import told
+from capa_sync.model.to_do import with_next_step
 from capa_sync.store import FULL, POLL, STAMPED_AHEAD
 
 
@@ -287,7 +287,7 @@ def _run_step(runtime: Runtime, context: SourceContext, result: CycleResult, ste
         _stay_away(runtime, context, wait)
         result.problem, result.is_abandoned = wait.message, runtime.stop.is_set()
     except SourceError as error:
-        result.problem = told(error)
+        result.problem = with_next_step(error)
     except RegisterUnavailable:
         raise
     except Exception as error:  # noqa: BLE001 - ends only this source's cycle, is reported, and is tried again

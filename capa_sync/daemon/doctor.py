@@ -235,9 +235,9 @@ def _people(context: SourceContext, sources: Sequence[str]) -> Iterator[Check]:
     A people file may serve several installations, so this is no mistake; the names of the starter's own file say
     nothing, and what looks like a slip of all accounts of a source is told at every start (`unknown_sources`).
     """
-    told = {(note.file, note.line) for note in context.notes}
+    noted = {(note.file, note.line) for note in context.notes}
     for name, (file, line) in context.mapping.people.sources.items():
-        if name not in sources and name not in STARTER_SOURCES and (file, line) not in told:
+        if name not in sources and name not in STARTER_SOURCES and (file, line) not in noted:
             meant = next((source for source in sources if name.startswith(source) or source.startswith(name)), "")
             hint = f"did you mean '{meant}'?" if meant else near_or_all(name, sources)
             note = Problem(file, line, f"no source is called '{name}'", hint)

@@ -17,7 +17,7 @@ from capa_sync.mapping import BoundMapping, bind
 from capa_sync.model.light import light
 from capa_sync.model.site import SiteFacts
 from capa_sync.model.ticket import Page
-from capa_sync.model.to_do import told
+from capa_sync.model.to_do import with_next_step
 from capa_sync.store import FULL
 
 
@@ -117,7 +117,7 @@ def sweep_into_mirror(runtime: Runtime, context: SourceContext, now: datetime, *
     except Abandoned:
         raise
     except SourceError as error:
-        runs.finish(run, runtime.clock.now(), ok=False, problem=told(error))
+        runs.finish(run, runtime.clock.now(), ok=False, problem=with_next_step(error))
         raise
     if done.is_whole:
         runs.finish(run, runtime.clock.now(), ok=True, counts={"read": done.tickets})

@@ -31,7 +31,7 @@ def to_do(error: SourceError) -> str:
     return error.do or next(TO_DO[kind] for kind in type(error).__mro__ if kind in TO_DO)
 
 
-def told(error: SourceError) -> str:
+def with_next_step(error: SourceError) -> str:
     """Return in one line what is wrong and what to do; without advice where the same may succeed by itself later."""
     if isinstance(error, Retryable | NotBefore) and not error.do:
         return error.message

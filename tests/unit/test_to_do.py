@@ -9,7 +9,7 @@ import pytest
 
 from capa_sync import errors
 from capa_sync.errors import Authentication, Fatal, NotBefore, Retryable, SourceError
-from capa_sync.model.to_do import TO_DO, sentence, to_do, told
+from capa_sync.model.to_do import TO_DO, sentence, to_do, with_next_step
 from capa_sync.sources.servicenow.answers import NoSuchTable, NotFound
 
 KINDS = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, SourceError)] + [
@@ -31,19 +31,20 @@ def test_each_kind_of_fault_has_a_next_step(kind: type[SourceError]) -> None:
     made = _made(kind)
     assert to_do(made) in TO_DO.values()
     if issubclass(kind, Retryable | NotBefore):
-        assert told(made) == made.message
+        assert with_next_step(made) == made.message
     else:
-        assert told(made) == f"GET search: no such project; {to_do(made)}"
+        assert with_next_step(made) == f"GET search: no such project; {to_do(made)}"
 
 
 def test_what_a_fault_names_itself_wins() -> None:
     """A general word would hide it, also for a fault that may pass."""
     assert to_do(Authentication("jira", "no", do="sign in once")) == "sign in once"
     assert (
-        told(Fatal("jira", "no", do="check `url`: is it that of a Jira?")) == "no; check `url`: is it that of a Jira?"
+        with_next_step(Fatal("jira", "no", do="check `url`: is it that of a Jira?"))
+        == "no; check `url`: is it that of a Jira?"
     )
     waits = NotBefore("jira", "asked us to wait", datetime(2026, 1, 1, tzinfo=UTC))
-    assert told(waits) == "asked us to wait"
+    assert with_next_step(waits) == "asked us to wait"
     assert "instant" in to_do(waits)
 
 

@@ -13,7 +13,7 @@ from capa_sync.sources.servicenow.options import ServiceNowOptions
 
 
 @contextmanager
-def told_with_its_line(options: ServiceNowOptions, table: str) -> Iterator[None]:
+def named_with_its_line(options: ServiceNowOptions, table: str) -> Iterator[None]:
     """Name the mapping's line where the instance has no such table of actions."""
     try:
         yield

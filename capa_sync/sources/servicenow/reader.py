@@ -25,7 +25,7 @@ from capa_sync.sources.servicenow.answers import value_of
 from capa_sync.sources.servicenow.assembly import Assembly
 from capa_sync.sources.servicenow.attached import attachments_of, content_path
 from capa_sync.sources.servicenow.census import CensusTaker
-from capa_sync.sources.servicenow.child_tables import check_references, told_with_its_line
+from capa_sync.sources.servicenow.child_tables import check_references, named_with_its_line
 from capa_sync.sources.servicenow.client import SYS_ID, TableClient
 from capa_sync.sources.servicenow.dictionary import check_columns, check_tables, read_table
 from capa_sync.sources.servicenow.directory import InstanceDirectory
@@ -113,7 +113,7 @@ class ServiceNowSource:
         for table in (
             tables
         ):  # proves that each is readable; one by one, so that only one request is refused when we must wait
-            with told_with_its_line(self._options, table):
+            with named_with_its_line(self._options, table):
                 self.client.rows(table, "", limit=1, fields=("sys_id",), counted=False)
         self._learn(tables)
         records, *children = map(self.directory.table, tables)

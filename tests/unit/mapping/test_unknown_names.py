@@ -48,7 +48,7 @@ COLUMNS = (
 RECORDS = (FieldDef("title", "Title"), FieldDef("state", "State", options=(("1", "New"),)))
 
 
-def told(folder: Path, text: str = MAPPING, **facts: Any) -> tuple[list[str], list[str]]:
+def notes_of(folder: Path, text: str = MAPPING, **facts: Any) -> tuple[list[str], list[str]]:
     """Return the notes that are slips, and the others."""
     bound = bind(load(folder, text), site(**{"lists": LISTS, **facts}))
     return [str(note) for note in bound.slips], [str(note) for note in bound.notes if note not in bound.slips]
@@ -58,7 +58,7 @@ def children(folder: Path, old: str = "", new: str = "", **facts: Any) -> tuple[
     """Return what is told of a mapping with a table of actions, one piece of it replaced."""
     assert old in CHILDREN
     lists = SiteLists(tables=(ChildTableDef("task", COLUMNS),))
-    return told(
+    return notes_of(
         folder, CHILDREN.replace(old, new) if old else CHILDREN, **{"fields": RECORDS, "lists": lists, **facts}
     )
 
@@ -70,16 +70,16 @@ def line(text: str, piece: str) -> int:
 
 def test_a_mapping_that_fits_has_no_notes(tmp_path: Path) -> None:
     """Also one that writes names in other capitals, or ids."""
-    assert told(tmp_path) == ([], [])
+    assert notes_of(tmp_path) == ([], [])
     text = MAPPING.replace("is: [Duplicate]", 'is: ["2"]').replace("types: [Action]", "types: [ACTION]")
-    assert told(tmp_path, text) == ([], [])
+    assert notes_of(tmp_path, text) == ([], [])
     assert children(tmp_path) == ([], [])
 
 
 def test_a_type_that_does_not_exist_is_always_a_slip(tmp_path: Path) -> None:
     """Nothing is read with it; where nothing is near, the hint lists what there is."""
     text = MAPPING.replace("types: [Action]", "types: [Massnahme]").replace("[is resolved by]", "[fixes]")
-    slips, others = told(tmp_path, text)
+    slips, others = notes_of(tmp_path, text)
     assert others == []
     assert slips == [
         f"map.yaml:{line(text, 'types: [Mass')}: the site has no type of sub-tasks 'Massnahme'; write Action",
@@ -89,9 +89,9 @@ def test_a_type_that_does_not_exist_is_always_a_slip(tmp_path: Path) -> None:
 
 def test_an_issue_type_that_is_no_sub_task_is_told(tmp_path: Path) -> None:
     """It exists, and no sub-task can have it."""
-    slips, _ = told(tmp_path, MAPPING.replace("types: [Action]", "types: [Change]"))
+    slips, _ = notes_of(tmp_path, MAPPING.replace("types: [Action]", "types: [Change]"))
     assert "no type of sub-tasks 'Change'" in slips[0]
-    slips, _ = told(tmp_path, MAPPING.replace("by], kind", "by], issue_types: [Chang], kind"))
+    slips, _ = notes_of(tmp_path, MAPPING.replace("by], kind", "by], issue_types: [Chang], kind"))
     assert slips[0].endswith("the site has no issue type 'Chang'; did you mean 'Change'?")
 
 
@@ -101,7 +101,7 @@ def test_what_the_mapping_lists_too_is_no_better_name(tmp_path: Path) -> None:
         FieldDef(key, name, kind, options=(("1", "Major"),) if name == "Grade" else ())
         for key, (name, kind) in FIELDS.items()
     )
-    slips, others = told(tmp_path, fields=fields)
+    slips, others = notes_of(tmp_path, fields=fields)
     assert slips == []
     assert others == [
         "map.yaml:9: 'Grade' has no option 'Minor', 'Not graded' on this site; take out what no older ticket holds"
@@ -115,22 +115,22 @@ def test_a_cascading_option_may_be_named_by_parent_child_or_both(tmp_path: Path)
         FieldDef(key, name, kind, options=options if name == "Grade" else ()) for key, (name, kind) in FIELDS.items()
     )
     text = MAPPING.replace("Minor: minor", "Text: minor")
-    assert told(tmp_path, text, fields=fields) == ([], [])
-    slips, _ = told(tmp_path, text.replace("Text: minor", "Txt: minor"), fields=fields)
+    assert notes_of(tmp_path, text, fields=fields) == ([], [])
+    slips, _ = notes_of(tmp_path, text.replace("Text: minor", "Txt: minor"), fields=fields)
     assert "no option 'Txt'" in slips[0]
 
 
 def test_statuses_of_the_site_say_nothing_about_another_field(tmp_path: Path) -> None:
     """A stage that stands in a field of its own has no list of statuses."""
     text = MAPPING.replace("field: Status", "field: Site")
-    assert told(tmp_path, text) == ([], [])
+    assert notes_of(tmp_path, text) == ([], [])
 
 
 def test_without_a_list_nothing_is_claimed(tmp_path: Path) -> None:
     """A right is missing, or the tracker has no such list."""
     text = MAPPING.replace("types: [Action]", "types: [Actoin]").replace('["Won\'t do"]', '["Wont do"]')
-    assert told(tmp_path, text, lists=SiteLists()) == ([], [])
-    assert told(tmp_path, text.replace("Waiting", "Waitnig"), lists=SiteLists(), statuses=()) == ([], [])
+    assert notes_of(tmp_path, text, lists=SiteLists()) == ([], [])
+    assert notes_of(tmp_path, text.replace("Waiting", "Waitnig"), lists=SiteLists(), statuses=()) == ([], [])
     statuses = (StatusDef("1", "New"),)
     table = SiteLists(tables=(ChildTableDef("task", COLUMNS, is_complete=False),))
     wrong = ("reference: parent\n    kind: {field: kind", "reference: parent\n    kind: {field: kin")
@@ -161,7 +161,7 @@ def test_braces_in_names_of_the_tracker_change_no_sentence(tmp_path: Path) -> No
         if name in {"Grade", "Status", "Summary"}
     )
     text = MAPPING.replace("{field: Grade,", '{field: "Grade {0}",')
-    _, others = told(tmp_path, text, fields=fields)
+    _, others = notes_of(tmp_path, text, fields=fields)
     assert "map.yaml:9: 'Grade {0}' has no option 'Minor', 'Not graded' on this site" in others[0]
 
 
