@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import stat
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 from capa_sync.errors import Problem, UserError
+from capa_sync.private_folders import private_folder_beside
 
 _EARLIER = "earlier"
 _NONE_CHANGED = "none of the files was changed"
@@ -28,8 +28,8 @@ def whole_file(path: Path) -> Iterator[Path]:
     is a device, pipe, link or folder: taking its name would destroy `/dev/null` or `/dev/stdout` for every program.
     """
     _demand_a_plain_name(path)
-    with _in_words(path), _folder_beside(path) as folder:
-        fresh = Path(folder) / "content"
+    with _in_words(path), private_folder_beside(path) as folder:
+        fresh = folder / "content"
         os.close(os.open(fresh, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600))
         yield fresh
         _flush(fresh)
@@ -45,8 +45,8 @@ def whole_folder(path: Path) -> Iterator[Path]:
     """
     if path.exists():
         raise UserError([Problem(str(path), 0, "there is such a file or folder already", "name a new folder")])
-    with _in_words(path), _folder_beside(path) as folder:
-        fresh = Path(folder) / "content"
+    with _in_words(path), private_folder_beside(path) as folder:
+        fresh = folder / "content"
         fresh.mkdir(mode=0o700)
         with _as_of_folder(fresh, path):
             yield fresh
@@ -94,7 +94,7 @@ def write_together(texts: Mapping[Path, str], new_mode: int) -> None:
 def _fresh_beside(path: Path, text: str, new_mode: int, folders: ExitStack) -> Path:
     """Write a text into a private folder beside its file, with a copy of the file as it is now."""
     with _in_words(path, _NONE_CHANGED):
-        folder = Path(folders.enter_context(_folder_beside(path)))
+        folder = folders.enter_context(private_folder_beside(path))
         if path.exists():
             shutil.copy2(path, folder / _EARLIER)
         fresh = folder / "content"
@@ -115,10 +115,6 @@ def _demand_a_plain_name(path: Path) -> None:
     with _in_words(path):
         if os.path.lexists(path) and not stat.S_ISREG(path.lstat().st_mode):
             raise UserError([Problem(str(path), 0, "this is no regular file", "name a new file, or a plain one")])
-
-
-def _folder_beside(path: Path) -> tempfile.TemporaryDirectory[str]:
-    return tempfile.TemporaryDirectory(prefix=f".{path.name[:40]}.", dir=path.parent)
 
 
 @contextmanager

@@ -5,10 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-import tempfile
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +26,7 @@ from capa_sync.daemon.runtime import Runtime, no_progress
 from capa_sync.daemon.shutdown import stop_on_signals
 from capa_sync.model.clock import SystemClock
 from capa_sync.model.visitor import AccessRole
+from capa_sync.private_folders import private_folder
 from capa_sync.sandbox.jira import API_EMAIL, API_TOKEN
 from capa_sync.sandbox.servicenow import INTEGRATION_USER, PASSWORD
 from capa_sync.settings import load_settings
@@ -108,7 +107,7 @@ def demo(once: bool, listen: str, as_json: bool) -> None:
     stop = threading.Event()
     asked = stop_on_signals(stop)
     ports, clock = dict.fromkeys(("jira", "jira-dc", "servicenow"), 0), SystemClock()
-    with default_trackers(ports) as trackers, _folder() as folder:
+    with default_trackers(ports) as trackers, private_folder("demo") as folder:
         configuration = demo_configuration(folder, trackers)
         token = _page_token(folder / configuration.settings.web.auth.tokens)
         if not once:
@@ -122,13 +121,6 @@ def demo(once: bool, listen: str, as_json: bool) -> None:
             if not once:
                 daemon = Daemon(runtime, sets=watch, is_asked=asked.is_set)
                 _stay(daemon, configuration, trackers, listen, token)
-
-
-@contextmanager
-def _folder() -> Iterator[Path]:
-    """Yield a folder for settings and register, removed at the end."""
-    with tempfile.TemporaryDirectory(prefix="capa-sync-demo-") as name:
-        yield Path(name)
 
 
 def demo_configuration(folder: Path, trackers: Trackers) -> Configuration:

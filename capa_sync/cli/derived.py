@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 import threading
 from functools import partial
 from pathlib import Path
@@ -16,6 +15,7 @@ from capa_sync.errors import Problem, UserError
 from capa_sync.model.amounts import count_of
 from capa_sync.model.chain import DerivedReport
 from capa_sync.model.clock import Clock, StoppedClock
+from capa_sync.private_folders import private_folder
 from capa_sync.store import open_copy
 from capa_sync.wiring import Setup, build_runtime_for_reading
 
@@ -31,9 +31,9 @@ def setup_for(config: Path) -> Setup:
 def compare(setup: Setup, path: Path, clock: Clock) -> DerivedReport:
     """Copy a register, make its derived tables again, and compare; the copy goes at the end. Raises UserError."""
     stop = threading.Event()
-    with tempfile.TemporaryDirectory(prefix="capa-sync-derived-") as folder:
+    with private_folder("derived") as folder:
         stop_on_signals(stop, late_code=EXIT_STOPPED, before_late_end=partial(shutil.rmtree, folder))
-        with open_copy(path, Path(folder) / "register.db", clock_now=clock.now(), now=clock.now) as register:
+        with open_copy(path, folder / "register.db", clock_now=clock.now(), now=clock.now) as register:
             configuration = settled(setup, register, clock)
             runtime = build_runtime_for_reading(configuration, register, StoppedClock(clock.now()))
             runtime.stop = stop

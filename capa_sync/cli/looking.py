@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 
 from capa_sync.cli.context import EXIT_STOPPED, open_for_reading
 from capa_sync.daemon.doctor import KnownSource
 from capa_sync.daemon.runtime import Runtime
 from capa_sync.daemon.shutdown import stop_on_signals
 from capa_sync.model.clock import Clock
+from capa_sync.private_folders import private_folder
 from capa_sync.store import Register, open_register, register_exists
 from capa_sync.wiring import Configuration, build_runtime
 
@@ -22,9 +21,9 @@ from capa_sync.wiring import Configuration, build_runtime
 @contextmanager
 def private_register(clock: Clock, stop: threading.Event) -> Iterator[Register]:
     """Open an empty register that lasts as long as the block."""
-    with tempfile.TemporaryDirectory(prefix="capa-sync-look-") as folder:
+    with private_folder("look") as folder:
         stop_on_signals(stop, late_code=EXIT_STOPPED, before_late_end=partial(shutil.rmtree, folder))
-        register = open_register(Path(folder) / "register.db", clock_now=clock.now(), now=clock.now)
+        register = open_register(folder / "register.db", clock_now=clock.now(), now=clock.now)
         try:
             yield register
         finally:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from capa_sync.cli.context import EXIT_STOPPED
@@ -19,6 +17,7 @@ from capa_sync.daemon.shutdown import stop_on_signals
 from capa_sync.errors import Problem, UserError
 from capa_sync.model.clock import Clock, StoppedClock
 from capa_sync.model.days import utc_words
+from capa_sync.private_folders import private_folder
 from capa_sync.store import Register, open_copy
 from capa_sync.wiring import Setup, build_runtime_for_reading
 
@@ -45,9 +44,9 @@ def register_as_of(
     `sources` must have been read up to the instant. Raises UserError, and RegisterUnavailable.
     """
     stop = threading.Event()
-    with tempfile.TemporaryDirectory(prefix="capa-sync-past-") as folder:
+    with private_folder("past") as folder:
         stop_on_signals(stop, late_code=EXIT_STOPPED, before_late_end=partial(shutil.rmtree, folder))
-        copy = Path(folder) / "register.db"
+        copy = folder / "register.db"
         with open_copy(setup.register_path, copy, clock_now=clock.now(), now=clock.now) as register:
             view = past_view(setup, register, as_of, None)
             assert view is not None  # noqa: S101 - an instant is given

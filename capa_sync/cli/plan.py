@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 import threading
 from collections.abc import Iterable, Mapping
 from functools import partial
@@ -38,6 +37,7 @@ from capa_sync.daemon.runtime import Runtime
 from capa_sync.daemon.shutdown import stop_on_signals
 from capa_sync.model.clock import StoppedClock
 from capa_sync.model.write import Write
+from capa_sync.private_folders import private_folder
 from capa_sync.store import open_copy, open_register, register_exists
 from capa_sync.wiring import Configuration, build_runtime
 
@@ -88,9 +88,9 @@ def plan(
     setup, clock = read_setup(config, with_secrets=not is_past), clock_from(test_clock)
     names = chosen_sources(setup, only)
     stop = threading.Event()
-    with tempfile.TemporaryDirectory(prefix="capa-sync-plan-") as folder:
+    with private_folder("plan") as folder:
         asked = stop_on_signals(stop, late_code=EXIT_STOPPED, before_late_end=partial(shutil.rmtree, folder))
-        copy = Path(folder) / "register.db"
+        copy = folder / "register.db"
         if register_exists(setup.register_path):
             register = open_copy(setup.register_path, copy, clock_now=clock.now(), now=clock.now)
         else:

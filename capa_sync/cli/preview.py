@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
@@ -35,6 +34,7 @@ from capa_sync.errors import Problem, UserError
 from capa_sync.live.changing import SetChange, change_to_files, change_to_rules
 from capa_sync.live.drafts import change_to_draft
 from capa_sync.live.files import with_verdict_settings
+from capa_sync.private_folders import private_folder
 from capa_sync.settings import load_settings
 from capa_sync.store import Register, open_copy
 from capa_sync.wiring import Setup
@@ -146,9 +146,9 @@ def _preview(
 ) -> int:
     setup, clock = read_setup(config, with_secrets=False), clock_from(test_clock)
     stop = threading.Event()
-    with tempfile.TemporaryDirectory(prefix="capa-sync-preview-") as folder:
+    with private_folder("preview") as folder:
         asked = stop_on_signals(stop, late_code=EXIT_STOPPED, before_late_end=partial(shutil.rmtree, folder))
-        copy = Path(folder) / "register.db"
+        copy = folder / "register.db"
         register = open_copy(setup.register_path, copy, clock_now=clock.now(), now=clock.now)
         try:
             thread = ThreadPoolExecutor(1, initializer=give_way)  # priorities are those of a thread

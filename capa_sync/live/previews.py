@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import tempfile
 import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -23,6 +22,7 @@ import capa_sync
 from capa_sync.errors import Problem, UserError
 from capa_sync.model.clock import Clock
 from capa_sync.model.workshop import RulePreview
+from capa_sync.private_folders import private_folder
 
 KEPT = 10
 """Previews that are kept; older ones are forgotten."""
@@ -94,8 +94,8 @@ class Previews:
 
     def _run(self, running: _Running) -> None:
         asked = running.preview
-        with tempfile.TemporaryDirectory(prefix="capa-sync-rule-") as folder:
-            files = [Path(folder) / f"{name}.yaml" for name in running.texts]
+        with private_folder("rule") as folder:
+            files = [folder / f"{name}.yaml" for name in running.texts]
             for file, text in zip(files, running.texts.values(), strict=True):
                 file.write_text(text, encoding="utf-8")
             result, problem = self._result(running, files)
