@@ -24,6 +24,7 @@ T = TypeVar("T")
 LONGEST_WAIT = timedelta(seconds=60)
 """A longer wait that a tracker asks for is respected, but no worker sleeps for it: the daemon stores its end."""
 RETRIED_STATUSES = frozenset({429, 500, 502, 503, 504})
+NOT_BY_TRACKER = "the answer {status} is not the tracker's own: a proxy or a firewall stands between"
 _FIRST_WAIT, _DOUBLINGS = 2.0, 4  # docs/jira.md 7: base 2 s, doubled, times U(0.7, 1.3)
 _log = logging.getLogger("capa_sync.sources")
 
@@ -50,6 +51,11 @@ def overload(
         reason = f"{message}; it asks us to wait {int(wait.total_seconds())} s"
         return NotBefore(source, reason, now + wait, scope)
     return Retryable(source, message, wait, scope)
+
+
+def not_by_tracker(source: str, status: int, what: str) -> Retryable:
+    """Return the error for a refusal that the tracker did not give: it says nothing of the ticket, and may pass."""
+    return Retryable(source, f"{what}: {NOT_BY_TRACKER.format(status=status)}")
 
 
 def _scope(reason: str) -> str:

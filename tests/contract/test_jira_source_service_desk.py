@@ -86,7 +86,8 @@ def test_while_nothing_says_the_kind_no_comment_is_written(face: str, how: str) 
         hide_kind(it, how, everywhere=True)
         for status in (200, 404, 403):
             if status != 200:
-                it.server.faults.add("answer", ("GET", "/project/[^/]+$"), times=None, status=status)
+                said = '{"errorMessages": ["No project could be found."], "errors": {}}'
+                it.server.faults.add("answer", ("GET", "/project/[^/]+$"), times=None, status=status, answer=said)
             with pytest.raises(WriteRefused, match="whether its project is a service desk") as waits:
                 it.writer.deliver(write(it, key), "")
             assert not waits.value.permanent

@@ -42,7 +42,10 @@ FAULTS: dict[str, dict[str, Any]] = {
     "answer": {"status": 500},
     "rate_limit": {"retry_after": 5000},
     "proxy_error": {},
+    "firewall": {"kind": "proxy_error", "status": 403},
+    "missing page": {"kind": "proxy_error", "status": 404},
 }
+"""The faults that a cycle may meet: kind, or name with its kind, and options of `Faults.add`."""
 GONE = {Presence.DELETED, Presence.DELETED_OR_HIDDEN, Presence.UNOBSERVED}
 
 
@@ -186,7 +189,7 @@ class Story(RuleBasedStateMachine):
     def faulty_cycle(self, kind: str, after: int, times: int) -> None:
         """Run a cycle over a bad connection: the fault ends while the cycle runs, or does not."""
         faults = self.world.only.server.faults
-        faults.add(kind, after=after, times=times, **FAULTS[kind])
+        faults.add_from({"kind": kind, "after": after, "times": times, **FAULTS[kind]})
         self.world.try_cycle()
         faults.clear()
 

@@ -72,7 +72,9 @@ class WarnedStory(Story):
         """A ticket breaks a rule at once, and the writes of the next cycle meet a fault, applied or not."""
         self._break_one()
         faults = self.world.only.server.faults
-        faults.add(kind, WRITES, after=after, times=times, **FAULTS_OF_WRITES[kind])
+        method, path = WRITES
+        fault = {"kind": kind, "method": method, "path": path, "after": after, "times": times}
+        faults.add_from({**fault, **FAULTS_OF_WRITES[kind]})
         self.world.try_cycle()
         faults.clear()
 

@@ -12,8 +12,10 @@ from capa_sync.model.visible import one_line
 from capa_sync.model.write import TICKET_GONE
 from capa_sync.redaction import redacted
 from capa_sync.sources.decoding import decode_json
+from capa_sync.sources.retry import NOT_BY_TRACKER
 
 _LONGEST = 300
+_OWN_KEYS = frozenset({"errorMessages", "errors", "errorMessage", "message", "status-code"})
 _MOST_READ = 20_000
 """Characters that are searched for secrets: an error answer may be as long as any, and little of it is shown."""
 IS_A_JIRA = "check `url`: is the address that of a Jira?"
@@ -61,6 +63,20 @@ def error_text(content: bytes) -> str:
     return " ".join(one_line(redacted(said)).split())[:_LONGEST]
 
 
+def is_own_refusal(path: str, content: bytes) -> bool:
+    """Tell whether Jira itself answered 403 or 404: it does so with an object of JSON that has its words.
+
+    Of a property also an answer without a body counts: its absence decides only what is written into that property.
+    """
+    if not content:
+        return "/properties/" in path
+    try:
+        found = orjson.loads(content)
+    except orjson.JSONDecodeError:
+        return False
+    return isinstance(found, dict) and not _OWN_KEYS.isdisjoint(found)
+
+
 def sign_in_problem(source: str, status: int, headers: Mapping[str, str]) -> SourceError | None:
     """Return the error of a lost or refused sign-in, also for a 200: an anonymous answer holds fewer rows."""
     reason = headers.get("X-Seraph-LoginReason", "")
@@ -100,8 +116,11 @@ def write_refusal(source: str, what: str, status: int, content: bytes) -> Source
         409: "; somebody else is changing it",
         413: "; the ticket holds as many comments as Jira allows",
     }
-    message = f"{what}: refused ({status}){words}{advice.get(status, '')}"
-    return WriteRefused(source, message, permanent=status not in (408, 409, 423, 425))
+    message = f"{what}: refused ({status}){words}"
+    if status in (403, 404) and not is_own_refusal(what, content):  # nothing is known of the ticket, and it may pass
+        said = f"{message}; {NOT_BY_TRACKER.format(status=status)}"
+        return WriteRefused(source, said, permanent=False)
+    return WriteRefused(source, f"{message}{advice.get(status, '')}", permanent=status not in (408, 409, 423, 425))
 
 
 def _colon(words: str) -> str:

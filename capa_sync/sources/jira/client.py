@@ -42,7 +42,7 @@ from capa_sync.sources.jira.guard import check_reading_post, check_write
 from capa_sync.sources.jira.identity import IdentityCheck
 from capa_sync.sources.jira.network import may_have_arrived
 from capa_sync.sources.jira.options import JiraAuth, JiraOptions
-from capa_sync.sources.retry import RetryPolicy, overload
+from capa_sync.sources.retry import RetryPolicy, not_by_tracker, overload
 from capa_sync.sources.sizes import goal_of
 from capa_sync.sources.transport import hold_to
 from capa_sync.sources.unreachable import AS_WRITTEN, AS_WRITTEN_ERRORS, AS_WRITTEN_TO_DO, describe, tls_to_do
@@ -148,7 +148,10 @@ class JiraClient:
         return self._read("GET", path, params, None)
 
     def find(self, path: str, params: Mapping[str, Any] | None = None) -> Any | None:
-        """Like `get`, but return None for 404: gone, hidden, or never there."""
+        """Like `get`, but return None where Jira itself answers 404: gone, hidden, or never there.
+
+        The 404 of a proxy proves nothing of a ticket, and may be over soon: Retryable, as is the 403 of a firewall.
+        """
         return self._read("GET", path, params, None, may_miss=True)
 
     def find_shown(self, path: str, params: Mapping[str, Any] | None = None) -> Any | None:
@@ -208,6 +211,8 @@ class JiraClient:
 
         def send() -> Any:
             answer = self._send(method, path, params, body, is_write=False)
+            if answer.status_code == 403 or (may_miss and answer.status_code == 404):
+                self._demand_own(answer, path, what)
             if may_miss and answer.status_code == 404:
                 return None
             self._check(answer, what)
@@ -224,6 +229,15 @@ class JiraClient:
         except (Retryable, NotBefore) as fault:
             self._gate.note(method, path, fault)
             raise
+
+    def _demand_own(self, answer: requests.Response, path: str, what: str) -> None:
+        """Raise for a refusal that Jira did not give, or did not give to our account."""
+        problem = answers.sign_in_problem(self.source, answer.status_code, answer.headers)
+        if problem is not None:
+            raise problem
+        if not answers.is_own_refusal(path, answer.content):
+            raise not_by_tracker(self.source, answer.status_code, what)
+        self.identity.check(answer.headers, path)
 
     def _note_date(self, header: str | None) -> None:
         self.answered_at = read_http_date(header)

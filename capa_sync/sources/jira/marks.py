@@ -38,12 +38,29 @@ def find_own_comment(client: JiraClient, ticket_id: str, me: str, marker: str, *
     adopted = ""
     for ids in _own_comments(client, ticket_id, me):
         for id_, value in _properties(client, ids):
-            found = str(value.get(MARKER, "")) if isinstance(value, dict) else ""
+            found = _marker_of(value)
             if found == marker:
                 return id_
-            if adopts and not adopted and found.rpartition(" ")[2] == ticket_id:
+            if adopts and not adopted and _is_for(found, ticket_id):
                 adopted = id_
     return adopted
+
+
+def has_marker(client: JiraClient, comment_id: str, ticket_id: str, marker: str) -> bool:
+    """Tell whether a comment has this marker, or that of another register for its ticket. Raises SourceError."""
+    found = client.find(f"comment/{comment_id}/properties/{PROPERTY_KEY}")
+    value = property_in(client.source, found) if found is not None else None
+    shown = _marker_of(value)
+    return shown == marker or _is_for(shown, ticket_id)
+
+
+def _marker_of(value: Any) -> str:
+    return str(value.get(MARKER, "")) if isinstance(value, dict) else ""
+
+
+def _is_for(marker: str, ticket_id: str) -> bool:
+    """Tell whether a marker, whichever register's, names a ticket."""
+    return marker.rpartition(" ")[2] == ticket_id
 
 
 def _own_comments(client: JiraClient, ticket_id: str, me: str) -> Iterator[list[str]]:

@@ -8,10 +8,12 @@ from contextlib import contextmanager
 from typing import Any
 
 from capa_sync.errors import (
+    TICKET,
     AccessDenied,
     AnswerTooLarge,
     BadAnswer,
     DeliveryUnknown,
+    Retryable,
     Skippable,
     SourceError,
     WriteRefused,
@@ -24,7 +26,7 @@ from capa_sync.sources.fence import fenced, fenced_write
 from capa_sync.sources.jira.client import JiraClient
 from capa_sync.sources.jira.facts import read_me
 from capa_sync.sources.jira.gate import EndpointGate
-from capa_sync.sources.jira.marks import MARKER, find_own_comment, property_in, property_value
+from capa_sync.sources.jira.marks import MARKER, find_own_comment, has_marker, property_in, property_value
 from capa_sync.sources.jira.markup import same_text, to_adf, to_wiki
 from capa_sync.sources.jira.options import JiraOptions
 from capa_sync.sources.jira.removal import (
@@ -144,6 +146,9 @@ class JiraWriter:
         found = find_own_comment(self._client, write.ticket_id, self._me, write.marker)
         if found and found != remote_id and self._update(write, found, body, ticket):
             return Delivered(found, self._updated_now(write))
+        if found:  # asked for alone it is gone, and the list shows it: one of the answers is wrong
+            message = f"{write.ticket_key}: Jira's answers about our comment {found} contradict each other"
+            raise Retryable(self.name, message, scope=TICKET)
         if remote_id:
             return Delivered(stamp=_updated_of(ticket), deleted_by_person=True)
         return self._create(write, body, ticket)
@@ -155,13 +160,13 @@ class JiraWriter:
         return to_adf(text) if self._client.is_cloud else to_wiki(text)
 
     def _update(self, write: Write, comment_id: str, body: Any, ticket: dict[str, Any]) -> bool:
-        """Edit our comment, unless it already has this text; False when it is gone.
+        """Edit our comment, unless it already has this text; False when it is gone, or is no comment of ours.
 
         No `properties` are sent, because they would be replaced.
         """
         path = f"issue/{write.ticket_id}/comment/{comment_id}"
         found = self._client.find(path)
-        if found is None:
+        if found is None or not self._is_ours(found, comment_id, write):
             return False
         if is_service_desk(self._client, write, ticket):
             require_internal(self._client, write, comment_id, found)
@@ -177,6 +182,11 @@ class JiraWriter:
             raise
         return True
 
+    def _is_ours(self, found: Any, comment_id: str, write: Write) -> bool:
+        """Tell whether a comment is ours by its author, or by its property: our account may have been exchanged."""
+        author = account_of(found.get("author")) if isinstance(found, dict) else ""
+        return author in (self._me, "") or has_marker(self._client, comment_id, write.ticket_id, write.marker)
+
     def _comment_body(self, answer: Any, comment_id: str) -> Any:
         """Return the body of the requested comment. Raises BadAnswer for anything else."""
         if not isinstance(answer, dict) or answer.get("id") != comment_id or "body" not in answer:
@@ -190,13 +200,24 @@ class JiraWriter:
             properties.append(INTERNAL_PROPERTY)
         order = {"body": body, "properties": properties}
         answer = self._client.write("POST", f"issue/{write.ticket_id}/comment", order)
-        id_, is_public = _id_in(answer), False
+        id_ = _id_in(answer) if self._is_as_sent(answer, body) else ""
+        is_public = False
         with self._after_sending():
-            id_ = id_ or find_own_comment(self._client, write.ticket_id, self._me, write.marker)
+            if not id_:
+                id_ = find_own_comment(self._client, write.ticket_id, self._me, write.marker)
+                answer = self._client.find(f"issue/{write.ticket_id}/comment/{id_}") if id_ else None
             is_public = is_service_project and is_shown_to_customers(self._client, id_, answer)
         if is_public:
             raise take_back(self._client, write, id_)
         return Delivered(id_, self._updated_now(write))
+
+    def _is_as_sent(self, answer: Any, body: Any) -> bool:
+        """Tell whether the answer to a new comment shows that comment: the id of another one must not become ours."""
+        return (
+            isinstance(answer, dict)
+            and account_of(answer.get("author")) == self._me
+            and same_text(body, answer.get("body"))
+        )
 
     @contextmanager
     def _after_sending(self) -> Iterator[None]:

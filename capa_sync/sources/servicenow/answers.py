@@ -17,6 +17,7 @@ from capa_sync.errors import (
     DeliveryUnknown,
     Fatal,
     NotBefore,
+    Retryable,
     SourceError,
     WriteRefused,
 )
@@ -27,7 +28,7 @@ from capa_sync.model.visible import one_line
 from capa_sync.model.write import TICKET_GONE
 from capa_sync.redaction import redacted
 from capa_sync.sources.decoding import decode_json
-from capa_sync.sources.retry import overload
+from capa_sync.sources.retry import not_by_tracker, overload
 from capa_sync.sources.sizes import Oversized
 from capa_sync.sources.wish import read_http_date
 
@@ -192,13 +193,14 @@ def answer_check(source: str, clock: Clock) -> Callable[..., None]:
 def _write_error(source: str, status: int, error: SourceError, now: datetime) -> SourceError:
     """Return the error of a failed write: after a clear refusal it was not applied, otherwise that is unknown.
 
-    A 404 of the instance says that the record is not there for us; any other 404 is of a proxy, and may be over soon.
+    A 404 of the instance says that the record is not there for us, and its 403 that we may not; any other is of a
+    proxy or firewall, and may be over soon.
     """
     if status in (401, 429) or 300 <= status < 400:
         return error
     if isinstance(error, NotFound):
         return WriteRefused(source, f"{error.message}; the record {TICKET_GONE}", permanent=True)
-    if status == 404:
+    if status == 404 or (status == 403 and isinstance(error, Retryable)):
         return WriteRefused(source, error.message, permanent=False)
     if 400 <= status < 500 and not isinstance(error, PageCut):
         return WriteRefused(source, error.message, permanent=True)
@@ -245,6 +247,8 @@ def _error_for(source: str, response: requests.Response, now: datetime) -> Sourc
         return Fatal(source, f"{where} redirects elsewhere ({status})", do=_IS_AN_INSTANCE)
     if status == 401:
         return Authentication(source, "the user name, password, key or token was not accepted (401)")
+    if status == 403 and not _is_by_the_instance(response):
+        return not_by_tracker(source, status, where)
     if status == 404 and "no record" not in said.lower():  # of a proxy, or of a path that the instance lacks
         return Fatal(source, reason, do=_IS_AN_INSTANCE)
     if status == 403 and response.request.method == "GET" and (table := _table_of(where)):
@@ -276,6 +280,15 @@ def _kind(response: requests.Response) -> str:
     if b"hibernat" in response.content.lower():
         return "the page of a hibernating instance; wake it up,"
     return "a web page (a sign-in or a proxy?)"
+
+
+def _is_by_the_instance(response: requests.Response) -> bool:
+    """Tell whether the instance itself refused: it does so with an object of JSON that names the error."""
+    try:
+        body = orjson.loads(response.content)
+    except orjson.JSONDecodeError:
+        return False
+    return isinstance(body, dict) and "error" in body
 
 
 def _said_by(response: requests.Response) -> str:
