@@ -119,7 +119,7 @@ def test_a_wrong_token_is_one_clear_line(face: str) -> None:
 def test_no_permission_and_a_wrong_query_are_named(face: str) -> None:
     """403 says which right is missing; a refused query is quoted with Jira's own words."""
     with harness(face) as it:
-        it.server.faults.add("answer", ("GET", "field"), times=None, status=403, answer="{}")
+        it.server.faults.add("answer", ("GET", "field"), times=None, status=403, answer='{"errorMessages": []}')
         with pytest.raises(Fatal, match="not permitted"):
             it.source.identify()
     with harness(face, query="project = NOPE") as it, pytest.raises(Fatal, match=r"project = NOPE.*does not exist"):

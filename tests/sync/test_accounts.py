@@ -82,7 +82,7 @@ def test_a_state_that_tickets_leave_out_is_asked_for_in_bulk_before_tickets_are_
 
 
 @pytest.mark.parametrize(
-    "fault", [("answer", {"status": 403, "answer": "{}"}), ("proxy_error", {})], ids=["403", "502"]
+    "fault", [("answer", {"status": 403, "answer": '{"errorMessages": []}'}), ("proxy_error", {})], ids=["403", "502"]
 )
 def test_where_accounts_cannot_be_asked_about_the_rule_cannot_tell_and_the_cycle_goes_on(
     fault: tuple[str, dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch

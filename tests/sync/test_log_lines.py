@@ -49,7 +49,9 @@ def test_a_refused_write_is_a_warning(lines: Lines, tmp_path: Path) -> None:
     """It waits for a person, so it does not hide among the lines of a quiet day."""
     with open_world(tmp_path, "jira", mode="on") as world:
         key = one_warned(world)
-        world.only.server.faults.add("answer", ("POST", "/comment"), status=403, answer="{}", times=None)
+        world.only.server.faults.add(
+            "answer", ("POST", "/comment"), status=403, answer='{"errorMessages": []}', times=None
+        )
         listen(lines)
         world.cycle()
         [line] = of(lines, "write_failed")

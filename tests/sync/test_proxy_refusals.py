@@ -109,3 +109,25 @@ def test_a_write_that_a_firewall_refuses_waits_and_needs_no_person(source: str, 
         assert not ours_on(users, ticket).texts
         assert {str(row["state"]) for row in world.view("v_writes", ticket_id=ticket)} <= {"pending", "withheld"}
         _assert_whole(world, users, ticket)
+
+
+LISTS = {
+    "jira": r"/(issuetype|issueLinkType|mypermissions|project/[A-Z]+/statuses|notificationscheme|editmeta)",
+    "jira-dc": r"/(issuetype|issueLinkType|mypermissions|project/[A-Z]+/statuses|notificationscheme|editmeta)",
+    "servicenow": r"/table/(sys_db_object|sys_dictionary|sys_choice|sys_user_has_role)\?",
+}
+
+
+@pytest.mark.parametrize(
+    ("source", "status"), [*((source, status) for source in JIRAS for status in (403, 404)), ("servicenow", 403)]
+)
+def test_a_gateway_that_lets_only_some_paths_through_stops_nothing(source: str, status: int, tmp_path: Path) -> None:
+    """What only informs us may be closed for good: tickets are read, and warned, all the same.
+
+    A 404 for a table of ServiceNow is that of a wrong address.
+    """
+    with open_world(tmp_path, source, mode="on") as world:
+        fault = world.only.server.faults.add("proxy_error", ("GET", LISTS[source]), status=status, times=None)
+        users, ticket = _warned(world)
+        assert fault.hits
+        _assert_whole(world, users, ticket)

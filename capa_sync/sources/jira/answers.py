@@ -63,6 +63,17 @@ def error_text(content: bytes) -> str:
     return " ".join(one_line(redacted(said)).split())[:_LONGEST]
 
 
+def decides(path: str) -> bool:
+    """Tell whether a refusal of this path means that a ticket, comment or project is gone, or its history closed.
+
+    Other paths only inform us; a gateway with a list of paths that it lets through may close them for good.
+    """
+    head, _, rest = path.partition("/")
+    if head == "project":
+        return "/" not in rest
+    return head in ("issue", "comment", "changelog", "search") and not rest.endswith("/editmeta")
+
+
 def is_own_refusal(path: str, content: bytes) -> bool:
     """Tell whether Jira itself answered 403 or 404: it does so with an object of JSON that has its words.
 

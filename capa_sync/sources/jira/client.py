@@ -212,7 +212,7 @@ class JiraClient:
         def send() -> Any:
             answer = self._send(method, path, params, body, is_write=False)
             if answer.status_code == 403 or (may_miss and answer.status_code == 404):
-                self._demand_own(answer, path, what)
+                self._demand_own(answer, path, what, is_decisive=not may_miss or answers.decides(path))
             if may_miss and answer.status_code == 404:
                 return None
             self._check(answer, what)
@@ -230,12 +230,12 @@ class JiraClient:
             self._gate.note(method, path, fault)
             raise
 
-    def _demand_own(self, answer: requests.Response, path: str, what: str) -> None:
-        """Raise for a refusal that Jira did not give, or did not give to our account."""
+    def _demand_own(self, answer: requests.Response, path: str, what: str, *, is_decisive: bool) -> None:
+        """Raise for a refusal that was not given to our account, or a decisive one that Jira did not give."""
         problem = answers.sign_in_problem(self.source, answer.status_code, answer.headers)
         if problem is not None:
             raise problem
-        if not answers.is_own_refusal(path, answer.content):
+        if is_decisive and not answers.is_own_refusal(path, answer.content):
             raise not_by_tracker(self.source, answer.status_code, what)
         self.identity.check(answer.headers, path)
 

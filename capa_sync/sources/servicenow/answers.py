@@ -247,7 +247,7 @@ def _error_for(source: str, response: requests.Response, now: datetime) -> Sourc
         return Fatal(source, f"{where} redirects elsewhere ({status})", do=_IS_AN_INSTANCE)
     if status == 401:
         return Authentication(source, "the user name, password, key or token was not accepted (401)")
-    if status == 403 and not _is_by_the_instance(response):
+    if status == 403 and _decides(_table_of(where)) and not _is_by_the_instance(response):
         return not_by_tracker(source, status, where)
     if status == 404 and "no record" not in said.lower():  # of a proxy, or of a path that the instance lacks
         return Fatal(source, reason, do=_IS_AN_INSTANCE)
@@ -280,6 +280,14 @@ def _kind(response: requests.Response) -> str:
     if b"hibernat" in response.content.lower():
         return "the page of a hibernating instance; wake it up,"
     return "a web page (a sign-in or a proxy?)"
+
+
+def _decides(table: str) -> bool:
+    """Tell whether a refusal of this table means that a record is gone, or its history closed.
+
+    Tables about tables only inform us; a gateway with a list of what it lets through may close them for good.
+    """
+    return not table.startswith("sys_") or table.startswith(("sys_audit", "sys_journal"))
 
 
 def _is_by_the_instance(response: requests.Response) -> bool:
