@@ -1,15 +1,12 @@
 """Bounds every request: its answer must end in time and must not exceed a size.
 
 A read timeout holds for one packet, so a server that sends a byte a second never reaches it; and a few megabytes of
-gzip decode to gigabytes. Both bounds apply to reads, writes and sign-ins.
+gzip decode to gigabytes. Both bounds apply to reads, writes and sign-ins. Each answer belongs to its own request:
+what a server sends before it or after it never counts as the answer to another one (`answer_heads.py`).
 """
 
 from __future__ import annotations
 
-import http.client
-import io
-import socket
-import time
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -24,6 +21,7 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from capa_sync.errors import AnswerTooLarge
 from capa_sync.model.light import light
 from capa_sync.redaction import conceal
+from capa_sync.sources.answer_heads import AnswerTooSlow, FinalResponse, OwnAnswers
 
 _PIECE = 1024 * 1024
 
@@ -39,10 +37,6 @@ class Limits:
 
     answer: int = 16 * 1024 * 1024
     seconds: float = 120.0
-
-
-class AnswerTooSlow(TimeoutError):
-    """An answer did not end within its time."""
 
 
 def hold_to(session: requests.Session, source: str, limits: Limits) -> requests.Session:
@@ -125,13 +119,13 @@ class _Adapter(HTTPAdapter):
 def _pools(seconds: float) -> dict[str, type[HTTPConnectionPool]]:
     """Return the pools by scheme; their connections create responses with this time limit."""
 
-    class Response(_TimedResponse):
+    class Response(FinalResponse):
         total = seconds
 
-    class Plain(HTTPConnection):
+    class Plain(OwnAnswers, HTTPConnection):
         response_class = Response
 
-    class Secure(HTTPSConnection):
+    class Secure(OwnAnswers, HTTPSConnection):
         response_class = Response
 
     class PlainPool(HTTPConnectionPool):
@@ -141,43 +135,3 @@ def _pools(seconds: float) -> dict[str, type[HTTPConnectionPool]]:
         ConnectionCls = Secure
 
     return {"http": PlainPool, "https": SecurePool}
-
-
-class _TimedResponse(http.client.HTTPResponse):
-    """A response that can be read until `total` seconds after the request was sent, and no longer."""
-
-    total: float
-
-    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
-        super().__init__(sock, *args, **kwargs)
-        timed = _TimedReader(self.fp.detach(), sock, time.monotonic() + self.total)
-        self.fp = io.BufferedReader(timed)
-
-
-class _TimedReader(io.RawIOBase):
-    """Reads from a socket, and checks the remaining time before each packet."""
-
-    def __init__(self, raw: io.RawIOBase, sock: socket.socket, until: float) -> None:
-        self._raw = raw
-        self._sock = sock
-        self._until = until
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int | None:
-        left = self._until - time.monotonic()
-        if left <= 0:
-            raise AnswerTooSlow("the answer did not end within its time")
-        patience = self._sock.gettimeout()
-        if patience is not None and patience <= left:
-            return self._raw.readinto(buffer)
-        self._sock.settimeout(left)
-        try:
-            return self._raw.readinto(buffer)
-        except TimeoutError:
-            raise AnswerTooSlow("the answer did not end within its time") from None
-
-    def close(self) -> None:
-        self._raw.close()
-        super().close()

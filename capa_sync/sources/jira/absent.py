@@ -16,6 +16,7 @@ from capa_sync.ports.mirror import MirrorLookup
 from capa_sync.sources.jira.client import JiraClient
 from capa_sync.sources.jira.draft import Draft
 from capa_sync.sources.jira.parts import KINDS, KNOWN, UNASKED, UNDELIVERED, UNKNOWN, is_shown
+from capa_sync.sources.jira.shapes import one_issue
 
 _COMMENT = "comment"
 ASKED_A_CYCLE = 100
@@ -141,7 +142,8 @@ class Absent:
         if not self.may_ask():
             return {}
         answer = self._client.find(f"issue/{draft.id}", {"fields": ",".join(("updated", *wanted))})
-        answer_fields = answer.get("fields") if isinstance(answer, dict) else None
+        issue = None if answer is None else one_issue(self._client.source, answer, draft.id)
+        answer_fields = issue.get("fields") if issue else None
         found = answer_fields if isinstance(answer_fields, dict) else {}
         found = {name: value for name, value in found.items() if name not in KINDS or is_shown(name, value)}
         self._answered[draft.id] = (version, found)

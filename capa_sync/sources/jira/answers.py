@@ -11,6 +11,7 @@ from capa_sync.errors import AccessDenied, Authentication, BadAnswer, Fatal, Sou
 from capa_sync.model.visible import one_line
 from capa_sync.model.write import TICKET_GONE
 from capa_sync.redaction import redacted
+from capa_sync.sources.answer_heads import NOT_FINAL, is_final
 from capa_sync.sources.decoding import decode_json
 from capa_sync.sources.retry import NOT_BY_TRACKER
 
@@ -104,6 +105,8 @@ def sign_in_problem(source: str, status: int, headers: Mapping[str, str]) -> Sou
 def read_refusal(source: str, what: str, status: int, content: bytes) -> SourceError:
     """Return the error of a read that was finally refused."""
     words = error_text(content)
+    if not is_final(status):
+        return BadAnswer(source, f"{what}: {NOT_FINAL} ({status})", do=IS_A_JIRA)
     if 300 <= status < 400:
         return BadAnswer(source, f"{what}: the server sends us elsewhere ({status})", do=IS_A_JIRA)
     if status == 403:

@@ -194,11 +194,11 @@ class JiraClient:
         if later is not None and answer.status_code == 429:
             self._gate.note(method, path, later)
             raise later
-        if answer.status_code >= 500 or 300 <= answer.status_code < 400:
+        if 400 <= answer.status_code < 500:
+            raise answers.write_refusal(self.source, what, answer.status_code, answer.content)
+        if not 200 <= answer.status_code < 300:
             wish = wish_of(answer.status_code, answer.headers, self._clock.now())
             raise self._unknown(what, f"answered {answer.status_code}", wish)
-        if not answer.ok:
-            raise answers.write_refusal(self.source, what, answer.status_code, answer.content)
         return answers.decode(self.source, what, answer.headers, answer.content) if answer.content else None
 
     def _unknown(self, what: str, reason: str, wish: timedelta | None = None) -> DeliveryUnknown:
@@ -309,7 +309,7 @@ class JiraClient:
         problem = self._overload(answer, what)
         if problem is not None:
             raise problem
-        if not answer.ok:
+        if answer.status_code != 200:
             words = answers.error_text(answer.content)
             raise Authentication(self.source, f"the token endpoint refuses us ({answer.status_code}) {words}".strip())
         token, life = read_token(self.source, answers.decode(self.source, what, answer.headers, answer.content))

@@ -10,7 +10,7 @@ from capa_sync.sources.jira.client import JiraClient
 from capa_sync.sources.jira.draft import Draft
 from capa_sync.sources.jira.parts import UNDELIVERED, undecorate
 from capa_sync.sources.jira.people import JiraAccounts
-from capa_sync.sources.jira.shapes import counted_rows, entry_ids, items_and_total
+from capa_sync.sources.jira.shapes import counted_rows, entry_ids, items_and_total, one_issue
 from capa_sync.sources.sizes import too_large
 
 _COMMENT = "comment"
@@ -57,8 +57,10 @@ class CommentReader:
     def _refused(self, draft: Draft) -> list[Any] | None:
         """Leave comments unread that are not for us, though the ticket is there; return None when it is gone."""
         try:
-            if self._client.find(f"issue/{draft.id}", {"fields": "updated"}) is None:
+            found = self._client.find(f"issue/{draft.id}", {"fields": "updated"})
+            if found is None:
                 return None
+            one_issue(self._client.source, found, draft.id)
         except AccessDenied:
             pass  # the ticket is there: a list has just named it
         draft.settle({_COMMENT: UNDELIVERED})

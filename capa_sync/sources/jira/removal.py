@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from capa_sync.errors import WriteRefused
+from capa_sync.errors import BadAnswer, WriteRefused
 from capa_sync.model.write import PROPERTY_KEY, Write
 from capa_sync.sources.jira.client import JiraClient
 from capa_sync.sources.jira.marks import find_own_comment
@@ -58,8 +58,10 @@ def _find_marked(client: JiraClient, write: Write, me: str) -> str:
 
 
 def _is_own(client: JiraClient, write: Write, comment_id: str, me: str) -> bool:
-    """Tell whether a comment exists and our account wrote it."""
+    """Tell whether a comment exists and our account wrote it. Raises BadAnswer for another comment."""
     found = client.find(f"issue/{write.ticket_id}/comment/{comment_id}") if comment_id else None
+    if isinstance(found, dict) and found.get("id") != comment_id:
+        raise BadAnswer(client.source, f"the answer for comment {comment_id} is another one")
     return isinstance(found, dict) and account_of(found.get("author")) == me
 
 

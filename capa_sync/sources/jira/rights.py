@@ -7,6 +7,7 @@ from typing import Any
 
 from capa_sync.model.inspection import Check, CheckState
 from capa_sync.sources.jira.sample import Seen
+from capa_sync.sources.jira.shapes import one_issue
 from capa_sync.sources.jira.site import SiteReader
 
 _READ = {"BROWSE_PROJECTS": "Browse projects"}
@@ -136,7 +137,8 @@ def _history(site: SiteReader, seen: Seen) -> Check:
     issue = seen.issues[0]
     expand = {"fields": "summary", "expand": "changelog"}
     answer = site.client.find_shown(f"issue/{issue['id']}", expand)
-    if isinstance(answer, dict) and isinstance(answer.get("changelog"), dict):
+    shown = {} if answer is None else one_issue(site.client.source, answer, str(issue["id"]))
+    if isinstance(shown.get("changelog"), dict):
         return Check("history", CheckState.OK, f"the history of {issue.get('key')} can be read", why)
     what = f"the history of {issue.get('key')} is not shown to our account"
     return Check("history", CheckState.PROBLEM, what, why, "ask the admin of Jira why an issue has no changelog")

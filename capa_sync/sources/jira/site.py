@@ -23,6 +23,7 @@ from capa_sync.sources.jira.paging import ALL_FIELDS, Search
 from capa_sync.sources.jira.parse import JiraParser
 from capa_sync.sources.jira.people import JiraAccounts
 from capa_sync.sources.jira.query import OLDEST_FIRST, ScopeQuery, ids_condition
+from capa_sync.sources.jira.shapes import one_issue
 from capa_sync.sources.jira.times import epoch_ms, from_epoch_ms
 from capa_sync.sources.jira.whole import Assembler
 
@@ -212,4 +213,5 @@ class SiteReader:
 
     def answers_alone(self, id_: str) -> bool:
         """Send a request for one ticket alone, and tell whether it is visible to us."""
-        return self.client.find_shown(f"issue/{id_}", {"fields": "updated"}) is not None
+        found = self.client.find_shown(f"issue/{id_}", {"fields": "updated"})
+        return found is not None and bool(one_issue(self.client.source, found, id_))

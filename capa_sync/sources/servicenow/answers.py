@@ -27,6 +27,7 @@ from capa_sync.model.patterns import COUNT, CUT_SHORT, DATE_LIKE
 from capa_sync.model.visible import one_line
 from capa_sync.model.write import TICKET_GONE
 from capa_sync.redaction import redacted
+from capa_sync.sources.answer_heads import NOT_FINAL, is_final
 from capa_sync.sources.decoding import decode_json
 from capa_sync.sources.retry import not_by_tracker, overload
 from capa_sync.sources.sizes import Oversized
@@ -177,7 +178,7 @@ def answer_check(source: str, clock: Clock) -> Callable[..., None]:
 
     def check(response: requests.Response, **_: Any) -> None:
         try:
-            if response.status_code >= 300:
+            if not 200 <= response.status_code < 300:
                 raise _error_for(source, response, clock.now())
             body = _parse(source, response)
         except SourceError as error:
@@ -236,6 +237,8 @@ def _error_inside(source: str, response: requests.Response, body: Row) -> Source
 
 def _error_for(source: str, response: requests.Response, now: datetime) -> SourceError:
     status, where = response.status_code, _where(response)
+    if not is_final(status):
+        return BadAnswer(source, f"{where}: {NOT_FINAL} ({status})", do=_IS_AN_INSTANCE)
     said = _said_by(response)
     if CUT_SHORT.search(said):
         return PageCut(source, f"{where}: {said}")

@@ -23,6 +23,7 @@ from capa_sync import __version__
 from capa_sync.errors import (
     AnswerTooLarge,
     Authentication,
+    BadAnswer,
     DeliveryUnknown,
     Fatal,
     Retryable,
@@ -185,12 +186,15 @@ class TableClient:
                 return answer
 
     def one(self, table: str, sys_id: str, fields: Sequence[str] = (), *, display: bool = False) -> Row | None:
-        """Read one record by its id; None when it is gone or hidden. Raises SourceError."""
+        """Read one record by its id; None when it is gone or hidden. `fields` name its sys_id. Raises SourceError."""
         resource = self._resource(table, fields, display=display)
         path = self._path(sys_id)
 
         def send() -> Row:
-            return _single(self._send(lambda: resource.request("GET", path_append=path)))
+            row = _single(self._send(lambda: resource.request("GET", path_append=path)))
+            if value_of(row, "sys_id") != sys_id:
+                raise BadAnswer(self.source, f"the answer for {table}/{sys_id} is no such record, or another one")
+            return row
 
         try:
             return self._policy.read(partial(self._passing, send))
