@@ -20,6 +20,7 @@ from capa_sync.model.clock import Clock
 from capa_sync.model.visible import one_line
 from capa_sync.redaction import redacted
 from capa_sync.sources.budget import Budget
+from capa_sync.sources.cookies import cookies_refused
 from capa_sync.sources.environment import sent
 from capa_sync.sources.retry import RetryPolicy, overload
 from capa_sync.sources.transport import Limits, time_bound
@@ -91,6 +92,8 @@ class AttachmentDownloads:
             self._budget.take()
             try:
                 with closing(self._open(url)) as answer:
+                    if cookies_refused(self._session, answer):
+                        continue
                     if answer.status_code not in _REDIRECTS:
                         self._check(answer)
                         return _digest(answer, most)

@@ -22,6 +22,7 @@ from capa_sync.errors import AnswerTooLarge
 from capa_sync.model.light import light
 from capa_sync.redaction import conceal
 from capa_sync.sources.answer_heads import AnswerTooSlow, FinalResponse, OwnAnswers
+from capa_sync.sources.cookies import BoundedCookies
 
 _PIECE = 1024 * 1024
 
@@ -46,11 +47,12 @@ def hold_to(session: requests.Session, source: str, limits: Limits) -> requests.
 
 
 def time_bound(session: requests.Session, limits: Limits) -> requests.Session:
-    """Make a session keep the time limit alone, for bodies that their caller counts; returns it."""
+    """Make a session keep the bounds of time and cookies, for bodies that their caller counts; returns it."""
     _conceal_proxies()
     adapter = _Adapter(limits.seconds)
     session.mount("https://", adapter)
     session.mount("http://", adapter)
+    session.cookies = BoundedCookies()
     return session
 
 

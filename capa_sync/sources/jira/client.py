@@ -32,6 +32,7 @@ from capa_sync.model.clock import Clock
 from capa_sync.redaction import conceal
 from capa_sync.sources.bearer import read_token
 from capa_sync.sources.budget import Budget
+from capa_sync.sources.cookies import cookies_refused
 from capa_sync.sources.downloads import AttachmentDownloads
 from capa_sync.sources.environment import read_environment_once, sent
 from capa_sync.sources.instants import ClockOffsets
@@ -177,6 +178,7 @@ class JiraClient:
         check_write(method, path, params or {}, body)
         what = f"{method} {path}"
         answer = self._send(method, path, params, body, is_write=True)
+        cookies_refused(self._session, answer)  # a write is not repeated, but what follows does not suffer
         try:
             return self._outcome(answer, method, path)
         except (WriteRefused, DeliveryUnknown, Authentication, Retryable, NotBefore):
@@ -211,6 +213,8 @@ class JiraClient:
 
         def send() -> Any:
             answer = self._send(method, path, params, body, is_write=False)
+            if cookies_refused(self._session, answer):
+                answer = self._send(method, path, params, body, is_write=False)
             if answer.status_code == 403 or (may_miss and answer.status_code == 404):
                 self._demand_own(answer, path, what, is_decisive=not may_miss or answers.decides(path))
             if may_miss and answer.status_code == 404:

@@ -27,12 +27,14 @@ from capa_sync.errors import (
     DeliveryUnknown,
     Fatal,
     Retryable,
+    SourceError,
     WriteRefused,
 )
 from capa_sync.model.address import check_address
 from capa_sync.model.clock import Clock
 from capa_sync.redaction import conceal
 from capa_sync.sources.budget import Budget, Rate
+from capa_sync.sources.cookies import cookies_refused
 from capa_sync.sources.downloads import AttachmentDownloads
 from capa_sync.sources.environment import read_environment_once
 from capa_sync.sources.retry import RetryPolicy
@@ -100,6 +102,7 @@ class TableClient:
         self.most = options.limits.answer
         """Bytes that an answer may have."""
         self._answered_bytes = 0
+        self._is_cookie_refused = False
         self._session = hold_to(requests.Session(), options.name, options.limits)
         read_environment_once(self._session, options.url)
         self._session.auth = self._auth
@@ -113,6 +116,7 @@ class TableClient:
 
     def _measure(self, response: requests.Response, **_: Any) -> None:
         self._answered_bytes = len(response.content)
+        self._is_cookie_refused = cookies_refused(self._session, response)
 
     def downloads(self) -> AttachmentDownloads:
         """Return what fetches attached files with this session's sign-in."""
@@ -273,15 +277,21 @@ class TableClient:
         return resource
 
     def _send(self, send: Callable[[], Any], *, writes: bool = False) -> Any:
-        """Send once within the budget; after a 401 once more with a fresh sign-in, because nothing was applied."""
+        """Send once within the budget; after a 401 once more with a fresh sign-in, because nothing was applied.
+
+        A read whose cookies may have been refused is sent once more without them.
+        """
         self._budget.take()
+        self._is_cookie_refused = False
         try:
             return self._timed(send, writes=writes)
         except Authentication:
-            self._session.cookies.clear()
             if not isinstance(self._auth, ClientCredentialsAuth):
                 raise
             self._auth.forget()
+        except SourceError:
+            if writes or not self._is_cookie_refused:
+                raise
         self._budget.take()
         return self._timed(send, writes=writes)
 
