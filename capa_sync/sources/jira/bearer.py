@@ -9,8 +9,7 @@ import requests
 from requests.auth import AuthBase
 
 from capa_sync.model.clock import Clock
-
-_EARLY = timedelta(seconds=60)
+from capa_sync.sources.bearer import renewed_after
 
 
 class BearerAuth(AuthBase):
@@ -28,6 +27,6 @@ class BearerAuth(AuthBase):
         now = self._clock.now()
         if self._renew_at is None or not self._got_at <= now < self._renew_at:
             self._token, life = self._fetch()
-            self._got_at, self._renew_at = now, now + max(life - _EARLY, life / 2)
+            self._got_at, self._renew_at = now, now + renewed_after(life)
         request.headers["Authorization"] = f"Bearer {self._token}"
         return request

@@ -30,7 +30,7 @@ from capa_sync.errors import (
 from capa_sync.model.address import check_address
 from capa_sync.model.clock import Clock
 from capa_sync.redaction import conceal
-from capa_sync.sources.bearer import read_token
+from capa_sync.sources.bearer import not_signed_in, read_token
 from capa_sync.sources.budget import Budget
 from capa_sync.sources.cookies import cookies_refused
 from capa_sync.sources.downloads import AttachmentDownloads
@@ -308,17 +308,20 @@ class JiraClient:
             try:
                 asked = partial(session.post, auth.token_url, data=form, timeout=TIMEOUT, allow_redirects=False)
                 answer = self._guarded(lambda: sent(self.source, auth.token_url, asked), what, is_write=False)
-            except (AnswerTooLarge, BadAnswer) as error:
-                raise Authentication(self.source, error.message) from None
+                token, life = self._token_in(answer, what)
+            except Fatal as error:
+                raise not_signed_in(self.source, error) from None
+        conceal(token, is_passing=True)
+        return token, life
+
+    def _token_in(self, answer: requests.Response, what: str) -> tuple[str, timedelta]:
         problem = self._overload(answer, what)
         if problem is not None:
             raise problem
-        if answer.status_code != 200:
+        if not 200 <= answer.status_code < 300:
             words = answers.error_text(answer.content)
             raise Authentication(self.source, f"the token endpoint refuses us ({answer.status_code}) {words}".strip())
-        token, life = read_token(self.source, answers.decode(self.source, what, answer.headers, answer.content))
-        conceal(token, is_passing=True)
-        return token, life
+        return read_token(self.source, answers.decode(self.source, what, answer.headers, answer.content))
 
 
 def _wrong(url: str, options: JiraOptions) -> str | None:

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import threading
-from datetime import datetime, timedelta
+from datetime import datetime
+from functools import partial
 
 import orjson
 import requests
 from requests.auth import AuthBase, HTTPBasicAuth
 
-from capa_sync.errors import AnswerTooLarge, Authentication, Fatal, Retryable
+from capa_sync.errors import Authentication, Fatal, Retryable
 from capa_sync.model.clock import Clock
 from capa_sync.redaction import conceal
-from capa_sync.sources.bearer import read_token
-from capa_sync.sources.environment import sent
+from capa_sync.sources.bearer import not_signed_in, read_token, renewed_after
 from capa_sync.sources.retry import overload
+from capa_sync.sources.servicenow.network import translated
 from capa_sync.sources.servicenow.options import ServiceNowOptions
 from capa_sync.sources.transport import hold_to
-from capa_sync.sources.unreachable import describe
 
-RENEW_EARLY = timedelta(seconds=60)
 TIMEOUT = (3.05, 70)
 """Seconds to connect and to wait for an answer; the platform cancels a request at 60 s (facts 1.4)."""
 
@@ -37,14 +36,14 @@ class ApiKey(AuthBase):
 
 
 class ClientCredentialsAuth(AuthBase):
-    """Fetches a bearer token when there is none, and again 60 s before it expires; there is no refresh token."""
+    """Fetches a bearer token when there is none, and again before it expires; there is no refresh token."""
 
     def __init__(self, options: ServiceNowOptions, clock: Clock) -> None:
         self._options = options
         self._clock = clock
         self._lock = threading.Lock()
         self._token = ""
-        self._until: datetime | None = None
+        self._renew_at: datetime | None = None
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         """Sign one request. Raises Authentication or Retryable when no token can be fetched."""
@@ -54,12 +53,12 @@ class ClientCredentialsAuth(AuthBase):
     def forget(self) -> None:
         """Delete the token after a 401, so that the next request signs in again."""
         with self._lock:
-            self._until = None
+            self._renew_at = None
 
     def _current(self) -> str:
         with self._lock:
-            if self._until is None or self._clock.now() >= self._until - RENEW_EARLY:
-                self._token, self._until = self._fetch()
+            if self._renew_at is None or self._clock.now() >= self._renew_at:
+                self._token, self._renew_at = self._fetch()
             return self._token
 
     def _fetch(self) -> tuple[str, datetime]:
@@ -68,11 +67,12 @@ class ClientCredentialsAuth(AuthBase):
         form = {"grant_type": "client_credentials", "client_id": auth.user, "client_secret": auth.secret}
         try:
             with hold_to(requests.Session(), name, self._options.limits) as session:
-                answer = sent(name, url, lambda: session.post(url, data=form, timeout=TIMEOUT, allow_redirects=False))
-        except requests.RequestException as error:
-            raise Retryable(name, f"sign-in: {describe(error, url)}") from None
-        except AnswerTooLarge as error:
-            raise Authentication(name, error.message) from None
+                asked = partial(session.post, url, data=form, timeout=TIMEOUT, allow_redirects=False)
+                answer = translated(name, url, asked, writes=False)
+        except Retryable as error:
+            raise Retryable(name, f"sign-in: {error.message.removeprefix('no answer: ')}") from None
+        except Fatal as error:
+            raise not_signed_in(name, error) from None
         later = overload(name, answer.status_code, answer.headers, self._clock.now(), "sign-in")
         if later is not None:
             raise later
@@ -92,7 +92,7 @@ class ClientCredentialsAuth(AuthBase):
             body = None
         token, life = read_token(name, body)
         conceal(token, is_passing=True)
-        return token, self._clock.now() + life
+        return token, self._clock.now() + renewed_after(life)
 
 
 def build_auth(options: ServiceNowOptions, clock: Clock) -> AuthBase:

@@ -277,18 +277,20 @@ class TableClient:
         return resource
 
     def _send(self, send: Callable[[], Any], *, writes: bool = False) -> Any:
-        """Send once within the budget; after a 401 once more with a fresh sign-in, because nothing was applied.
+        """Send once within the budget; a read once more with a fresh sign-in after a 401, or without refused cookies.
 
-        A read whose cookies may have been refused is sent once more without them.
+        A write is sent once: the next attempt looks first whether the ticket shows it. The reads before it were
+        accepted with the same token, so a 401 to it alone is about a right, or comes from something in between.
         """
         self._budget.take()
         self._is_cookie_refused = False
         try:
             return self._timed(send, writes=writes)
         except Authentication:
-            if not isinstance(self._auth, ClientCredentialsAuth):
+            if isinstance(self._auth, ClientCredentialsAuth):
+                self._auth.forget()
+            if writes or not isinstance(self._auth, ClientCredentialsAuth):
                 raise
-            self._auth.forget()
         except SourceError:
             if writes or not self._is_cookie_refused:
                 raise
