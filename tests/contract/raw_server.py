@@ -115,7 +115,12 @@ def interim(status: int) -> bytes:
 
 def jira_client(url: str, **options: Any) -> JiraClient:
     """A signed-in session of a Jira Data Center."""
-    given = {"auth": JiraAuth("pat", "x" * 20), "is_instant": True, "limits": Limits(seconds=5.0), **options}
+    given = {
+        "auth": JiraAuth("pat", "pat-of-the-raw-server"),
+        "is_instant": True,
+        "limits": Limits(seconds=5.0),
+        **options,
+    }
     clock, stop = SystemClock(), threading.Event()
     retry = RetryPolicy("jira", clock, stop, is_instant=True)
     budget = Budget("jira", None, stop, is_instant=True)
@@ -127,7 +132,7 @@ def jira_client(url: str, **options: Any) -> JiraClient:
 def table_client(url: str, **options: Any) -> TableClient:
     """A session of a ServiceNow instance."""
     given = {
-        "auth": ServiceNowAuth("basic", "u", "p" * 12),
+        "auth": ServiceNowAuth("basic", "u", "password-of-the-raw-server"),
         "children": (),
         "budget": "",
         "waits_are_instant": True,

@@ -156,13 +156,17 @@ def test_switching_protocols_is_no_answer_of_an_instance() -> None:
             client.one("incident", RECORD, ("sys_id",))
 
 
-TOKEN = '{"access_token": "abcdefgh12345678", "expires_in": 1800}'
+TOKEN = '{"access_token": "token-of-the-raw-server", "expires_in": 1800}'
 
 
 def reads_with_token(url: str) -> list[Callable[[], Any]]:
     """A read of each kind that needs a token first."""
-    jira = jira_client(url, auth=JiraAuth("oauth-client-credentials", "s" * 12, "client", f"{url}/token"))
-    instance = table_client(url, auth=ServiceNowAuth("oauth-client-credentials", "client", "s" * 12))
+    jira = jira_client(
+        url, auth=JiraAuth("oauth-client-credentials", "secret-of-the-raw-server", "client", f"{url}/token")
+    )
+    instance = table_client(
+        url, auth=ServiceNowAuth("oauth-client-credentials", "client", "secret-of-the-raw-server")
+    )
     return [lambda: jira.get("issue/1"), lambda: instance.rows("incident", "", limit=1)]
 
 

@@ -33,7 +33,7 @@ every_kind = pytest.mark.parametrize("kind", KINDS)
 TOKEN_PATH = "/token"
 WORDS = "is missing; a person"
 SENTENCE = "The root cause is missing; a person must add it."
-GOOD = "eyJhbGciOi" + "J9.a-b_C~d+e/F==" * 200
+GOOD = "token-of-the-raw-server" + ".a-b_C~d+e/F==" * 200
 
 
 def given(token: Any, expires_in: Any = 1800) -> bytes:
@@ -51,10 +51,10 @@ def calls(kind: str, url: str, token_url: str = "") -> tuple[Callable[[], Any], 
     """A read and a write of one session that signs in with a token."""
     at, limits = token_url or f"{url}{TOKEN_PATH}", Limits(seconds=0.4)
     if kind == "jira":
-        auth = JiraAuth("oauth-client-credentials", "s" * 12, "client", at)
+        auth = JiraAuth("oauth-client-credentials", "secret-of-the-raw-server", "client", at)
         jira = jira_client(url, auth=auth, limits=limits)
         return lambda: jira.get("issue/1"), lambda: jira.write("PUT", "issue/1/comment/2", {"body": "x"})
-    oauth = ServiceNowAuth("oauth-client-credentials", "client", "s" * 12, token_url=at)
+    oauth = ServiceNowAuth("oauth-client-credentials", "client", "secret-of-the-raw-server", token_url=at)
     instance = table_client(url, auth=oauth, limits=limits)
     return (
         lambda: instance.one("incident", RECORD, ("sys_id",)),
