@@ -69,7 +69,12 @@ def _signal(runtime: Runtime, context: SourceContext) -> DeliverySignal | None:
 def _carry_out(
     runtime: Runtime, context: SourceContext, deliver: Callable[..., DeliveryReport], signal: DeliverySignal
 ) -> dict[str, int]:
-    """Carry out one step of the delivery, record what came of it, and raise the fault that ended it."""
+    """Carry out one step of the delivery, record what came of it, and raise the fault that ended it.
+
+    Before its first request the register's files are looked at: where they were exchanged, or the lock was deleted,
+    another process may write on the same tickets. RegisterUnavailable is raised then, as by each later transaction.
+    """
+    runtime.register.check_place()
     report = deliver(
         context.name,
         outbox=runtime.register.outbox,

@@ -13,7 +13,7 @@ from typing import Any
 from capa_sync.errors import RegisterUnavailable
 from capa_sync.store.connections import Connections
 from capa_sync.store.many_rows import in_blocks, run_many
-from capa_sync.store.place import RegisterFiles
+from capa_sync.store.open_files import RegisterFiles
 from capa_sync.store.sqlite_errors import DAMAGED, in_words
 
 _PLACES = 500

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from capa_sync.store.columns import instant_text
 
 COMPANIONS = ("", "-wal", "-shm")
 """Name suffixes of an open register's files; commits since the last checkpoint are only in `-wal`."""
-_WAY_BACK = (
+WAY_BACK = (
     "put the last backup in its place, without -wal and -shm files (docs/operating.md, Restore), and start again"
 )
 
@@ -112,7 +111,7 @@ def _was_here(path: Path) -> str:
     except (OSError, IndexError):
         made = ""
     when = f" (made {made})" if made else ""
-    return f", and one was here{when}: {_WAY_BACK}; or remove {marker} to begin a new one on purpose"
+    return f", and one was here{when}: {WAY_BACK}; or remove {marker} to begin a new one on purpose"
 
 
 def _marker_lines(marker: Path) -> list[str]:
@@ -129,15 +128,27 @@ def mark(path: Path, register_id: str, made_at: datetime | str) -> None:
     if marker.exists():
         return
     at = made_at if isinstance(made_at, str) else instant_text(made_at)
+    fresh = marker.with_name(f"{marker.name}.{os.getpid()}")
     try:
-        fresh = marker.with_name(f"{marker.name}.{os.getpid()}")
         fresh.unlink(missing_ok=True)
         descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(f"{at[:19]}Z\nregister {register_id}\n")
-        fresh.replace(marker)
+        _give_name(fresh, marker)
     except OSError as error:
         raise RegisterUnavailable(f"{marker}: cannot be written: {error.strerror}") from error
+
+
+def _give_name(fresh: Path, marker: Path) -> None:
+    """Rename a marker, but never over one that another process has just made and may have locked."""
+    try:
+        os.link(fresh, marker)
+    except FileExistsError:
+        pass
+    except OSError:
+        fresh.replace(marker)  # a file system without hard links
+        return
+    fresh.unlink()
 
 
 def marked_id(path: Path) -> str:
@@ -147,54 +158,3 @@ def marked_id(path: Path) -> str:
     except OSError:
         return ""
     return lines[1].removeprefix("register ")[:80] if len(lines) > 1 else ""
-
-
-class RegisterFiles:
-    """The files of an open register, known by device and inode.
-
-    Args:
-        is_whole: return whether SQLite finds the register undamaged. It is asked where the file is shorter than
-            before: an erasure, of this process or another one, writes it anew without free space.
-    """
-
-    def __init__(self, path: Path, is_whole: Callable[[], bool]) -> None:
-        self._path = path
-        self._is_whole = is_whole
-        self._known: dict[str, tuple[int, int]] = {}
-        self._size = 0
-        self.check()
-
-    def check(self) -> None:
-        """Raise RegisterUnavailable when a file of the register was deleted or replaced while it is open."""
-        for ending in COMPANIONS:
-            self._check(ending)
-
-    def shortened(self) -> None:
-        """Note that this process may have written the register anew, and shorter."""
-        self._size = 0
-
-    def _is_complete(self, size: int) -> bool:
-        """Return whether the register is at least as long as before, or whole all the same."""
-        was, self._size = self._size, size
-        return size >= was or self._is_whole()
-
-    def _check(self, ending: str) -> None:
-        name = self._path.with_name(f"{self._path.name}{ending}")
-        known = self._known.get(ending)
-        try:
-            found = name.lstat()
-        except FileNotFoundError:
-            if known is None:
-                return
-            what = "deleted"
-        except OSError as error:
-            raise RegisterUnavailable(f"{name}: cannot be looked at: {error.strerror}") from error
-        else:
-            here = (found.st_dev, found.st_ino)
-            if self._known.setdefault(ending, here) == here and (ending or self._is_complete(found.st_size)):
-                return
-            what = "replaced by another file" if self._known[ending] != here else "cut short"
-        raise RegisterUnavailable(
-            f"{name}: {what} while capa-sync had it open; nothing more is read or written. Bring the file back, or "
-            f"{_WAY_BACK}"
-        )
