@@ -5,9 +5,10 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
+from capa_sync.store.open_files import FileContent, content_of
 from capa_sync.store.sqlite_errors import in_words
 from capa_sync.store.sqlite_library import Library
 
@@ -88,6 +89,19 @@ class Connections:
             self._readers.append(reader)
         return reader
 
+    def content(self) -> FileContent | None:
+        """Return what the file says by itself, without its log; None where that cannot be read.
+
+        SQLite opens it, without a lock ("immutable"), and not this process: to close a file that SQLite has open
+        elsewhere would end its locks.
+        """
+        try:
+            connection = sqlite3.connect(f"{self._path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)
+        except sqlite3.Error:
+            return None
+        with closing(connection):
+            return content_of(connection)
+
     @contextmanager
     def moment(self) -> Iterator[sqlite3.Connection]:
         """Open a connection whose queries all see the last commit of now, whatever is written meanwhile."""
@@ -122,8 +136,14 @@ class Connections:
         for check in list(self._checks):
             check.interrupt()
 
-    def close(self) -> None:
-        """Close the connections that write and read."""
+    def close(self, *, keeps_log: bool = False) -> None:
+        """Close the connections that write and read.
+
+        The last one that closes copies the log into the file, and deletes it. With `keeps_log` that is one that may
+        only read, and can do neither: the file is no longer the one that was opened.
+        """
+        if keeps_log:
+            self.writer.close()  # while the thread that opened the register still reads
         for reader in self._readers:
             reader.close()
         self._readers.clear()

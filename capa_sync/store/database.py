@@ -13,12 +13,13 @@ from typing import Any
 from capa_sync.errors import RegisterUnavailable
 from capa_sync.store.connections import Connections
 from capa_sync.store.many_rows import in_blocks, run_many
-from capa_sync.store.open_files import RegisterFiles
+from capa_sync.store.open_files import RegisterFiles, content_of
 from capa_sync.store.sqlite_errors import DAMAGED, in_words
 
 _PLACES = 500
 _SHORT_WAIT = 500
 """Milliseconds to wait for readers before the log is emptied; it is tried again later."""
+_ID = "SELECT MAX(value) FROM meta WHERE name = 'register_id'"
 _STEP = 2_000
 """Pages that a copy takes in one step, between two reports of its progress."""
 
@@ -48,7 +49,7 @@ class Database:
         with in_words(path):
             self._connections = Connections(path, read_only=read_only, durable=durable)
         self.writer = self._connections.writer
-        self._files = RegisterFiles(path, self._is_whole)
+        self._files = RegisterFiles(path, self._connections.content, self._is_whole, self._lock)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -68,6 +69,8 @@ class Database:
                 if not nested and self.before_commit is not None:
                     self.before_commit()
                 self._run(f"RELEASE nested_{self._depth - 1}" if nested else "COMMIT")
+                if not nested:
+                    self._files.committed()
             except BaseException:
                 self._undo(nested)
                 raise
@@ -214,9 +217,15 @@ class Database:
         """Return how many rows this process has inserted, updated or deleted since it opened the file."""
         return self.writer.conn.total_changes
 
+    def belongs_to(self, register: str) -> None:
+        """Note the id of the register that was opened: another or an older one in its place is noticed."""
+        with self._lock:
+            self._files.belongs_to(register, content_of(self.writer.conn))
+
     def check_place(self) -> None:
-        """Raise RegisterUnavailable when the file was deleted or replaced while it is open."""
+        """Raise RegisterUnavailable when a file was deleted, replaced, cut or overwritten while it is open."""
         self._files.check()
+        self._files.check_log_head()
 
     def check_damage(self, table: str = "") -> None:
         """Check for damage: the structure of the whole file, or one table thoroughly with its indexes.
@@ -228,13 +237,13 @@ class Database:
         if found not in ("ok", ""):
             raise RegisterUnavailable(f"{self.path}: {DAMAGED} ({' '.join(found.split())[:120]})")
 
-    def _is_whole(self) -> bool:
-        """Return whether SQLite finds no damage; only it may open the file here, as its locks end with any other."""
+    def _is_whole(self, register: str) -> bool:
+        """Return whether SQLite finds no damage, and this register; only it may open the file, or its locks end."""
         try:
             self.check_damage()
+            return not register or self._connections.check(_ID) in (register, "")
         except (RegisterUnavailable, sqlite3.Error):
             return False
-        return True
 
     def copy_to(self, target: Path, *, shown: Path | None = None, copied: Copied | None = None) -> None:
         """Write a consistent copy, mode 0600, with SQLite's own backup. Raises RegisterUnavailable.
@@ -265,4 +274,4 @@ class Database:
         """Close every connection; a check for damage that runs ends without a result."""
         self._connections.interrupt_checks()
         with self._lock:
-            self._connections.close()
+            self._connections.close(keeps_log=self._files.is_lost)

@@ -96,6 +96,7 @@ class Register:
         self.legal_holds = LegalHolds(db)
         self.sends = Sends(db)
         if not db.read_only:
+            db.belongs_to(self.id)
             watch(db, self.chain)
 
     @cached_property
@@ -144,7 +145,7 @@ class Register:
         return digests_of(self._db, source, ticket_ids)
 
     def check_place(self) -> None:
-        """Raise RegisterUnavailable when the file was deleted or replaced while it is open."""
+        """Raise RegisterUnavailable when a file was deleted, replaced, cut or overwritten while it is open."""
         self._db.check_place()
 
     @property
