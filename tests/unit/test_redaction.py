@@ -102,6 +102,11 @@ WRITTEN: dict[str, Callable[[str], str]] = {
 quiet = st.text(st.characters(codec="utf-8", categories=["L", "Zs"]), max_size=5)
 
 
+def _repeats(secret: str) -> bool:
+    """Tell whether a secret repeats itself within three characters: its base64 has a part of it in each position."""
+    return any(secret[shift:] == secret[:-shift] for shift in (1, 2, 3))
+
+
 def quote_small(text: str, safe: str) -> str:
     """Write a text for an address, its bytes in small letters."""
     return "".join(
@@ -110,7 +115,7 @@ def quote_small(text: str, safe: str) -> str:
 
 
 @pytest.mark.parametrize("way", WRITTEN)
-@given(secret=secrets.filter(lambda text: len(_seen(text)) >= 8), before=quiet, after=quiet)
+@given(secret=secrets.filter(lambda text: len(_seen(text)) >= 8 and not _repeats(text)), before=quiet, after=quiet)
 def test_no_way_to_write_a_secret_hides_it(way: str, secret: str, before: str, after: str) -> None:
     """The letters around it stay, and of base64 at most two at each end, which tell some bits."""
     it = Redactor()
