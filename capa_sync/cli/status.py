@@ -122,11 +122,13 @@ def _digest_lines(digest: dict[str, Any]) -> list[str]:
     ]
     lines = _listed("digests that may not have arrived", len(rows), rows) if rows else []
     if any(send["state"] == "unknown" for send in digest["open"]):
-        lines.append("  `capa-sync digest --again` repeats those without an answer, although they may have arrived")
+        lines.append(
+            "  `capa-sync digest --again` repeats those of which it is unknown, although they may have arrived"
+        )
     return [*lines, *([f"digest: {digest['problem']}"] if digest["problem"] else [])]
 
 
-_SEND_STATES = {"unknown": "no answer", "pending": "not sent, tried again later, last"}
+_SEND_STATES = {"unknown": "unknown whether it arrived, tried", "pending": "not sent, tried again later, last"}
 
 
 def _listed(title: str, number: int, rows: Sequence[str]) -> list[str]:

@@ -98,4 +98,4 @@ def test_killed_while_the_server_holds_the_answer_it_is_unknown(
     verb("digest")
     assert world.mail.recipients == PERSONS
     assert states(world)["person:ana"] == "unknown"
-    assert "owner digest to person:ana of 2026-03-02, no answer" in verb("status").out
+    assert "owner digest to person:ana of 2026-03-02, unknown whether it arrived, tried" in verb("status").out
