@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 import urllib.request
 from datetime import UTC, datetime
-from http.client import HTTPException
-from typing import Any
+from http.client import HTTPException, HTTPMessage
+from typing import IO, Any
+from urllib.error import HTTPError
 from urllib.parse import urlsplit
 
 from capa_sync.errors import NotPublished, Problem, UserError
 from capa_sync.model.light import light
+from capa_sync.model.visible import seen
 
 _PATIENCE = 30.0
-"""Seconds for the authority's answer."""
+"""Seconds for the authority's whole answer."""
 _MOST = 1_048_576
 """Bytes of an answer, at most; a usual one has some thousand."""
+_LONGEST = 200
+"""Characters of another's words in a message."""
 _KIND = "application/timestamp-query"
 
 
@@ -42,7 +47,7 @@ def time_stamp(url: str, text: bytes) -> bytes:
     answer = _posted(url, asked.as_bytes())
     found = _decoded(library, answer)
     if found.status not in (0, 1):
-        raise NotPublished(f"{url}: the authority refused ({'; '.join(found.status_string) or found.status})")
+        raise NotPublished(f"{url}: the authority refused ({_short('; '.join(found.status_string)) or found.status})")
     if found.tst_info.nonce != asked.nonce or found.tst_info.message_imprint.message != hashlib.sha256(text).digest():
         raise NotPublished(f"{url}: the answer is not about what was asked")
     return answer
@@ -66,10 +71,10 @@ def read_time_stamp(answer: bytes, text: bytes, roots: bytes) -> Stamp:
     try:
         library.VerifierBuilder(roots=trusted).build().verify_message(found, text)
     except library.VerificationError as error:
-        raise NotPublished(f"the time stamp does not prove this text: {error}") from error
+        raise NotPublished(f"the time stamp does not prove this text: {_short(error)}") from error
     signer = next(iter(found.signed_data.signer_infos))
     names = [
-        owner.subject.rfc4514_string()
+        seen(owner.subject.rfc4514_string())
         for owner in map(load_der_x509_certificate, found.signed_data.certificates)
         if owner.serial_number == signer.serial_number
     ]
@@ -90,17 +95,56 @@ def _decoded(library: Any, answer: bytes) -> Any:
     try:
         return library.decode_timestamp_response(answer)
     except ValueError as error:
-        raise NotPublished(f"the answer is no time stamp: {error}") from error
+        raise NotPublished(f"the answer is no time stamp: {_short(error)}") from error
+
+
+def _short(words: object) -> str:
+    """Return what the other side, or a library about its answer, says: one line of a bounded length."""
+    return seen(str(words))[:_LONGEST]
 
 
 def _posted(url: str, content: bytes) -> bytes:
-    """Return the answer to a POST. Raises NotPublished."""
+    """Return the answer to a POST. Raises NotPublished.
+
+    The time-out of a connection holds for each packet alone, so a thread asks, and we stop waiting for it. What it
+    takes into memory is bounded, and it ends with the process.
+    """
+    ended: list[bytes | str] = []
+    asking = threading.Thread(target=lambda: ended.append(_answer(url, content)), name="time-stamp", daemon=True)
+    asking.start()
+    asking.join(_PATIENCE)
+    found = ended[0] if ended else f"no time stamp: the answer did not end within {_PATIENCE:g} seconds"
+    if isinstance(found, str):
+        raise NotPublished(f"{url}: {found}")
+    return found
+
+
+def _answer(url: str, content: bytes) -> bytes | str:
+    """Return the answer to a POST, or why there is none."""
     request = urllib.request.Request(url, data=content, headers={"Content-Type": _KIND})  # noqa: S310 - http alone
     try:
-        with urllib.request.urlopen(request, timeout=_PATIENCE) as answer:  # noqa: S310 - http alone, see `time_stamp`
+        with urllib.request.build_opener(_Redirects).open(request, timeout=_PATIENCE) as answer:
             found: bytes = answer.read(_MOST + 1)
+    except HTTPError as error:
+        with error:
+            is_elsewhere = 300 <= error.code < 400
+        mend = ", a redirect, which is not followed: name the final address" if is_elsewhere else ""
+        return f"no time stamp: {_short(error)}{mend}"
     except (OSError, ValueError, HTTPException) as error:
-        raise NotPublished(f"{url}: no time stamp: {error}") from error
-    if len(found) > _MOST:
-        raise NotPublished(f"{url}: the answer is larger than {_MOST:,} bytes")
-    return found
+        return f"no time stamp: {_short(error)}"
+    return found if len(found) <= _MOST else f"the answer is larger than {_MOST:,} bytes"
+
+
+class _Redirects(urllib.request.HTTPRedirectHandler):
+    """Follows none: an answer from elsewhere would be no time stamp of this authority."""
+
+    def redirect_request(
+        self,
+        _request: urllib.request.Request,
+        _body: IO[bytes],
+        _code: int,
+        _words: str,
+        _headers: HTTPMessage,
+        _to: str,
+    ) -> None:
+        """Leave a redirect as the answer that it is."""

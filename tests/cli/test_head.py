@@ -6,15 +6,18 @@ import json
 import shlex
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
 
 from capa_sync.cli.app import cli
 from capa_sync.errors import NotPublished, UserError
+from capa_sync.publishing import time_stamps
 from capa_sync.store import open_register
 from tests.unit.store.fake_parser import T0
 from tests.unit.store.test_chain import PAGE, fill
@@ -145,6 +148,98 @@ def test_without_a_time_stamp_nothing_is_written(folder: Path, authority: str) -
         assert isinstance(reason, NotPublished if place in places else UserError), place
         assert "\n" not in str(reason)
         assert not list(folder.glob("head.txt*"))
+
+
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/timestamp-reply\r\n"
+SLOWLY = {
+    "body": (HEAD + b"Content-Length: 9999\r\n\r\n", b"x"),
+    "headers": (HEAD, b"x"),
+    "interim": (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+}
+"""How an authority begins its answer, and what it repeats, a piece now and then."""
+
+
+@contextmanager
+def answering(begin: bytes, piece: bytes, pause: float) -> Iterator[str]:
+    """Run an authority that takes the question and answers so, without end; give its address."""
+    over = Event()
+
+    class Authority(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            """Answer without end."""
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.close_connection = True
+            with suppress(OSError):
+                self.connection.sendall(begin)
+                while piece and not over.wait(pause):
+                    self.connection.sendall(piece)
+
+        def log_message(self, *_words: object) -> None:
+            """Write no log."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Authority)
+    server.daemon_threads = True
+    Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/"
+    over.set()
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.parametrize("name", [*SLOWLY])
+def test_an_authority_that_answers_slowly_ends_at_the_deadline(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Each piece comes in time, the whole never: one line, no file."""
+    monkeypatch.setattr(time_stamps, "_PATIENCE", 1.0)
+    with answering(*SLOWLY[name], pause=0.05) as place:
+        reason = refused("register", "head", "--time-stamp", place, "--output", "head.txt")
+    assert str(reason) == f"{place}: no time stamp: the answer did not end within 1 seconds"
+    assert not list(folder.glob("head.txt*"))
+
+
+def test_what_an_authority_takes_into_memory_is_bounded(folder: Path) -> None:
+    """The answer is not read to its end."""
+    with answering(HEAD + b"\r\n", bytes(1 << 20), pause=0) as place:
+        reason = refused("register", "head", "--time-stamp", place, "--output", "head.txt")
+    assert str(reason) == f"{place}: the answer is larger than 1,048,576 bytes"
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_no_redirect_of_an_authority_is_followed(folder: Path, authority: str, status: int) -> None:
+    """An answer from elsewhere would not be of this authority; the line says what to name."""
+    begin = f"HTTP/1.1 {status} Elsewhere\r\nLocation: {authority}/\r\nContent-Length: 0\r\n\r\n".encode()
+    with answering(begin, b"", pause=0) as place:
+        reason = refused("register", "head", "--time-stamp", place, "--output", "head.txt")
+    assert "a redirect, which is not followed: name the final address" in str(reason)
+
+
+HOSTILE = "no\x1b[2J\r\nFATAL: \u202eall is well\x07"
+
+
+def test_the_words_of_an_authority_are_one_short_line(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They control no terminal and make no line of ours: in a refusal, in HTTP, and in the library's errors."""
+    library = time_stamps._library()
+    refusal = SimpleNamespace(status=2, status_string=[HOSTILE, "y" * 9999])
+    with monkeypatch.context() as patched, answering(HEAD + b"\r\n", b"", pause=0) as place:
+        patched.setattr(library, "decode_timestamp_response", lambda _answer: refusal)
+        assert_plain(refused("register", "head", "--time-stamp", place, "--output", "head.txt"))
+
+        def fails(_answer: bytes) -> None:
+            raise ValueError(HOSTILE)
+
+        patched.setattr(library, "decode_timestamp_response", fails)
+        assert_plain(refused("register", "head", "--time-stamp", place, "--output", "head.txt"))
+    for begin in (f"HTTP/1.1 500 {HOSTILE[:8]}\r\n\r\n", f"{HOSTILE}\r\n\r\n"):
+        with answering(begin.encode("utf-8"), b"", pause=0) as place:
+            assert_plain(refused("register", "head", "--time-stamp", place, "--output", "head.txt"))
+
+
+def assert_plain(reason: Exception) -> None:
+    """Fail where an error's text has what a terminal obeys, or no end."""
+    assert str(reason).isprintable()
+    assert "\u202e" not in str(reason)
+    assert len(str(reason)) < 400
 
 
 def test_a_tag_is_made_once_pushed_and_a_register_made_anew_does_not_pass(folder: Path) -> None:
