@@ -100,7 +100,7 @@ def test_a_deleted_lock_file_lets_no_second_process_in(tmp_path: Path, harm: Har
         register.note_visit("export", {"at": ""})
         harm(lock.path)
         with pytest.raises(
-            RegisterUnavailable, match=r"held by another capa-sync, whose register\.db\.lock was delet"
+            RegisterUnavailable, match=r"held by another capa-sync, whose register\.db\.lock was deleted"
         ):
             RegisterLock(path).acquire()
     lock.path.unlink(missing_ok=True)
