@@ -79,7 +79,7 @@ def _refuse_what_is_no_file(path: Path) -> None:
         return
     with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as file:
         content: bytes | None = file.read(1)
-    if content != b"":
+    if content != b"" and not path.lstat().st_size:  # it has a size where another process has just made a register
         raise RegisterUnavailable(f"{path}: no register, and no file that keeps what is written into it")
 
 

@@ -91,6 +91,25 @@ def test_processes_that_make_the_same_register_at_once_agree(tmp_path: Path) -> 
     assert len({output for output, _ in outputs}) == 1
 
 
+def test_a_file_that_another_process_is_just_making_is_a_register(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is empty at the first look, and begins to be a register before the second; both processes have it then."""
+    path, opening, made = tmp_path / "register.db", os.open, list[Register]()
+    path.touch(mode=0o600)
+
+    def opened(file: Path, *how: int) -> int:
+        if file == path and not made:
+            monkeypatch.undo()
+            made.append(open_register(path, clock_now=T0))
+        return opening(file, *how)
+
+    monkeypatch.setattr(os, "open", opened)
+    with open_register(path, clock_now=T0) as second:
+        assert [register.id for register in made] == [second.id]
+    made[0].close()
+
+
 def test_a_missing_register_is_reported_in_one_line(tmp_path: Path) -> None:
     """The cases are: no file may be made, and the folder does not exist."""
     with pytest.raises(
