@@ -11,6 +11,7 @@ import click
 from capa_sync.cli.context import config_option, read_settings, register_path
 from capa_sync.cli.verbs import VerbCommand
 from capa_sync.errors import Problem, UserError
+from capa_sync.store import check_register
 from capa_sync.web.bounded_views import BoundedViews
 from capa_sync.web.reader_views import ReaderViews, limit_memory
 from capa_sync.wiring import conceal_available
@@ -38,7 +39,9 @@ def mcp(config: Path, test_clock: str | None) -> None:  # noqa: ARG001 - it show
         raise UserError([Problem("", 0, "`mcp` needs the MCP Python SDK, which is absent", hint)]) from None
     settings = read_settings(config)
     conceal_available(settings, config, os.environ)
-    reader = ReaderViews(register_path(config, settings))
+    path = register_path(config, settings)
+    check_register(path)
+    reader = ReaderViews(path)
     reader.check()
     limit_memory()
     views = BoundedViews(reader)

@@ -11,6 +11,7 @@ from capa_sync.cli.context import clock_from, config_option, read_settings, regi
 from capa_sync.cli.page import page_options, page_workshop
 from capa_sync.cli.verbs import VerbCommand
 from capa_sync.daemon.shutdown import stop_on_signals
+from capa_sync.store import check_register
 from capa_sync.web import serve_register
 
 
@@ -37,7 +38,9 @@ def serve(config: Path, test_clock: str | None, listen: str | None) -> None:
         page_options(settings, config, clock),
         page_workshop(settings, config, clock, test_clock or ""),
     )
-    page = serve_register(register_path(config, settings), listen or settings.web.listen, options, workshop)
+    path = register_path(config, settings)
+    check_register(path)
+    page = serve_register(path, listen or settings.web.listen, options, workshop)
     click.echo(f"the register is at {page.url}")
     stop.wait()
     page.stop()

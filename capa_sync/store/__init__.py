@@ -11,7 +11,7 @@ from capa_sync.store.backup import back_up, is_own_file, restore
 from capa_sync.store.chain import RULES_WRITTEN
 from capa_sync.store.judged_rows import JudgedRows, judged_rows, standing_row
 from capa_sync.store.lock import RegisterLock
-from capa_sync.store.opening import open_copy, open_register
+from capa_sync.store.opening import check_register, open_copy, open_register
 from capa_sync.store.parts import Stored, newest_parts
 from capa_sync.store.past import PastVersion, StoredReads
 from capa_sync.store.past_instants import PastInstants
@@ -84,6 +84,7 @@ __all__ = [
     "VerbRequest",
     "WriteRow",
     "back_up",
+    "check_register",
     "is_own_file",
     "judged_rows",
     "newest_parts",

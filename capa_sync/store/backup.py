@@ -14,8 +14,9 @@ from capa_sync.model.light import light
 from capa_sync.output_files import whole_file
 from capa_sync.store.columns import instant_text
 from capa_sync.store.database import Copied, Database
+from capa_sync.store.identity import origin, refuse_newer
 from capa_sync.store.lock import RegisterLock
-from capa_sync.store.opening import copy_register, open_register, refuse_newer
+from capa_sync.store.opening import copy_register, open_register
 from capa_sync.store.place import COMPANIONS, marked_id, marker_of
 from capa_sync.store.sends import RESTORED
 
@@ -25,8 +26,8 @@ _MEGABYTE = 1_000_000
 def back_up(path: Path, target: Path, copied: Copied | None = None) -> None:
     """Write a consistent copy of a register as `target`, mode 0600, also while a daemon runs.
 
-    An earlier file of that name is replaced when the copy is complete. Raises RegisterUnavailable, also when damage
-    is found, and UserError when the target cannot be written.
+    An earlier file of that name is replaced when the copy is complete. Raises RegisterUnavailable, also for damage
+    and for a file that is not the register that was made there, and UserError when the target cannot be written.
     """
     if is_own_file(path, target):
         raise RegisterUnavailable(f"{target}: a file of the register itself; name another file for the backup")
@@ -136,7 +137,7 @@ def _check(path: Path, backup: Path, fresh: Path, now: datetime) -> None:
         db = Database(fresh)
         try:
             db.check_damage()
-            found = str(db.value("SELECT value FROM meta WHERE name = 'register_id'")) if refuse_newer(db) else ""
+            found = origin(db)[0] if refuse_newer(db) else ""
             if found:
                 db.execute("INSERT OR REPLACE INTO milestone VALUES ('', ?, ?)", (RESTORED, instant_text(now)))
         finally:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -12,10 +13,12 @@ from capa_sync.errors import RegisterUnavailable
 from capa_sync.store.chain_start import begin
 from capa_sync.store.columns import instant_text
 from capa_sync.store.database import Copied, Database
+from capa_sync.store.identity import applied_steps, origin
 from capa_sync.store.lock import RegisterLock, is_held_here
 from capa_sync.store.migrations import CHAIN_STEP, STEPS
-from capa_sync.store.place import ensure_file, mark, refuse_new
+from capa_sync.store.place import ensure_file, mark
 from capa_sync.store.register import Register
+from capa_sync.store.sqlite_errors import in_words
 from capa_sync.store.views import VIEWS
 
 
@@ -36,17 +39,21 @@ def open_register(
 
     `now` gives the instants of the events of the hash chain; without it they all have `clock_now`.
 
-    Raises RegisterUnavailable with a one-line message: the file is missing (without `create`, or where one existed
-    before), irregular, damaged, read-only, made by a newer capa-sync, outdated while read-only, or the disk is full.
+    Raises RegisterUnavailable with a one-line message: the file is missing or empty (without `create`, or where one
+    existed before), irregular, of another program, another register than the one that was made here, damaged,
+    read-only, made by a newer capa-sync, outdated while read-only, or the disk is full.
     """
-    ensure_file(path, create=create and not read_only)
+    create = create and not read_only
+    ensure_file(path, create=create)
+    if not read_only:
+        _look_first(path, create=create)
     db = Database(path, read_only=read_only, durable=durable)
     try:
         if check:
             db.check_damage()
-        _bring_up_to_date(db, clock_now)
+        _bring_up_to_date(db, clock_now, create=create)
         if not read_only:
-            mark(path, *_origin(db))
+            mark(path, *origin(db))
         return Register(db, now or (lambda: clock_now))
     except BaseException:
         db.close()
@@ -72,30 +79,45 @@ def copy_register(path: Path, target: Path, *, shown: Path | None = None, copied
     db = Database(path, read_only=True)
     try:
         db.check_damage()
-        refuse_newer(db)
+        applied_steps(db, create=False)
         db.copy_to(target, shown=shown, copied=copied)
+        db.check_place()  # what was copied is the file that was looked at
     finally:
         db.close()
 
 
-def refuse_newer(db: Database) -> set[str]:
-    """Return the names of the steps that a file has. Raises RegisterUnavailable for a step of a later version."""
-    with db.words():
-        applied = {step.name for step in STEPS.applied(db.writer)}
-    newer = applied - set(_step_names())
-    if newer:
-        raise RegisterUnavailable(
-            f"{db.path}: made by a newer capa-sync (it has {max(newer)}); install that version or restore a backup"
-        )
-    return applied
+def check_register(path: Path) -> None:
+    """Raise RegisterUnavailable, as `open_register` does, unless a file is a register; it may be an outdated one."""
+    ensure_file(path, create=False)
+    _look(path, create=False)
 
 
-def _bring_up_to_date(db: Database, now: datetime) -> None:
-    applied = refuse_newer(db)
+def _look_first(path: Path, *, create: bool) -> None:
+    """Refuse what is no register before it is opened to be written: that alone would change another program's file.
+
+    A file without content has nothing to lose. One with a rollback journal beside it (a kill while it was made) can
+    be read only once that was played back, as its own program would do.
+    """
+    if not path.stat().st_size:
+        return
+    if path.with_name(f"{path.name}-journal").exists():
+        with in_words(path), closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True)) as file:
+            file.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()
+    _look(path, create=create)
+
+
+def _look(path: Path, *, create: bool) -> None:
+    db = Database(path, read_only=True)
+    try:
+        applied_steps(db, create=create)
+    finally:
+        db.close()
+
+
+def _bring_up_to_date(db: Database, now: datetime, *, create: bool) -> None:
+    applied = applied_steps(db, create=create)
     with db.words():
         pending = STEPS.pending(db.writer)
-    if not applied:
-        refuse_new(db.path)  # an empty file where a register existed
     if not pending and _views(db) == _wanted_views():
         return
     if db.read_only:
@@ -107,16 +129,6 @@ def _bring_up_to_date(db: Database, now: datetime) -> None:
         if CHAIN_STEP in {step.name for step in pending}:
             begin(db, now)
         _renew_views(db)
-
-
-def _origin(db: Database) -> tuple[str, str]:
-    """Return the register's id and its creation instant."""
-    meta: dict[str, str] = dict(db.rows("SELECT name, value FROM meta WHERE name IN ('register_id', 'created_at')"))
-    return meta["register_id"], meta.get("created_at", "")
-
-
-def _step_names() -> list[str]:
-    return [step.name for step in STEPS._migrations]  # noqa: SLF001 - the library has no public list of all steps
 
 
 def _wanted_views() -> dict[str, str]:

@@ -33,18 +33,18 @@ def marker_of(path: Path) -> Path:
 def ensure_file(path: Path, *, create: bool) -> None:
     """Create an empty file that only its owner may read; SQLite gives `-wal` and `-shm` the same mode.
 
-    Raises RegisterUnavailable when the file is missing and may not be created, or is no regular file.
+    Raises RegisterUnavailable when the file is missing or empty and none may be made there, or is no regular file.
     """
     try:
         kind = _kind(path)
         if kind is None:
-            if not create:
-                refuse_new(path)
-                raise RegisterUnavailable(f"{path}: there is no register yet; run `capa-sync sync` first")
             refuse_new(path)
+            if not create:
+                raise RegisterUnavailable(f"{path}: there is no register yet; run `capa-sync sync` first")
             os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_EXCL | os.O_NOFOLLOW, 0o600))
         else:
             _refuse_what_is_no_file(path)
+            _refuse_emptied(path, create=create)
             if create and stat.S_IMODE(kind) & 0o077:
                 path.chmod(0o600)
     except FileExistsError:
@@ -83,25 +83,61 @@ def _refuse_what_is_no_file(path: Path) -> None:
         raise RegisterUnavailable(f"{path}: no register, and no file that keeps what is written into it")
 
 
+def _refuse_emptied(path: Path, *, create: bool) -> None:
+    """Raise RegisterUnavailable for a file of no bytes that is no place for a new register, before SQLite opens it.
+
+    SQLite would delete the log beside it, with the newest commits. Without marker and log it is what a person made,
+    or a process that was killed before its first commit: there a register may be made.
+    """
+    gone = was_here(path)  # first: another process may make the register meanwhile
+    log = path.with_name(f"{path.name}-wal")
+    has_log = log.exists() and log.stat().st_size > 0
+    if path.lstat().st_size:
+        return
+    if has_log and not gone:
+        raise RegisterUnavailable(f"{path}: emptied, with the log of a register beside it: {_WAY_BACK}")
+    refuse_empty(path, gone, create=create)
+
+
+def refuse_empty(path: Path, gone: str, *, create: bool) -> None:
+    """Raise RegisterUnavailable for a file without content, unless a register may be made in it.
+
+    `gone` are the words of `was_here`, from before the file was looked at.
+    """
+    if gone:
+        raise RegisterUnavailable(f"{path}: the register is gone{gone}")
+    if not create:
+        raise RegisterUnavailable(f"{path}: an empty file, there is no register yet; run `capa-sync sync` first")
+
+
 def register_exists(path: Path) -> bool:
-    """Return whether a register exists. Raises RegisterUnavailable for an irregular or a vanished file."""
+    """Return whether a register exists: an empty file is none. Raises RegisterUnavailable for what is refused."""
     try:
         kind = _kind(path)
+        if kind is None:
+            refuse_new(path)
+            return False
+        _refuse_what_is_no_file(path)
+        _refuse_emptied(path, create=True)
+        return path.lstat().st_size > 0
     except OSError as error:
         raise RegisterUnavailable(f"{path}: cannot be opened: {error.strerror}") from error
-    if kind is None:
-        refuse_new(path)
-    return kind is not None
 
 
 def refuse_new(path: Path) -> None:
     """Raise RegisterUnavailable when a register was created at this path before."""
-    was_here = _was_here(path)
-    if was_here:
-        raise RegisterUnavailable(f"{path}: the register is gone{was_here}")
+    gone = was_here(path)
+    if gone:
+        raise RegisterUnavailable(f"{path}: the register is gone{gone}")
 
 
-def _was_here(path: Path) -> str:
+def refuse_foreign(path: Path) -> None:
+    """Raise RegisterUnavailable for the SQLite file of another program, with the way to go on."""
+    way = was_here(path) or "; name another file as `register` in the settings"
+    raise RegisterUnavailable(f"{path}: no register, but the SQLite file of another program{way}")
+
+
+def was_here(path: Path) -> str:
     """Return a text that a register was here before and how to restore it; "" when there was none."""
     marker = marker_of(path)
     try:

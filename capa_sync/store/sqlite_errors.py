@@ -26,6 +26,14 @@ _MEANINGS: tuple[tuple[str, str], ...] = (
 )
 
 
+def not_ours(path: Path, why: str) -> str:
+    """Return the message about a whole SQLite file whose content is not that of a register."""
+    return (
+        f"{path}: its content is not what capa-sync writes ({why}); put the file aside and restore the last backup "
+        "(docs/operating.md, Restore)"
+    )
+
+
 @contextmanager
 def in_words(path: Path) -> Iterator[None]:
     """Turn SQLite's errors about the file into RegisterUnavailable; other errors pass unchanged."""
