@@ -44,6 +44,7 @@ def ensure_file(path: Path, *, create: bool) -> None:
             os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_EXCL | os.O_NOFOLLOW, 0o600))
         else:
             _refuse_what_is_no_file(path)
+            _refuse_second_name(path)
             _refuse_emptied(path, create=create)
             if create and stat.S_IMODE(kind) & 0o077:
                 path.chmod(0o600)
@@ -81,6 +82,22 @@ def _refuse_what_is_no_file(path: Path) -> None:
         content: bytes | None = file.read(1)
     if content != b"" and not path.lstat().st_size:  # it has a size where another process has just made a register
         raise RegisterUnavailable(f"{path}: no register, and no file that keeps what is written into it")
+
+
+def _refuse_second_name(path: Path) -> None:
+    """Raise RegisterUnavailable for a file that has another name, too: lock and log belong to a name.
+
+    Two processes would each take a lock, and the commits of one would be lost without a word. It is asked where a
+    file is opened, and not while it is open: whoever comes by another name is refused then, and a program that makes
+    hard links for its copies must not end a daemon.
+    """
+    names = path.lstat().st_nlink
+    if names > 1:
+        raise RegisterUnavailable(
+            f"{path}: a file with {names} names (hard links), and a capa-sync under another one would not see what "
+            "is written under this one; while nothing uses it, delete the other names, or copy the file and rename "
+            "the copy to this name"
+        )
 
 
 def _refuse_emptied(path: Path, *, create: bool) -> None:

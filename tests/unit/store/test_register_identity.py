@@ -13,7 +13,7 @@ import pytest
 
 from capa_sync.errors import RegisterUnavailable
 from capa_sync.store import back_up, check_register, open_copy, open_register, register_exists, restore
-from tests.unit.store.fake_parser import T0
+from tests.unit.store.fake_parser import SOURCE, T0
 from tests.unit.store.register_processes import fill
 
 ENDINGS = ("", "-wal", "-shm")
@@ -144,6 +144,29 @@ def test_what_is_not_the_register_is_refused_and_stays(
     assert "\n" not in str(refused.value)
     assert {name: (tmp_path / name).read_bytes() for name in before} == before
     assert not (tmp_path / "private.db").exists()
+
+
+@pytest.mark.parametrize("use", USERS, ids=lambda use: use.__name__)
+def test_a_file_with_a_second_name_is_refused_under_both(tmp_path: Path, use: Callable[[Path], None]) -> None:
+    """The open one goes on and loses no commit; a copy under the second name is a register of its own."""
+    path, second = made(tmp_path / "register.db"), tmp_path / "second.db"
+    back_up(path, tmp_path / "copy.db")
+    kept = (tmp_path / "copy.db").read_bytes()
+    with open_register(path, clock_now=T0) as register:
+        os.link(path, second)
+        for name in (path, second):
+            with pytest.raises(RegisterUnavailable, match=r"^\S+: a file with 2 names .* copy the file"):
+                use(name)
+        register.check_place()
+        fill(register, 3, 3)
+    assert sorted(file.name for file in tmp_path.glob("second*")) == ["second.db"]
+    assert (tmp_path / "copy.db").read_bytes() == kept
+    shutil.copy(second, tmp_path / "renamed")
+    (tmp_path / "renamed").replace(second)
+    for name in (path, second):
+        use(name)
+        with open_register(name, clock_now=T0) as register:
+            assert len(register.tickets.roles(SOURCE)) == 6
 
 
 def test_a_log_beside_an_empty_file_is_kept(tmp_path: Path) -> None:
