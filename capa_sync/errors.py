@@ -16,7 +16,7 @@ CapaSyncError
 │   └ ShownToCustomer      a comment sent as internal was public: writing to the source is paused
 ├ NotPublished             exit 3; a head of the hash chain could not be published, or proves nothing
 ├ SafetyStop               exit 4; nothing is written, the message names the command that releases
-└ RegisterUnavailable      exit 6; held by another daemon, disk full, damaged
+└ RegisterUnavailable      exit 6; held by another daemon, disk full, damaged, not what capa-sync writes
 """
 
 from __future__ import annotations

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
-import orjson
-
 from capa_sync.model.site import Account
-from capa_sync.store.columns import instant, instant_text, json_text
+from capa_sync.store.columns import instant, instant_text, json_text, json_value
 from capa_sync.store.database import Database, Row
 from capa_sync.store.past_sites import keep_former_accounts
 
@@ -28,7 +26,7 @@ class TrackerAccounts:
             "SELECT account, name, active, aliases FROM tracker_account WHERE source = ? ORDER BY account", (source,)
         )
         return tuple(
-            Account(id_, name, None if active is None else bool(active), tuple(orjson.loads(aliases)))
+            Account(id_, name, None if active is None else bool(active), tuple(json_value(aliases)))
             for id_, name, active, aliases in rows
         )
 

@@ -9,6 +9,7 @@ from itertools import chain
 from capa_sync.model.ticket import Presence, SourceTicket
 from capa_sync.ports.reading import Parser
 from capa_sync.store import assembly
+from capa_sync.store.columns import member
 from capa_sync.store.database import Database
 from capa_sync.store.related import RelatedTickets
 from capa_sync.store.tickets import Tickets
@@ -38,7 +39,7 @@ class TicketBatch:
         rows = self._db.rows_in(sql, (self._source,), ids)
         names = {nr: ticket_id for nr, ticket_id, _ in rows}
         self._presence |= dict.fromkeys(ids, Presence.UNOBSERVED)
-        self._presence |= {ticket_id: Presence(presence) for _, ticket_id, presence in rows}
+        self._presence |= {ticket_id: member(Presence, presence) for _, ticket_id, presence in rows}
         self._parsed |= {names[nr]: ticket for nr, ticket in assembly.load(self._db, list(names), parser).items()}
         return names
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import sqlite3
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import NamedTuple
@@ -18,6 +17,7 @@ import orjson
 from capa_sync.model.chain import ChainHead
 from capa_sync.store.columns import instant_text
 from capa_sync.store.database import Database, Params
+from capa_sync.store.unreadable import UnreadableContent, reading
 
 DIGEST, SALT = 32, 16
 """Bytes of a digest, and of a salt."""
@@ -100,7 +100,7 @@ class Chain:
         """Return the newest event, None without one that can be read."""
         try:
             row = self._db.row("SELECT number, hash FROM event ORDER BY number DESC LIMIT 1")
-        except sqlite3.OperationalError:  # the table is gone
+        except UnreadableContent:  # the table is gone
             return None
         return None if row is None or not isinstance(row[1], bytes) else ChainHead(row[0], row[1].hex())
 
@@ -110,7 +110,8 @@ class Chain:
             "SELECT number, hash FROM event WHERE at <= ? AND kind NOT IN (?, ?, ?) ORDER BY number DESC LIMIT 1",
             (instant_text(at), *VISITS),
         )
-        return None if row is None else ChainHead(row[0], row[1].hex())
+        with reading("no hash of an event"):
+            return None if row is None else ChainHead(row[0], row[1].hex())
 
 
 def _digests(salts: bytes, contents: Sequence[bytes]) -> bytes:

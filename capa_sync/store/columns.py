@@ -1,13 +1,20 @@
-"""The forms of instants, dates and JSON in columns; one form each, so that texts sort like the instants."""
+"""The forms of instants, dates and JSON in columns; one form each, so that texts sort like the instants.
+
+Whatever reads one of them raises UnreadableContent for a value that capa-sync does not write.
+"""
 
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
-from typing import Any
+from enum import Enum
+from typing import Any, TypeVar
 
 import orjson
 
 from capa_sync.model.values import Raw
+from capa_sync.store.unreadable import unreadable
+
+Member = TypeVar("Member", bound=Enum)
 
 
 def instant_text(at: datetime) -> str:
@@ -26,7 +33,10 @@ def optional_text(at: datetime | None) -> str | None:
 
 def instant(text: str) -> datetime:
     """Return the aware UTC instant of an `instant_text`."""
-    return datetime.fromisoformat(text[:-1]).replace(tzinfo=UTC)
+    try:
+        return datetime.fromisoformat(text[:-1]).replace(tzinfo=UTC)
+    except (ValueError, TypeError) as error:
+        raise unreadable("an instant that cannot be read", error) from error
 
 
 def optional_instant(text: str | None) -> datetime | None:
@@ -43,7 +53,23 @@ def day_or_instant(text: str | None) -> date | datetime | None:
     """Return the date or the instant of a `day_or_instant_text`, None for None or an empty text."""
     if not text:
         return None
-    return instant(text) if text.endswith("Z") else date.fromisoformat(text)
+    return instant(text) if isinstance(text, str) and text.endswith("Z") else stored_day(text)
+
+
+def stored_day(text: str) -> date:
+    """Return the date of a `YYYY-MM-DD`."""
+    try:
+        return date.fromisoformat(text)
+    except (ValueError, TypeError) as error:
+        raise unreadable("a day that cannot be read", error) from error
+
+
+def member(kind: type[Member], text: str) -> Member:
+    """Return the member of an enumeration that has this value."""
+    try:
+        return kind(text)
+    except ValueError as error:
+        raise unreadable(f"no {kind.__name__}", error) from error
 
 
 def json_text(value: Any) -> str:
@@ -53,7 +79,10 @@ def json_text(value: Any) -> str:
 
 def json_value(text: str | bytes) -> Any:
     """Return the value of a `json_text`."""
-    return orjson.loads(text)
+    try:
+        return orjson.loads(text)
+    except (ValueError, TypeError) as error:
+        raise unreadable("JSON that cannot be read", error) from error
 
 
 def raw_json(raw: Raw) -> str:
@@ -66,7 +95,10 @@ def raw_json(raw: Raw) -> str:
 def raw_from(text: str) -> Raw:
     """Return the value of a `raw_json`."""
     raw = json_value(text)
-    return Raw(tuple(raw["ids"]), tuple(raw["names"]), raw["text"], raw["media_only"], raw["parent"])
+    try:
+        return Raw(tuple(raw["ids"]), tuple(raw["names"]), raw["text"], raw["media_only"], raw["parent"])
+    except (KeyError, TypeError) as error:
+        raise unreadable("a value that cannot be read", error) from error
 
 
 def raw_words(raw: Raw) -> str:

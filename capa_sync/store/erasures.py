@@ -13,7 +13,7 @@ from datetime import datetime
 from capa_sync.model.erasure import ErasedBy, Erasure, Tombstone
 from capa_sync.store.chain import GONE, PAGE, SALT, Chain, ChainEntry
 from capa_sync.store.chained_ranges import runs_of
-from capa_sync.store.columns import instant, instant_text, json_text, json_value
+from capa_sync.store.columns import instant, instant_text, json_text, json_value, member
 from capa_sync.store.database import Database, Row
 
 CLEAN_UP = "clean_up"
@@ -229,5 +229,5 @@ def _row(stone: Tombstone) -> Row:
 
 def _tombstone(row: Row) -> Tombstone:
     source, ticket_id, key, reason, asked_by, at, way, counts = row
-    erasure = Erasure(reason, asked_by, ErasedBy(way))
+    erasure = Erasure(reason, asked_by, member(ErasedBy, way))
     return Tombstone(source, ticket_id, key, instant(at), erasure, json_value(counts))

@@ -7,14 +7,14 @@ from dataclasses import asdict, replace
 from datetime import datetime
 from operator import attrgetter
 
-import orjson
 from pydantic import TypeAdapter
 
 from capa_sync.model.site import SiteFacts
 from capa_sync.store.accounts import TrackerAccounts
-from capa_sync.store.columns import instant_text, json_text
+from capa_sync.store.columns import instant_text, json_text, json_value
 from capa_sync.store.database import Database
 from capa_sync.store.past_sites import accounts_at, facts_at, keep_former_facts, names_seen
+from capa_sync.store.unreadable import reading
 
 _FACTS = TypeAdapter(SiteFacts)
 _ID = attrgetter("id")
@@ -75,7 +75,8 @@ class Facts:
 
     def _stored(self, source: str) -> SiteFacts | None:
         stored = self._db.value("SELECT facts FROM site WHERE source = ?", (source,))
-        return None if stored is None else _FACTS.validate_json(stored)
+        with reading("facts of a source that cannot be read"):
+            return None if stored is None else _FACTS.validate_json(stored)
 
     def load_at(self, source: str, at: datetime, read_by: datetime) -> tuple[SiteFacts, bool] | None:
         """Return the facts that a read that ended at `read_by` rested on; None without facts.
@@ -94,7 +95,7 @@ class Facts:
         stored = self._db.value(
             "SELECT json_extract(facts, '$.missing_rights') FROM site WHERE source = ?", (source,)
         )
-        return tuple(orjson.loads(stored)) if stored else ()
+        return tuple(json_value(stored)) if stored else ()
 
     def know_persons(self, source: str, persons: Mapping[str, str]) -> None:
         """Store the canonical person behind accounts and delete earlier entries; all others are `SOURCE:ACCOUNT`."""

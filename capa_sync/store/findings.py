@@ -8,7 +8,7 @@ from datetime import datetime
 from capa_sync.model.finding import Finding, FindingState, Mode, Outcome, Severity, Verdict
 from capa_sync.store.chain import Chain
 from capa_sync.store.chained import entries_of
-from capa_sync.store.columns import instant, instant_text, json_value, optional_instant, optional_text
+from capa_sync.store.columns import instant, instant_text, json_value, member, optional_instant, optional_text
 from capa_sync.store.database import Database, Params, Row
 from capa_sync.store.judged_rows import finding_row
 from capa_sync.store.verdict_rows import StoredVerdicts, drop_unused_sets, replace_verdicts, stored_verdicts
@@ -109,7 +109,7 @@ class Findings:
         found: dict[str, dict[str, Outcome]] = {}
         for sql in (own, shared):
             for ticket_id, rule, outcome in self._db.rows_in(sql, (source,), ticket_ids):
-                found.setdefault(ticket_id, {})[rule] = Outcome(outcome)
+                found.setdefault(ticket_id, {})[rule] = member(Outcome, outcome)
         return found
 
     def verdict_counts(self, source: str) -> Mapping[str, int]:
@@ -179,9 +179,9 @@ def _finding(row: Row) -> Finding:
     return Finding(
         **stored
         | {
-            "severity": Severity(stored["severity"]),
-            "state": FindingState(stored["state"]),
-            "mode": Mode(stored["mode"]),
+            "severity": member(Severity, stored["severity"]),
+            "state": member(FindingState, stored["state"]),
+            "mode": member(Mode, stored["mode"]),
             "args": _args(json_value(stored["args"])),
             "opened_at": instant(stored["opened_at"]),
             "cleared_at": optional_instant(stored["cleared_at"]),

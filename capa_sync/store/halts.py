@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from capa_sync.model.halt import Halt, HaltKind
-from capa_sync.store.columns import instant, instant_text
+from capa_sync.store.columns import instant, instant_text, member
 from capa_sync.store.database import Database
 
 EVERY_SOURCE = ""
@@ -26,7 +26,7 @@ class Halts:
         rows = self._db.rows(
             "SELECT kind, since, asked_by FROM halt WHERE source IN (?, '') ORDER BY kind LIMIT 1", (source,)
         )
-        return next((Halt(HaltKind(kind), instant(since), asked_by) for kind, since, asked_by in rows), None)
+        return next((Halt(member(HaltKind, kind), instant(since), asked_by) for kind, since, asked_by in rows), None)
 
     def set(self, source: str, halt: Halt) -> None:
         """Halt a source (or EVERY_SOURCE); this replaces an earlier halt of another kind."""
@@ -55,4 +55,4 @@ class Halts:
     def all(self) -> dict[str, Halt]:
         """Return source (or EVERY_SOURCE) -> its halt."""
         rows = self._db.rows("SELECT source, kind, since, asked_by FROM halt ORDER BY source")
-        return {row[0]: Halt(HaltKind(row[1]), instant(row[2]), row[3]) for row in rows}
+        return {row[0]: Halt(member(HaltKind, row[1]), instant(row[2]), row[3]) for row in rows}

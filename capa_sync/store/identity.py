@@ -10,7 +10,7 @@ from capa_sync.errors import RegisterUnavailable
 from capa_sync.store.database import Database
 from capa_sync.store.migrations import STEPS
 from capa_sync.store.place import marked_id, marker_of, refuse_empty, refuse_foreign, was_here
-from capa_sync.store.sqlite_errors import not_ours
+from capa_sync.store.unreadable import unreadable
 
 
 def applied_steps(db: Database, *, create: bool) -> set[str]:
@@ -49,7 +49,7 @@ def origin(db: Database) -> tuple[str, str]:
     """Return a register's id and its creation instant. Raises RegisterUnavailable where it has no id."""
     meta = _meta(db)
     if not meta.get("register_id"):
-        raise RegisterUnavailable(not_ours(db.path, "it has no id"))
+        raise unreadable("no id", path=db.path)
     return meta["register_id"], meta.get("created_at", "")
 
 

@@ -11,7 +11,7 @@ from capa_sync.ports.reading import Parser
 from capa_sync.store import assembly, observed, ticket_rows
 from capa_sync.store.chain import PAGE, Chain, ChainEntry
 from capa_sync.store.chained_ranges import part_content
-from capa_sync.store.columns import instant, instant_text, json_value, raw_json
+from capa_sync.store.columns import instant, instant_text, json_value, member, raw_json
 from capa_sync.store.database import Database, Params
 from capa_sync.store.parts import Stored, first_form, newest_parts, next_version
 
@@ -87,7 +87,7 @@ class Intake:
             (self._source,),
             ids,
         )
-        known = {row[1]: _Known(row[0], Presence(row[2]), Scope(row[3])) for row in rows}
+        known = {row[1]: _Known(row[0], member(Presence, row[2]), member(Scope, row[3])) for row in rows}
         by_nr = {mirrored.nr: mirrored for mirrored in known.values()}
         versions = "SELECT nr, kind, version, digest, read_at FROM part WHERE nr IN (?)"
         for nr, kind, version, digest, read_at in self._db.rows_in(versions, (), list(by_nr)):

@@ -9,7 +9,7 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from capa_sync.model.monthly import MonthFigures, RecordDays, StepDays
-from capa_sync.store.columns import instant, instant_text
+from capa_sync.store.columns import instant, instant_text, stored_day
 from capa_sync.store.database import Database, Row
 
 _ENDED = "claimed_stage IN ('closed', 'rejected', 'cancelled', 'duplicate')"
@@ -103,7 +103,7 @@ class Monthly:
             self._db.execute("INSERT OR REPLACE INTO month_check VALUES (?,?,?)", (month, in_work, warned))
 
     def _save_rules(self, timezone: str, month: str) -> None:
-        day = date.fromisoformat(f"{month}-01")
+        day = stored_day(f"{month}-01")
         start = instant_text(datetime.combine(day, time(), ZoneInfo(timezone)))
         counted = set(self._db.rows(_RULES, (month, f"{day}", start)))
         known = set(self._db.rows("SELECT * FROM month_rule WHERE month = ?", (month,)))
@@ -132,7 +132,7 @@ class LocalDays:
     def day_of(self, text: str) -> int:
         """Return the number of a day, or of the local day of an instant."""
         if len(text) == 10:
-            return date.fromisoformat(text).toordinal()
+            return stored_day(text).toordinal()
         if self._starts[0] <= text < self._starts[-1]:
             return self._first + bisect_right(self._starts, text) - 1
         try:

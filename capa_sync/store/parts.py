@@ -15,6 +15,8 @@ import orjson
 
 from capa_sync.model.light import light
 from capa_sync.model.ticket import Part
+from capa_sync.store.columns import json_value
+from capa_sync.store.unreadable import reading, unreadable
 
 LIST_KINDS = frozenset({"history", "audit", "journal", "comments"})
 WHOLE, LIST, APPEND, PREPEND = "whole", "list", "append", "prepend"
@@ -56,11 +58,12 @@ def merged(versions: Sequence[Stored]) -> Part:
     newest = versions[-1]
     if newest.form in (WHOLE, LIST):
         return Part(newest.kind, newest.body, newest.digest)
-    start = max(index for index, stored in enumerate(versions) if stored.form in (WHOLE, LIST))
-    entries: list[Any] = []
-    for stored in versions[start:]:
-        entries = _built(entries, stored)
-    return Part(newest.kind, _list_in(newest.body).around(entries), newest.digest)
+    with reading("versions of a ticket that do not fit together"):
+        start = max(index for index, stored in enumerate(versions) if stored.form in (WHOLE, LIST))
+        entries: list[Any] = []
+        for stored in versions[start:]:
+            entries = _built(entries, stored)
+        return Part(newest.kind, _list_in(newest.body).around(entries), newest.digest)
 
 
 def newest_parts(versions: Iterable[Stored]) -> tuple[Part, ...]:
@@ -95,10 +98,10 @@ def _opened(body: bytes) -> _List | None:
 
 
 def _list_in(body: bytes) -> _List:
+    """Return the list in the stored body of a list's version."""
     opened = _opened(body)
     if opened is None:
-        message = "a stored version of a list holds no list"
-        raise ValueError(message)
+        raise unreadable("a version of a list that holds no list")
     return opened
 
 
@@ -111,7 +114,7 @@ def _built(entries: list[Any], stored: Stored) -> list[Any]:
     if stored.form == PREPEND:
         return new + entries
     by_id = {entry_id(entry): entry for entry in (*entries, *new)}
-    return [by_id[wanted] for wanted in orjson.loads(stored.form)]
+    return [by_id[wanted] for wanted in json_value(stored.form)]
 
 
 def _added(old: list[Any], new: list[Any]) -> tuple[str, list[Any]] | None:

@@ -9,7 +9,7 @@ from capa_sync.model.light import light
 from capa_sync.model.ticket import Presence, SourceTicket
 from capa_sync.ports.reading import Parser
 from capa_sync.store import assembly, observed
-from capa_sync.store.columns import instant, instant_text, optional_instant
+from capa_sync.store.columns import instant, instant_text, member, optional_instant
 from capa_sync.store.database import Database
 from capa_sync.store.parts import Stored, merged
 from capa_sync.store.past_instants import known_before, shows_from
@@ -196,12 +196,12 @@ class PastTickets:
             return Presence.UNOBSERVED
         nr, presence, since, last_seen = row
         if since <= self._at:
-            return Presence(presence)
+            return member(Presence, presence)
         ended = self._db.value(
             "SELECT presence FROM past_presence WHERE nr = ? AND until > ? ORDER BY id LIMIT 1", (nr, self._at)
         )
         if ended is not None:
-            return Presence(ended)
+            return member(Presence, ended)
         first: str = self._db.value("SELECT MIN(read_at) FROM part WHERE nr = ?", (nr,))
         was_there = self._at < first or since <= first or (last_seen is not None and self._at <= last_seen)
         return Presence.PRESENT if was_there else Presence.UNOBSERVED

@@ -13,6 +13,7 @@ from capa_sync.model.site import Account, NameSeen, SiteFacts
 from capa_sync.store.columns import instant, instant_text, json_text, json_value
 from capa_sync.store.database import Database, Row
 from capa_sync.store.past_instants import shows_from
+from capa_sync.store.unreadable import reading
 
 _FACTS = TypeAdapter(SiteFacts)
 _LISTS = ("fields", "statuses")
@@ -39,9 +40,11 @@ def facts_at(db: Database, source: str, now: SiteFacts, at: datetime, read_by: d
             first = ended
             break
         if ended > until:
-            facts = _with_former(facts, json_value(was))
+            with reading("former facts of a source that cannot be read"):
+                facts = _with_former(facts, json_value(was))
     is_known = first is None or shows_from(db, source, instant(first)) <= at
-    return _FACTS.validate_python(facts), is_known
+    with reading("former facts of a source that cannot be read"):
+        return _FACTS.validate_python(facts), is_known
 
 
 def names_seen(db: Database, source: str, now: SiteFacts, read_by: datetime | None = None) -> tuple[NameSeen, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from capa_sync.model.ticket import Presence, Role
-from capa_sync.store.columns import instant_text, optional_instant
+from capa_sync.store.columns import instant_text, member, optional_instant
 from capa_sync.store.database import Database
 
 
@@ -19,7 +19,7 @@ class Presences:
     def presence(self, source: str, ticket_id: str) -> Presence:
         """Return the ticket's presence; `unobserved` for a ticket that was never mirrored."""
         found = self._db.value("SELECT presence FROM mirror WHERE source = ? AND ticket_id = ?", (source, ticket_id))
-        return Presence(found) if found else Presence.UNOBSERVED
+        return member(Presence, found) if found else Presence.UNOBSERVED
 
     def gone_among(self, source: str, ticket_ids: Sequence[str]) -> list[str]:
         """Return those of these tickets that are mirrored and not present."""
@@ -54,7 +54,7 @@ class Presences:
             (source,),
         )
         shared = {
-            pair: (Presence(pair[0]), pair[1]) for pair in {row[1:] for row in rows}
+            pair: (member(Presence, pair[0]), pair[1]) for pair in {row[1:] for row in rows}
         }  # saves memory: one tuple per distinct pair
         return {row[0]: shared[row[1:]] for row in rows}
 
@@ -70,4 +70,4 @@ class Presences:
     def roles(self, source: str) -> dict[str, Role]:
         """Return id -> role of every mirrored ticket of a source."""
         rows = self._db.rows("SELECT ticket_id, role FROM mirror WHERE source = ?", (source,))
-        return {row[0]: Role(row[1]) for row in rows}
+        return {row[0]: member(Role, row[1]) for row in rows}

@@ -15,8 +15,9 @@ from typing import Any
 import orjson
 
 from capa_sync.model.review import ReviewRecord
-from capa_sync.store.columns import instant_text
+from capa_sync.store.columns import instant_text, json_value
 from capa_sync.store.database import Database
+from capa_sync.store.unreadable import reading
 
 _NAMES = tuple(field.name for field in fields(ReviewRecord))
 
@@ -85,11 +86,12 @@ class KeptReviews:
             return {}
         sets = _RuleSets(self._rules(source))
         rows = self._db.rows("SELECT ticket_id, facts FROM review_fact WHERE source = ?", (source,))
-        return {ticket_id: _unpacked(text, sets) for ticket_id, text in rows}
+        with reading("a kept review that cannot be read"):
+            return {ticket_id: _unpacked(text, sets) for ticket_id, text in rows}
 
     def _rules(self, source: str) -> list[str]:
         stored = self._db.value("SELECT rules FROM review_made WHERE source = ?", (source,))
-        return list(orjson.loads(stored or "[]"))
+        return list(json_value(stored or "[]"))
 
 
 def _packed(kept: Kept, rules: list[str]) -> str:
@@ -128,7 +130,7 @@ class _RuleSets:
 
 
 def _unpacked(text: str, sets: _RuleSets) -> Kept:
-    values: Any = orjson.loads(text)
+    values: Any = json_value(text)
     if not isinstance(values, list):
         return values  # type: ignore[no-any-return]  # a reason, or None
     for place in _INSTANTS:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from capa_sync.model.ticket import Presence, Role, Scope
 from capa_sync.store.columns import instant_text
 from capa_sync.store.database import Database
+from capa_sync.store.unreadable import reading
 
 
 class TicketPlace(NamedTuple):
@@ -69,7 +70,10 @@ class Roles:
     def places(self, source: str, ids: Sequence[str]) -> dict[str, TicketPlace]:
         """Return id -> place; only for tickets that are mirrored."""
         rows = self._db.rows_in(_PLACES, (source,), ids)
-        return {row[0]: TicketPlace(_ROLES[row[1]], _SCOPES[row[2]], _PRESENCES[row[3]], *row[4:]) for row in rows}
+        with reading("no role, scope or presence"):
+            return {
+                row[0]: TicketPlace(_ROLES[row[1]], _SCOPES[row[2]], _PRESENCES[row[3]], *row[4:]) for row in rows
+            }
 
     def named_by(self, source: str, ids: Sequence[str]) -> list[Naming]:
         """Return which mirrored tickets these tickets name as parts or by a link."""

@@ -7,7 +7,16 @@ from datetime import date, datetime, timedelta
 
 from capa_sync.model.digest import DigestFacts, DigestKind, Send, SendState
 from capa_sync.model.light import altered
-from capa_sync.store.columns import instant, instant_text, json_text, json_value, optional_instant, optional_text
+from capa_sync.store.columns import (
+    instant,
+    instant_text,
+    json_text,
+    json_value,
+    member,
+    optional_instant,
+    optional_text,
+    stored_day,
+)
 from capa_sync.store.database import Database, Params, Row
 from capa_sync.store.digest_facts import digest_facts
 
@@ -60,7 +69,7 @@ class Sends:
     def planned(self, kind: DigestKind) -> date | None:
         """Return the newest period that was planned for a kind."""
         stored = self._milestone(f"{_PLANNED}_{kind}")
-        return date.fromisoformat(stored) if stored else None
+        return stored_day(stored) if stored else None
 
     def plan(self, kind: DigestKind, period: date, recipients: Iterable[str], now: datetime) -> None:
         """Store one pending send for each recipient, and drop those of earlier periods that were not sent."""
@@ -88,7 +97,9 @@ class Sends:
             WHERE state IN ('delivered', 'unknown') OR (? AND state = 'pending') GROUP BY kind, recipient)""",
             (self.is_restored(),),
         )
-        return {(DigestKind(kind), recipient): frozenset(json_value(items)) for kind, recipient, items in rows}
+        return {
+            (member(DigestKind, kind), recipient): frozenset(json_value(items)) for kind, recipient, items in rows
+        }
 
     # --- sending ---------------------------------------------------------------------------------------------------
     def due(self, now: datetime) -> list[Send]:
@@ -166,7 +177,7 @@ class Sends:
     def last_delivered(self) -> dict[DigestKind, datetime]:
         """Return kind -> when one was last taken by the other side."""
         rows = self._db.rows("SELECT kind, MAX(marked_at) FROM digest_send WHERE state = 'delivered' GROUP BY kind")
-        return {DigestKind(kind): instant(at) for kind, at in rows}
+        return {member(DigestKind, kind): instant(at) for kind, at in rows}
 
     def _select(self, where: str, params: Sequence[object]) -> list[Send]:
         rows = self._db.rows(f"{_SELECT} AS d WHERE {where} ORDER BY d.id", params)
@@ -183,10 +194,10 @@ class Sends:
 def _send(row: Row) -> Send:
     return Send(
         row[0],
-        DigestKind(row[1]),
-        date.fromisoformat(row[2]),
+        member(DigestKind, row[1]),
+        stored_day(row[2]),
         row[3],
-        SendState(row[4]),
+        member(SendState, row[4]),
         row[5],
         row[6],
         tuple(json_value(row[7])),

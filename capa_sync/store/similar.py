@@ -8,11 +8,11 @@ rests on stored inputs. Sources are judged at the same time: each settles its ow
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 
 from capa_sync.model.similar import LONGEST_WITHIN_DAYS, MOST_EARLIER, EarlierMatch, RecordLine, SimilarKey
 from capa_sync.store.alike import AlikeText, alike_texts
-from capa_sync.store.columns import instant_text, json_text, json_value
+from capa_sync.store.columns import instant_text, json_text, json_value, stored_day
 from capa_sync.store.database import Database, Params, Row
 from capa_sync.store.replacing import replace_rows
 
@@ -180,7 +180,7 @@ def similar_key_rows(source: str, ticket_id: str, keys: Iterable[SimilarKey]) ->
 def _match(cells: Row) -> EarlierMatch:
     """Return a match from its cells: source, ticket id and key of the earlier one, its closure, whether effective."""
     source, ticket_id, key, closed_on, is_effective = cells
-    return EarlierMatch(source, ticket_id, key, date.fromisoformat(closed_on), bool(is_effective))
+    return EarlierMatch(source, ticket_id, key, stored_day(closed_on), bool(is_effective))
 
 
 def _last_first(matches: Iterable[Row]) -> list[Row]:
@@ -193,7 +193,7 @@ def _is_counted(rows: Iterable[Row], found_on: str | None, within: int) -> bool:
 
     A record that matches nothing any more has no such day: then each of them counts.
     """
-    first = "" if found_on is None else (date.fromisoformat(found_on) - timedelta(days=within)).isoformat()
+    first = "" if found_on is None else (stored_day(found_on) - timedelta(days=within)).isoformat()
     return any(str(row[5]) >= first for row in rows)
 
 

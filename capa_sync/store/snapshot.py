@@ -15,6 +15,7 @@ from capa_sync.store.chain import VISITS
 from capa_sync.store.database import Row
 from capa_sync.store.parts import Stored
 from capa_sync.store.sqlite_errors import in_words
+from capa_sync.store.unreadable import reading
 
 _NUMBER = "CASE WHEN n.year IS NULL THEN '' ELSE printf('NC-%04d-%04d', n.year, n.serial) END"
 _ORDER = {
@@ -108,10 +109,9 @@ class RegisterSnapshot:
         """Return since when the chain counts, and its newest event but visits: it depends on no other export."""
         since = next(self._query("SELECT at FROM event WHERE number = 1"), ("",))
         head = next(self._query(_HEAD, VISITS), None)
-        return {
-            "chain_since": since[0],
-            "chain_head": str(ChainHead(head[0], head[1].hex())) if head is not None else "",
-        }
+        with reading("no hash of an event"):
+            shown = str(ChainHead(head[0], head[1].hex())) if head is not None else ""
+        return {"chain_since": since[0], "chain_head": shown}
 
     def sources(self) -> list[dict[str, Any]]:
         """Return for each source how fresh it is, and how far the checks covered the chosen records."""

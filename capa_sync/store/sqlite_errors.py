@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from capa_sync.errors import RegisterUnavailable
+from capa_sync.store.unreadable import unreadable
 
 DAMAGED = "damaged; put the file aside and restore the last backup (docs/operating.md, Restore)"
 _MEANINGS: tuple[tuple[str, str], ...] = (
@@ -26,17 +27,9 @@ _MEANINGS: tuple[tuple[str, str], ...] = (
 )
 
 
-def not_ours(path: Path, why: str) -> str:
-    """Return the message about a whole SQLite file whose content is not that of a register."""
-    return (
-        f"{path}: its content is not what capa-sync writes ({why}); put the file aside and restore the last backup "
-        "(docs/operating.md, Restore)"
-    )
-
-
 @contextmanager
 def in_words(path: Path) -> Iterator[None]:
-    """Turn SQLite's errors about the file into RegisterUnavailable; other errors pass unchanged."""
+    """Turn SQLite's errors about the file and its content into RegisterUnavailable; other errors pass unchanged."""
     try:
         yield
     except sqlite3.Error as error:
@@ -44,7 +37,23 @@ def in_words(path: Path) -> Iterator[None]:
         for start, meaning in _MEANINGS:
             if name.startswith(start):
                 raise RegisterUnavailable(f"{path}: {meaning}{_why(path, name)}") from error
+        if what := _other_content(path, error, name):
+            raise unreadable(what, error, path) from error
         raise
+
+
+def _other_content(path: Path, error: sqlite3.Error, name: str) -> str:
+    """Return what a file holds that capa-sync does not write, "" where the statement is to blame: a fault of ours."""
+    if not name:  # of Python's module, not of SQLite
+        return "a text that is no UTF-8" if str(error).startswith("Could not decode to UTF-8") else ""
+    if name != "SQLITE_ERROR":
+        return ""
+    if str(error) == "malformed JSON":
+        return "JSON that cannot be read"
+    from capa_sync.store.shape import other_table
+
+    table = other_table(path)
+    return f"another table {table}, or none" if table else ""
 
 
 def _why(path: Path, name: str) -> str:

@@ -6,7 +6,7 @@ import hashlib
 from datetime import datetime
 
 from capa_sync.model.verdict_set import Activation, How, PartKind, SetPart, VerdictSet
-from capa_sync.store.columns import instant, instant_text
+from capa_sync.store.columns import instant, instant_text, member
 from capa_sync.store.database import Database
 
 
@@ -39,7 +39,7 @@ class VerdictSets:
             WHERE p.hash = ? ORDER BY p.role, p.key""",
             (set_hash,),
         )
-        return VerdictSet(tuple(SetPart(PartKind(role), key, name, body) for role, key, name, body in rows))
+        return VerdictSet(tuple(SetPart(member(PartKind, role), key, name, body) for role, key, name, body in rows))
 
     def activate(
         self,
@@ -74,4 +74,4 @@ _SELECT = "SELECT id, hash, rule_set, activated_at, activated_by, how, rules_alo
 
 def _activation(row: tuple[int, str, str, str, str, str, int, str]) -> Activation:
     number, set_hash, rule_set, at, by, how, rules_alone, revision = row
-    return Activation(number, set_hash, rule_set, instant(at), by, How(how), bool(rules_alone), revision)
+    return Activation(number, set_hash, rule_set, instant(at), by, member(How, how), bool(rules_alone), revision)

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import datetime
 from typing import NamedTuple
 
 from capa_sync.model.waiver import RequestAnswer, Waiver, Way
-from capa_sync.store.columns import instant, instant_text, json_text, json_value, optional_instant
+from capa_sync.store.columns import (
+    instant,
+    instant_text,
+    json_text,
+    json_value,
+    member,
+    optional_instant,
+    stored_day,
+)
 from capa_sync.store.database import Database, Params, Row
 from capa_sync.store.replacing import replace_rows
 from capa_sync.store.waiver_states import Since, stored_since
@@ -252,9 +260,9 @@ def _waiver(row: Row) -> Waiver:
     return Waiver(
         **stored
         | {
-            "until": date.fromisoformat(stored["until"]),
+            "until": stored_day(stored["until"]),
             "asked_at": instant(stored["asked_at"]),
-            "way": Way(stored["way"]),
+            "way": member(Way, stored["way"]),
             "reads": json_value(stored["reads"]),
             "is_bound": bool(stored["is_bound"]),
         }

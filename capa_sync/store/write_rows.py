@@ -6,7 +6,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from capa_sync.model.write import Paragraph, Span, WarningText, Wording, Write, WriteKind, WriteState, says_the_same
-from capa_sync.store.columns import instant, instant_text, json_text, json_value, optional_instant, optional_text
+from capa_sync.store.columns import (
+    instant,
+    instant_text,
+    json_text,
+    json_value,
+    member,
+    optional_instant,
+    optional_text,
+)
 from capa_sync.store.database import Row
 
 FIELDS: tuple[str, ...] = (
@@ -76,7 +84,7 @@ def write_from(row: WriteRow) -> Write:
     return Write(
         **stored
         | {
-            "kind": WriteKind(stored["kind"]),
+            "kind": member(WriteKind, stored["kind"]),
             "created_at": instant(stored["created_at"]),
             "text": None if stored["text"] is None else _text_from(json_value(stored["text"])),
             "labels_add": tuple(json_value(stored["labels_add"])),
@@ -84,11 +92,11 @@ def write_from(row: WriteRow) -> Write:
             "fields": json_value(stored["fields"]),
             "points": json_value(stored["points"]),
             "notifies": bool(stored["notifies"]),
-            "state": WriteState(stored["state"]),
+            "state": member(WriteState, stored["state"]),
             "not_before": optional_instant(stored["not_before"]),
             "delivered_at": optional_instant(stored["delivered_at"]),
             "facts": None if stored["facts"] is None else json_value(stored["facts"]),
-            "wording": Wording(stored["wording"]),
+            "wording": member(Wording, stored["wording"]),
             "seq": stored["seq"] or 0,
         }
     )
