@@ -7,11 +7,12 @@ from typing import Any
 
 from capa_sync.errors import BadAnswer, Fatal, Retryable
 from capa_sync.model.site import Census
+from capa_sync.sources.advance import MOST_OF_ONE, Advance
 from capa_sync.sources.jira.client import BadRequest, JiraClient
 from capa_sync.sources.jira.facts import prove_identity
 from capa_sync.sources.jira.out_of_scope import OutOfScope
 from capa_sync.sources.jira.paging import Shifted
-from capa_sync.sources.jira.shapes import rows_of
+from capa_sync.sources.jira.shapes import is_count, rows_of
 from capa_sync.sources.jira.site import SiteReader
 
 _CLOUD_IDS, _OFFSET_IDS = 5000, 1000
@@ -87,14 +88,18 @@ def _cloud_roster(client: JiraClient) -> dict[str, str]:
 
 def _project_keys(client: JiraClient, status: str) -> list[str]:
     keys: list[str] = []
+    what = "the list of projects"
+    advance = Advance(client.source, what, most=MOST_OF_ONE)
     while True:
         params = {"status": status, "startAt": len(keys), "maxResults": _PROJECTS, "orderBy": "key"}
         answer = client.get("project/search", params)
-        values = rows_of(client.source, answer, "values", "the list of projects")
-        keys += _keys(client, values)
-        total = answer.get("total")
-        if answer.get("isLast") or (isinstance(total, int) and len(keys) >= total):
+        values = rows_of(client.source, answer, "values", what)
+        found, stated = _keys(client, values), answer.get("total")
+        keys += found
+        total = stated if is_count(stated) else None
+        if answer.get("isLast") or (total is not None and len(keys) >= total):
             return keys
+        advance.note(found, total=total)
         if not values:
             raise BadAnswer(client.source, "the list of projects ends early; the census is given up")
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from capa_sync.errors import AccessDenied, AnswerTooLarge, BadAnswer, Retryable, Skippable
+from capa_sync.sources.advance import MOST_OF_ONE, Advance
 from capa_sync.sources.jira.client import JiraClient
 from capa_sync.sources.jira.draft import Draft
 from capa_sync.sources.jira.parts import UNDELIVERED, undecorate
@@ -69,22 +70,24 @@ class CommentReader:
 
     def _paged(self, draft: Draft) -> list[Any] | None:
         expected = None if _COMMENT in draft.absent else _inside(draft)[1]
+        what = f"the comments of {draft.id}"
         for _attempt in range(_ATTEMPTS):
             found: dict[str, Any] = {}
-            start, totals = 0, set()
+            start, totals, advance = 0, set(), Advance(self._client.source, what, most=MOST_OF_ONE)
             while True:
                 answer = self._page(draft, start)
                 if answer is None:
                     return None
-                what = f"the comments of {draft.id}"
                 listed, total = counted_rows(self._client.source, answer, "comments", what)
                 totals.add(total)
-                found.update(zip(entry_ids(self._client.source, listed, what), listed, strict=True))
+                ids = entry_ids(self._client.source, listed, what)
+                advance.note(ids, total=total)
+                found.update(zip(ids, listed, strict=True))
                 start += len(listed)
                 if start >= total:
                     break
                 if not listed:
-                    message = f"the comments of {draft.id} promise {total} and end after {start}; the page is refused"
+                    message = f"{what} promise {total} and end after {start}; the page is refused"
                     raise BadAnswer(self._client.source, message)
             is_one_answer = expected is None and len(found) == total <= _COMMENTS
             if is_one_answer or totals == {expected}:  # no comment was added or deleted meanwhile

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from capa_sync.errors import AnswerTooLarge, BadAnswer
 from capa_sync.model.amounts import count_of
+from capa_sync.sources.advance import MOST_OF_ONE, Advance
 from capa_sync.sources.jira.byid import issues_of
 from capa_sync.sources.jira.client import JiraClient
 from capa_sync.sources.jira.shapes import counted_rows, entry_ids, is_count, is_id
@@ -163,7 +164,8 @@ class Histories:
 
     def _read_alone(self, id_: str) -> list[Any] | None:
         entries: dict[str, Any] = {}
-        start = 0
+        start, what = 0, f"the changelog of {id_}"
+        advance = Advance(self._client.source, what, most=MOST_OF_ONE)
         while True:
             asked = self._size.of(_PAGE)
             try:
@@ -175,9 +177,10 @@ class Histories:
                 continue
             if answer is None:
                 return None
-            what = f"the changelog of {id_}"
             values, total = counted_rows(self._client.source, answer, "values", what)
-            entries.update(zip(entry_ids(self._client.source, values, what), values, strict=True))
+            ids = entry_ids(self._client.source, values, what)
+            advance.note(ids, total=total)
+            entries.update(zip(ids, values, strict=True))
             start += len(values)
             if start >= total:
                 return list(entries.values())

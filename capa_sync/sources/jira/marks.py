@@ -7,6 +7,7 @@ from typing import Any
 
 from capa_sync.errors import AccessDenied, AnswerTooLarge, BadAnswer
 from capa_sync.model.write import PROPERTY_KEY
+from capa_sync.sources.advance import MOST_OF_ONE, Advance
 from capa_sync.sources.jira.client import JiraClient
 from capa_sync.sources.jira.shapes import counted_rows, is_id, rows_of
 from capa_sync.sources.jira.values import account_of
@@ -65,15 +66,17 @@ def _is_for(marker: str, ticket_id: str) -> bool:
 
 def _own_comments(client: JiraClient, ticket_id: str, me: str) -> Iterator[list[str]]:
     """Yield the ids of our comments, newest first, page by page."""
-    start = 0
+    start, what = 0, f"the comments of ticket {ticket_id}"
+    advance = Advance(client.source, what, most=MOST_OF_ONE)
     while True:
         answer = _page(client, ticket_id, start)
         if answer is None:  # a list that is not shown proves no comment absent
-            message = f"the comments of ticket {ticket_id} are not shown to us: whether ours is there is not known"
+            message = f"{what} are not shown to us: whether ours is there is not known"
             raise AccessDenied(client.source, message)
-        comments, total = counted_rows(client.source, answer, "comments", f"the comments of ticket {ticket_id}")
+        comments, total = counted_rows(client.source, answer, "comments", what)
         if not all(is_id(comment.get("id")) for comment in comments):
             raise BadAnswer(client.source, f"a comment of ticket {ticket_id} has no id")
+        advance.note((comment["id"] for comment in comments), total=total)
         # a comment without an author may be ours: its property decides
         own = [comment for comment in comments if account_of(comment.get("author")) in (me, "")]
         own.sort(key=lambda comment: (str(comment.get("created")), int(comment["id"])), reverse=True)
@@ -83,7 +86,7 @@ def _own_comments(client: JiraClient, ticket_id: str, me: str) -> Iterator[list[
         if start >= total:
             return
         if not comments:
-            raise BadAnswer(client.source, f"the comments of ticket {ticket_id} end after {start} of {total}")
+            raise BadAnswer(client.source, f"{what} end after {start} of {total}")
 
 
 def _page(client: JiraClient, ticket_id: str, start: int) -> Any:

@@ -9,13 +9,11 @@ from typing import Any
 from capa_sync.errors import AnswerTooLarge, BadAnswer, Retryable
 from capa_sync.model.amounts import count_of
 from capa_sync.model.light import light
+from capa_sync.sources.advance import Advance
 from capa_sync.sources.jira.byid import ALL_FIELDS, OUTLINE, ById
 from capa_sync.sources.jira.client import BadRequest, JiraClient
 from capa_sync.sources.jira.shapes import is_issue
 from capa_sync.sources.sizes import Oversized, PageSize
-
-_EMPTY_PAGES = 5
-"""Cloud may return an empty page with a token; more of them in a row are an error."""
 
 
 class Shifted(Retryable):
@@ -29,13 +27,11 @@ class SearchPlace:
     Attributes:
         token: Cloud's page token. start: Data Center's offset.
         last: id of the last row before it, which is read again to prove that nothing has moved.
-        empties: empty pages in a row before it.
     """
 
     token: str = ""
     start: int = 0
     last: str = ""
-    empties: int = 0
 
 
 START = SearchPlace()
@@ -48,6 +44,11 @@ class Rows:
     issues: list[dict[str, Any]]
     place: SearchPlace | None
     total: int | None = None
+
+    def noted_by(self, advance: Advance) -> None:
+        """Let this page be noted; a Cloud page without tickets counts, and goes on. Raises BadAnswer."""
+        token = self.place.token if self.place else ""
+        advance.note((str(issue["id"]) for issue in self.issues), total=self.total, token=token)
 
 
 class Search:
@@ -132,10 +133,12 @@ class Search:
         changelog: bool = False,
         reconciled: Sequence[str] = (),
     ) -> Iterator[Rows]:
-        """Read all pages of a search, from its beginning."""
+        """Read all pages of a search, from its beginning. Raises BadAnswer when they do not end."""
         place: SearchPlace | None = START
+        advance = Advance(self._client.source, "the search")
         while place is not None:
             rows = self.page(jql, fields, size, place, changelog=changelog, reconciled=reconciled)
+            rows.noted_by(advance)
             yield rows
             place = rows.place
 
@@ -151,10 +154,7 @@ class Search:
             return Rows(issues, None)
         if token == place.token:
             raise self._bad("the search gives the same page token again")
-        empties = 0 if issues else place.empties + 1
-        if empties > _EMPTY_PAGES:
-            raise self._bad("the search gives empty pages without end")
-        return Rows(issues, SearchPlace(token=token, empties=empties))
+        return Rows(issues, SearchPlace(token=token))
 
     def _offset_page(self, body: dict[str, Any], place: SearchPlace) -> Rows:
         overlap = 1 if place.last else 0

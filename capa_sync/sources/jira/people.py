@@ -7,6 +7,7 @@ from typing import Any
 
 from capa_sync.errors import BadAnswer
 from capa_sync.model.site import Account
+from capa_sync.sources.advance import Advance
 from capa_sync.sources.jira.client import JiraClient
 from capa_sync.sources.jira.history import chunks
 from capa_sync.sources.jira.values import account_of, clean
@@ -75,12 +76,13 @@ def read_users(client: JiraClient, ids: Sequence[str]) -> list[dict[str, Any]]:
 
 
 def _bulk(client: JiraClient, ids: Sequence[str]) -> Iterator[dict[str, Any]]:
-    start = 0
+    start, advance = 0, Advance(client.source, "user/bulk")
     while start < len(ids):
         page = client.get("user/bulk", {"accountId": list(ids), "startAt": start, "maxResults": _PAGE})
         users = page.get("values") if isinstance(page, dict) else None
         if not isinstance(users, list) or not all(isinstance(user, dict) for user in users):
             raise BadAnswer(client.source, "user/bulk gives no list of users")
+        advance.note(map(account_of, users))
         yield from users
         start += len(users)
         if not users or page.get("isLast", True):

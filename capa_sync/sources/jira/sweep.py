@@ -14,6 +14,7 @@ from typing import Any
 
 from capa_sync.errors import BadAnswer
 from capa_sync.model.light import light
+from capa_sync.sources.advance import Advance
 from capa_sync.sources.jira.paging import ALL_FIELDS, START, BadRequest, Rows, Search, SearchPlace, Shifted
 from capa_sync.sources.jira.query import ScopeQuery
 from capa_sync.sources.jira.times import epoch_ms, read_instant
@@ -94,7 +95,7 @@ class Sweep:
     def pages(self, state: SweepState) -> Iterator[SweepPage]:
         """Yield the pages. When a place is lost, a new search begins at the last ticket's creation minute."""
         here: SweepState | None = state
-        restarts = 0
+        restarts, advance = 0, self._advance()
         while here is not None:
             try:
                 rows, minutes = self._page(here)
@@ -102,10 +103,17 @@ class Sweep:
                 restarts += 1
                 if here.place == START or restarts > _RESTARTS:
                     raise
-                here = here.begun_again()
+                here, advance = here.begun_again(), self._advance()
                 continue
-            here = _after(here, rows, minutes)
+            after = _after(here, rows, minutes)
+            if after is not None and after.reached != here.reached:
+                advance.forget()  # a row of an earlier minute would contradict the order
+            rows.noted_by(advance)
+            here = after
             yield SweepPage(rows, here)
+
+    def _advance(self) -> Advance:
+        return Advance(self._source, "the search")
 
     def _page(self, state: SweepState) -> tuple[Rows, list[int]]:
         """Return a page and the creation minutes of its tickets."""

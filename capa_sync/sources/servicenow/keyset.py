@@ -15,6 +15,7 @@ from typing import Protocol
 
 from capa_sync.errors import BadAnswer
 from capa_sync.model.light import light
+from capa_sync.sources.advance import Advance
 from capa_sync.sources.servicenow.answers import Row, TableAnswer, value_of
 from capa_sync.sources.servicenow.client import SYS_ID
 from capa_sync.sources.servicenow.query import condition, join, markers, meets
@@ -74,11 +75,13 @@ class KeysetPager:
         rows that access rules hide at the end from a wrong page.
         """
         offset, is_counted, is_doubted = 0, True, False
+        advance = Advance(self.source, self.table)
         while True:
             query = join(self.base, condition("sys_id", ">", after) if after else "", "ORDERBYsys_id")
             # a count costs the instance a scan: done once for the progress bar, after hidden rows, and near the end
             answer = self.fetch(query, offset=offset, counted=is_counted)
             self._check(answer, partial(self._is_above, after), by_id=True)
+            _noted(advance, answer)
             if answer.rows:
                 after, offset, is_doubted = self.id_of(answer.rows[-1]), 0, False
                 is_counted = len(answer.rows) < answer.limit
@@ -99,19 +102,19 @@ class KeysetPager:
             after: where to continue; None from the beginning.
             inclusive: the first page begins with the row at the position itself, when it still exists.
         """
-        position = after
+        position, advance = after, Advance(self.source, self.table)
         while True:
             if position is not None:
-                yield from self._ties(position, inclusive=inclusive)
+                yield from self._ties(position, advance, inclusive=inclusive)
             inclusive = False
-            answer = self._later(position)
+            answer = self._later(position, advance)
             if answer.rows:
                 position = self.position_of(answer.rows[-1])
             yield answer
             if answer.is_end:
                 return
 
-    def _ties(self, at: Position, *, inclusive: bool) -> Iterator[TableAnswer]:
+    def _ties(self, at: Position, advance: Advance, *, inclusive: bool) -> Iterator[TableAnswer]:
         """Yield pages of rows with one update time, above one sys_id."""
         low, operator, offset = at.sys_id, ">=" if inclusive else ">", 0
         while True:
@@ -119,6 +122,7 @@ class KeysetPager:
             query = join(self.base, same, condition("sys_id", operator, low), "ORDERBYsys_id")
             answer = self._page(query, offset)
             self._check(answer, partial(self._is_tie, at.changed_at, low, operator))
+            _noted(advance, answer)
             yield answer
             if answer.is_end:
                 return
@@ -126,13 +130,14 @@ class KeysetPager:
             if answer.rows:
                 low, operator = self.id_of(answer.rows[-1]), ">"
 
-    def _later(self, position: Position | None) -> TableAnswer:
+    def _later(self, position: Position | None, advance: Advance) -> TableAnswer:
         """Return the next page of later update times that has rows, or the page that ends the reading."""
         later = condition(self.column, ">", position.changed_at) if position else ""
         query, offset = join(self.base, later, f"ORDERBY{self.column}", "ORDERBYsys_id"), 0
         while True:
             answer = self._page(query, offset)
             self._check(answer, partial(self._is_later, position) if position else None)
+            _noted(advance, answer)
             if answer.rows or answer.is_end:
                 return answer
             offset = _step(answer)
@@ -194,6 +199,14 @@ def _meets_all(row: Row, allowed: Mapping[str, frozenset[str]]) -> bool:
         if column in row and (value := value_of(row, column)) not in values and not meets(value, values):
             return False
     return True
+
+
+def _noted(advance: Advance, answer: TableAnswer) -> None:
+    """Note a page; its rows are new, because they are above the last key, and the count is of those from there."""
+    if not answer.rows:
+        advance.skip(answer.offset, answer.limit, answer.total)
+    else:
+        advance.grow(len(answer.rows), None if answer.total is None else advance.rows + answer.total)
 
 
 def _step(answer: TableAnswer) -> int:

@@ -185,3 +185,31 @@ def test_a_page_in_order_of_minutes_is_taken(rows: list[dict[str, Any]], state: 
 def test_an_instant_that_cannot_be_read_is_none(raw: dict[str, Any], instant: int | None) -> None:
     """The ticket is skipped later with a reason; the sweep goes on."""
     assert instant_ms(raw, "updated") == instant
+
+
+@pytest.mark.parametrize("created", [BORN, None])
+def test_pages_of_one_minute_that_come_again_and_again_end_the_sweep(created: int | None) -> None:
+    """The order cannot tell them from further tickets of that minute; each time another token follows."""
+    pages: list[Rows | Exception] = [
+        Rows([issue("1", created), issue("2", created)], SearchPlace(token=str(number))) for number in range(100)
+    ]
+    search = ScriptedSearch(pages)
+    with pytest.raises(BadAnswer, match="the search: 6 pages in a row bring nothing new; pages without end"):
+        swept(search, FRESH)
+    assert len(search.requests) == 7
+
+
+def test_a_crowd_of_one_minute_is_read_again_after_a_lost_place() -> None:
+    """A new search repeats more pages of the minute than a running one may."""
+    crowd = [Rows([issue(str(number), BORN)], SearchPlace(token=f"{number}")) for number in range(30)]
+    lost = Shifted("jira", "tickets moved")
+    search = ScriptedSearch([*crowd, lost, *crowd, Rows([issue("99", BORN)], None)])
+    assert len(swept(search, replace(FRESH, reached=BORN))) == 61
+
+
+def test_a_token_that_comes_again_ends_the_sweep() -> None:
+    """Its pages would go round for ever."""
+    rows = [issue(str(number), BORN) for number in range(9)]
+    pages: list[Rows | Exception] = [Rows([row], SearchPlace(token=str(place % 3))) for place, row in enumerate(rows)]
+    with pytest.raises(BadAnswer, match="the search: a page token comes for the second time"):
+        swept(ScriptedSearch(pages), FRESH)
