@@ -102,8 +102,11 @@ def sync(
         if REFRESH in requests:
             refresh(runtime, asked_of, requests[REFRESH])
         carry_out_requests(runtime)
-        ErasureWork().do(runtime)
+        erasures = ErasureWork()
+        erasures.carry_out(runtime)
         results = run_round(runtime, [runtime.contexts[name] for name in names], full=full)
+        if not stop.is_set():
+            erasures.do(runtime)  # only now have the trackers shown whether our clock is right
         _note_stuck(runtime, results)
         summary = summary_of(runtime, results)
         code = _exit_code(runtime, results, fail_on)

@@ -45,6 +45,11 @@ def kept_lines(kept: Mapping[str, Any]) -> list[str]:
         lines.append(
             f"{records} ended more than {kept['keep_days']} days ago: see `capa-sync register retention`; {ends}"
         )
+        if kept["unconfirmed"]:
+            lines.append(
+                f"retention waits: nothing of {', '.join(kept['unconfirmed'])} is erased until an answer of each "
+                "tracker has shown that our clock is right"
+            )
     if kept["erased"]:
         lines.append(f"{count_of(kept['erased'], 'ticket')} erased, and not mirrored again")
     if kept["clean_up_waits"]:

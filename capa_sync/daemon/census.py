@@ -6,6 +6,7 @@ from collections.abc import Iterable, Set
 from datetime import datetime, timedelta
 
 from capa_sync.daemon.again import read_again
+from capa_sync.daemon.clocks import is_clock_right
 from capa_sync.daemon.log import LogAction, log
 from capa_sync.daemon.presence import (
     CensusEvidence,
@@ -56,10 +57,11 @@ def take_census_when_due(runtime: Runtime, context: SourceContext, now: datetime
     """Compare the mirror with a complete census when one is due; return how many tickets are gone.
 
     Tickets that came back, that are there and were never mirrored (because a right was given), or that left the query
-    and are actions now, are read at once: their update time may be older than the times that polls look at. Raises
-    SourceError; then nothing is stored.
+    and actions now, are read at once: their update time may be older than the times that polls look at. None is taken
+    while our clock and the tracker's disagree: since when a ticket is gone decides until when it is kept, and nobody
+    knows which of the two is right. Raises SourceError; then nothing is stored.
     """
-    if not force and not is_census_due(runtime, context, now):
+    if not is_clock_right(context) or not (force or is_census_due(runtime, context, now)):
         return 0
     runs, tickets = runtime.register.runs, runtime.register.tickets
     run = runs.start(context.name, CENSUS, now)
@@ -92,6 +94,7 @@ def take_census_when_due(runtime: Runtime, context: SourceContext, now: datetime
         runs.finish(run, runtime.clock.now(), ok=False, problem=with_next_step(error))
         raise
     with runtime.register.transaction():
+        tickets.mend_presences(context.name)
         for ticket, seen in gone.items():
             tickets.set_presence(context.name, ticket, seen.presence, seen.proof, now)
         runtime.register.queue.want_judging(context.name, gone, now)
@@ -206,8 +209,8 @@ def note_lost_access(runtime: Runtime, context: SourceContext, now: datetime, fa
 
     A query that names a project hidden from us is refused as a whole, so that no census can be taken.
     """
-    if isinstance(fault, Authentication | BadAnswer | Abandoned):
-        return  # an answer that is not believed proves nothing
+    if isinstance(fault, Authentication | BadAnswer | Abandoned) or not is_clock_right(context):
+        return  # an answer that is not believed proves nothing; without a clock nobody knows since when
     register = runtime.register
     try:
         containers = context.source.read_roster()

@@ -14,6 +14,8 @@ _JITTER = timedelta(seconds=30)
 """Two measurements of one clock differ by less than this: answers take their time."""
 _SET = timedelta(minutes=5)
 """When the distance of two clocks changes by more than this between two polls, one of them was set."""
+CONFIRMED_FOR = timedelta(hours=1)
+"""How long the Date of an answer proves that our clock is right: a clock can be set at any time after it."""
 
 
 def take_back_future(runtime: Runtime, context: SourceContext, now: datetime) -> None:
@@ -88,9 +90,31 @@ def is_clock_right(context: SourceContext) -> bool:
     return not clock_problem(context)
 
 
+def has_confirmed(runtime: Runtime, source: str, now: datetime) -> bool:
+    """Tell whether our clock is proven to be right for what cannot be undone on the tickets of a source.
+
+    It is while the source's last Date came in this process, not long ago, and agrees with our clock. A source that
+    the settings name no longer is never asked: any other one proves it then, as long as none contradicts. This only
+    reads, so that it may be asked while a cycle is under way.
+    """
+    if (context := runtime.contexts.get(source)) is not None:
+        return _has_confirmed(context, now)
+    others = runtime.contexts.values()
+    return any(_has_confirmed(other, now) for other in others) and not any(map(_problem, others))
+
+
+def _has_confirmed(context: SourceContext, now: datetime) -> bool:
+    at = context.source.clock_offset_at
+    return at is not None and -_WHOLE_SECONDS <= now - at <= CONFIRMED_FOR and not _problem(context)
+
+
 def clock_problem(context: SourceContext) -> str:
     """Return why our clock is too wrong to judge, "" when it is right enough."""
     context.furthest_offset = _furthest(context.furthest_offset, context.source.take_furthest_offset())
+    return _problem(context)
+
+
+def _problem(context: SourceContext) -> str:
     newest = context.source.clock_offset
     offset = _furthest(context.furthest_offset, newest, context.server_offset)
     if offset is None or _is_within_skew(context, offset):
@@ -134,6 +158,15 @@ def by_the_tracker(context: SourceContext, at: datetime) -> datetime:
     """Return an instant of our clock by the tracker's clock when ours is ahead; never a later instant."""
     offset = context.source.clock_offset
     return at if offset is None or offset >= -_WHOLE_SECONDS else at + offset
+
+
+def as_read(context: SourceContext, at: datetime) -> datetime:
+    """Return when something was read, for the mirror: by the tracker's clock where ours is known to be wrong.
+
+    What histories do not tell is dated by it, beside entries that the tracker has dated.
+    """
+    offset = context.source.clock_offset
+    return at if offset is None or _is_within_skew(context, offset) else at + offset
 
 
 def _spell(length: timedelta) -> str:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime, timedelta
 from itertools import islice
 
+from capa_sync.daemon.clocks import has_confirmed
 from capa_sync.daemon.erasing import ErasureScope, erase_scopes
 from capa_sync.daemon.log import LogAction, log
-from capa_sync.daemon.retention import outlived
+from capa_sync.daemon.retention import Outlived, outlived
 from capa_sync.daemon.runtime import Runtime
 from capa_sync.errors import RegisterUnavailable
 from capa_sync.model.erasure import ErasedBy, Erasure
@@ -22,6 +23,8 @@ AT_ONCE = 20
 """Records that retention erases in one transaction, and in one tick."""
 BUSY_AGAIN = timedelta(minutes=1)
 """After this time retention is tried again where a source was busy."""
+UNCONFIRMED_AGAIN = timedelta(minutes=10)
+"""After this time retention is tried again where nothing proved that our clock is right."""
 CLEAN_AGAIN = timedelta(minutes=10)
 """After this time a clean-up that failed or was blocked is tried again."""
 
@@ -43,12 +46,14 @@ class ErasureWork:
     def do(self, runtime: Runtime) -> None:
         """Erase what is due and whose sources are idle, then remove the traces. Raises RegisterUnavailable."""
         now = runtime.clock.now()
-        self._carry_out(runtime, now)
+        self.carry_out(runtime)
         self._retain(runtime, now)
         if runtime.register.erasures.wants_clean_up and _is_due(self._next_clean, now):
             self._next_clean = None if clean_up(runtime) else now + CLEAN_AGAIN
 
-    def _carry_out(self, runtime: Runtime, now: datetime) -> None:
+    def carry_out(self, runtime: Runtime) -> None:
+        """Erase what `register erase` asked for and whose sources are idle. Raises RegisterUnavailable."""
+        now = runtime.clock.now()
         for request in runtime.register.requests.waiting():
             if request.verb != ERASE:
                 continue
@@ -62,18 +67,30 @@ class ErasureWork:
                     log(LogAction.REQUEST_TAKEN, verb=ERASE)
 
     def _retain(self, runtime: Runtime, now: datetime) -> None:
-        """Once a day, erase records whose time is over, some at each tick."""
+        """Once a day, erase records whose time is over, some at each tick; none by a clock that may be wrong."""
         if not runtime.retention.erases or not _is_due(self._next_retention, now):
             return
-        due = list(islice((record.scope for record in outlived(runtime, now) if record.may_go), AT_ONCE))
+        ended = runtime.register.erasures.ended_before(now - runtime.retention.keep)
+        sources = {source for source, _ in ended} | runtime.contexts.keys()
+        proven = {source for source in sources if has_confirmed(runtime, source, now)}
+        waiting = {source for source, _ in ended} - proven
+        due = list(islice(_going(outlived(runtime, now, proven), proven), AT_ONCE))
         with self._turns({source for scope in due for source, _ in scope.tickets}) as is_idle:
             if is_idle:
                 reason = f"it ended more than {runtime.retention.keep.days} days ago"
                 erase_scopes(runtime, due, Erasure(reason, "", ErasedBy.RETENTION), now)
+        runtime.register.erasures.note_unconfirmed(waiting)
         if not is_idle:
             self._next_retention = now + BUSY_AGAIN
         elif len(due) < AT_ONCE:
-            self._next_retention = now + RETENTION_EVERY
+            self._next_retention = now + (UNCONFIRMED_AGAIN if waiting else RETENTION_EVERY)
+
+
+def _going(records: Iterable[Outlived], proven: Collection[str]) -> Iterator[ErasureScope]:
+    """Yield what may go: nothing keeps it, and our clock is proven to be right for each source of its tickets."""
+    for record in records:
+        if record.may_go and all(source in proven for source, _ in record.scope.tickets):
+            yield record.scope
 
 
 _TICKETS = ("tickets", "left")

@@ -120,6 +120,7 @@ def kept_of(register: Register, keep: timedelta, now: datetime, *, erases: bool)
         "outlived": len(register.erasures.ended_before(now - keep)),
         "keep_days": keep.days,
         "erases": erases,
+        "unconfirmed": register.erasures.unconfirmed() if erases else [],
         "holds": [str(hold) for hold in register.legal_holds.in_force()],
     }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime
 
 from capa_sync.daemon.erasing import ErasureScope, owners_of, scope_of
@@ -29,10 +29,12 @@ class Outlived:
         return not self.scope.holds and not self.needed_by
 
 
-def outlived(runtime: Runtime, now: datetime) -> Iterator[Outlived]:
-    """Yield the records whose time is over, the longest ended first."""
+def outlived(runtime: Runtime, now: datetime, sources: Collection[str] | None = None) -> Iterator[Outlived]:
+    """Yield the records whose time is over, the longest ended first; of these sources alone, where they are given."""
     ended = runtime.register.erasures.ended_before(now - runtime.retention.keep)
     for (source, ticket_id), ended_at in ended.items():
+        if sources is not None and source not in sources:
+            continue
         scope = scope_of(runtime, source, ticket_id)
         owners = {owner for ticket in scope.tickets for owner in owners_of(runtime, ticket)}
         yield Outlived(scope, ended_at, frozenset(owners - ended.keys() - set(scope.tickets)))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from capa_sync.daemon.accounts import take_shown_accounts
+from capa_sync.daemon.clocks import as_read
 from capa_sync.daemon.log import LogAction, log
 from capa_sync.daemon.presence_log import log_presences
 from capa_sync.daemon.roles import linked_by, settle_roles
@@ -43,7 +44,8 @@ def _commit(runtime: Runtime, context: SourceContext, run: int, page: Page) -> t
     register, now, name = runtime.register, runtime.clock.now(), context.name
     with register.transaction():
         named = linked_by(runtime, context, [reading.ticket.id for reading in page.readings])
-        changed = register.tickets.commit_page(name, page, now, run, context.source.parser())
+        read_at = as_read(context, now)
+        changed = register.tickets.commit_page(name, page, read_at, run, context.source.parser())
         read = register.tickets.lift_unread(name, [reading.ticket.id for reading in page.readings])
         news = {skip.id for skip in page.skipped if register.tickets.set_unread(name, skip)}
         mirrored = {id_ for id_ in news if register.tickets.known_digest(name, id_) is not None}

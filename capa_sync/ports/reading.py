@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence, Set
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Protocol, runtime_checkable
 
 from capa_sync.model.attachment import Attachment
@@ -45,6 +45,11 @@ class Source(Protocol):
     @property
     def clock_offset(self) -> timedelta | None:
         """The tracker's clock minus ours, by the Date of its newest answer; None while no answer had a Date."""
+        ...
+
+    @property
+    def clock_offset_at(self) -> datetime | None:
+        """Our clock when the answer of `clock_offset` came; None where no answer showed another clock than ours."""
         ...
 
     def take_furthest_offset(self) -> timedelta | None:

@@ -18,18 +18,22 @@ class ClockOffsets:
     """The tracker's clock minus ours, as all sessions of a source see it.
 
     Attributes:
-        newest: by the newest answer that was noted, None when that had no date.
+        newest: by the newest answer with a date, None before the first. An answer without one changes nothing.
+        newest_at: our own clock when that answer came.
     """
 
     def __init__(self) -> None:
         self.newest: timedelta | None = None
+        self.newest_at: datetime | None = None
         self._furthest: timedelta | None = None
         self._lock = threading.Lock()
 
     def note(self, date: datetime | None, ours: datetime) -> None:
         """Note the date of an answer, and our own clock when it came."""
+        if date is None:
+            return
         with self._lock:
-            self.newest = None if date is None else date - ours
+            self.newest, self.newest_at = date - ours, ours
             known = [offset for offset in (self._furthest, self.newest) if offset is not None]
             self._furthest = max(known, key=abs, default=None)
 

@@ -22,6 +22,7 @@ _TAKEN_BACK: tuple[tuple[str, str], ...] = (
     ("milestone", "value = ?2 WHERE source = ?1 AND name = 'settled_at' AND value > ?2"),
     ("verdict_change", "changed_at = ?2 WHERE source = ?1 AND changed_at > ?2"),
     ("waiver", "ended_at = NULL, ended_why = '' WHERE source = ?1 AND ended_at > ?2"),
+    ("mirror", "presence_at = ?2 WHERE source = ?1 AND presence_at > ?2 AND presence <> 'present'"),
     ("safety_stop", "stopped_at = ?2 WHERE source = ?1 AND stopped_at > ?2"),
 )
 

@@ -18,6 +18,8 @@ from capa_sync.store.database import Database, Row
 
 CLEAN_UP = "clean_up"
 """Milestone: the file still has free space that may hold what was erased."""
+_UNCONFIRMED = "retention_waits"
+"""Milestone: the sources whose ended records are not erased, because nothing proved that our clock is right."""
 _REWRITTEN = "rewritten"
 """Value of that milestone when only the write-ahead log is left to be emptied."""
 _BY_NR = ("ticket", "change", "child", "old_key", "parentage", "observed", "past_presence", "past_role", "part")
@@ -47,7 +49,8 @@ _BY_ID = (
     "different",
 )
 _ENDED = """SELECT r.source, r.ticket_id, COALESCE(NULLIF(r.open_until, ''),
-    CASE WHEN m.presence IN ('deleted', 'deleted_or_hidden') THEN m.presence_at END) AS ended
+    CASE WHEN m.presence IN ('deleted', 'deleted_or_hidden')
+        THEN MAX(m.presence_at, COALESCE(m.last_seen_at, '')) END) AS ended
     FROM register_row r JOIN mirror m ON m.source = r.source AND m.ticket_id = r.ticket_id"""
 _OWN = " WHERE source = ? AND ticket_id = ?"
 _KEYS = ("ticket", "quarantine")
@@ -94,13 +97,25 @@ class Erasures:
     def ended_before(self, instant_: datetime) -> dict[tuple[str, str], datetime]:
         """Return (source, id) -> end of the records that ended before an instant, the longest ended first.
 
-        A record ends when it is closed, rejected or cancelled, or a duplicate; else when it was seen to be deleted.
+        A record ends when it is closed, rejected or cancelled, or a duplicate; else when it was seen to be deleted,
+        never before it was last seen to be there: our clock may have been behind.
         """
         rows = self._db.rows(
             f"SELECT source, ticket_id, ended FROM ({_ENDED}) WHERE ended < ? ORDER BY ended, source, ticket_id",
             (instant_text(instant_),),
         )
         return {(row[0], row[1]): instant(row[2]) for row in rows}
+
+    def note_unconfirmed(self, sources: Iterable[str]) -> None:
+        """Store of which sources nothing is erased by retention, because nothing proved that our clock is right."""
+        wanted = json_text(sorted(sources))
+        if wanted != json_text(self.unconfirmed()):
+            self._db.execute("INSERT OR REPLACE INTO milestone VALUES ('', ?, ?)", (_UNCONFIRMED, wanted))
+
+    def unconfirmed(self) -> list[str]:
+        """Return the sources of `note_unconfirmed`, as last noted."""
+        stored = self._db.value("SELECT value FROM milestone WHERE source = '' AND name = ?", (_UNCONFIRMED,))
+        return list(json_value(stored or "[]"))
 
     def rows_of(self, source: str, ticket_id: str) -> dict[str, int]:
         """Return table -> number of rows that an erasure of this ticket deletes; tables without rows are left out."""

@@ -151,7 +151,8 @@ class Intake:
         scope = _next_scope(mirrored.scope, reading.in_query)
         if returned:
             self._db.execute(
-                """UPDATE mirror SET presence = 'present', presence_proof = '', presence_at = ?, last_seen_at = NULL
+                """UPDATE mirror SET presence = 'present', presence_proof = '',
+                presence_at = MAX(?, presence_at), last_seen_at = NULL
                 WHERE nr = ?""",
                 (self._now, mirrored.nr),
             )

@@ -37,13 +37,28 @@ class Presences:
         return optional_instant(self._db.value(sql, (source, ticket_id)))
 
     def set_presence(self, source: str, ticket_id: str, presence: Presence, proof: str, at: datetime) -> None:
-        """Record a ticket's presence and its proof; known values change no row."""
+        """Record a ticket's presence and its proof; known values change no row.
+
+        It never begins before the presence that it ends, nor a loss before the ticket was last seen: where `at` says
+        so, our clock is behind.
+        """
         self._db.execute(
             """UPDATE mirror SET last_seen_at = CASE WHEN ? = 'present' THEN NULL WHEN presence = 'present' THEN
                 (SELECT last_success_at FROM freshness WHERE freshness.source = mirror.source) ELSE last_seen_at END,
-            presence_at = CASE WHEN presence = ? THEN presence_at ELSE ? END, presence = ?,
-            presence_proof = ? WHERE source = ? AND ticket_id = ? AND (presence, presence_proof) IS NOT (?, ?)""",
+            presence_at = CASE WHEN presence = ? THEN presence_at ELSE MAX(?, presence_at, CASE presence
+                WHEN 'present' THEN COALESCE((SELECT last_success_at FROM freshness
+                    WHERE freshness.source = mirror.source), '') ELSE '' END) END,
+            presence = ?, presence_proof = ?
+            WHERE source = ? AND ticket_id = ? AND (presence, presence_proof) IS NOT (?, ?)""",
             (presence, presence, instant_text(at), presence, proof, source, ticket_id, presence, proof),
+        )
+
+    def mend_presences(self, source: str) -> None:
+        """Correct losses that are stored as older than the last sight of the ticket: our clock was behind."""
+        self._db.execute(
+            """UPDATE mirror SET presence_at = last_seen_at
+            WHERE source = ? AND presence <> 'present' AND presence_at < last_seen_at""",
+            (source,),
         )
 
     def presences(self, source: str) -> dict[str, tuple[Presence, str]]:

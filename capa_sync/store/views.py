@@ -120,9 +120,11 @@ _CENSUS = f"""SELECT r.source, MAX(CASE WHEN r.kind = 'census' AND r.problem <> 
         AND json_extract(r.counts, '$.swept') IS NOT NULL THEN r.started_at END) AS taken_at,
     MAX(CASE WHEN r.kind = 'recheck' AND r.problem <> '{WAS_AHEAD}' THEN r.started_at END) AS rechecked_at,
     MIN(CASE WHEN r.problem = '{WAS_AHEAD}' AND r.started_at > (SELECT MAX(COALESCE(g.finished_at, g.started_at))
-        FROM run g WHERE g.source = r.source AND g.problem <> '{WAS_AHEAD}') THEN r.started_at END) AS ahead_from
+        FROM run g WHERE g.source = r.source AND g.problem <> '{WAS_AHEAD}') THEN r.started_at END) AS ahead_from,
+    MAX(CASE WHEN r.problem = '{WAS_AHEAD}' THEN r.finished_at END) AS taken_back_at
     FROM run r WHERE r.finished_at IS NOT NULL GROUP BY r.source"""
-_PLACED = "CASE WHEN m.presence_at >= n.ahead_from THEN '' ELSE m.presence_at END"
+_PLACED = """CASE WHEN m.presence_at >= n.ahead_from OR m.presence_at = n.taken_back_at THEN ''
+    ELSE m.presence_at END"""
 _CONFIRMED = f"""NULLIF(CASE m.presence WHEN 'unobserved' THEN NULL
     WHEN 'present' THEN MAX({_PLACED}, COALESCE(n.taken_at, ''))
     ELSE MAX({_PLACED}, COALESCE(n.rechecked_at, '')) END, '')"""

@@ -22,7 +22,7 @@ def test_the_furthest_offset_counts_once() -> None:
     for minutes in (1, -7, 5):
         offsets.note(NOW + minutes * MINUTE, NOW)
     offsets.note(None, NOW)
-    assert (offsets.newest, offsets.take_furthest()) == (None, -7 * MINUTE)
+    assert (offsets.newest, offsets.newest_at, offsets.take_furthest()) == (5 * MINUTE, NOW, -7 * MINUTE)
     assert offsets.take_furthest() is None
     offsets.note(NOW, NOW)
     assert (offsets.newest, offsets.take_furthest()) == (timedelta(0), timedelta(0))

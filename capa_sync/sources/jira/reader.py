@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence, Set
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from capa_sync.errors import Skippable
 from capa_sync.model.attachment import Attachment
@@ -95,6 +95,11 @@ class JiraSource:
     def clock_offset(self) -> timedelta | None:
         """The tracker's clock minus ours; see `ports.Source`."""
         return self._client.offsets.newest
+
+    @property
+    def clock_offset_at(self) -> datetime | None:
+        """Our clock when the answer of `clock_offset` came."""
+        return self._client.offsets.newest_at
 
     def take_furthest_offset(self) -> timedelta | None:
         """Return the offset furthest from zero since the last call; see `ports.Source`."""

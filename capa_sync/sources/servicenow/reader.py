@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
 from capa_sync.errors import Skippable
@@ -77,6 +77,11 @@ class ServiceNowSource:
     def clock_offset(self) -> timedelta | None:
         """The instance's clock minus ours; see `ports.Source`."""
         return self.client.pace.offsets.newest
+
+    @property
+    def clock_offset_at(self) -> datetime | None:
+        """Our clock when the answer of `clock_offset` came."""
+        return self.client.pace.offsets.newest_at
 
     def take_furthest_offset(self) -> timedelta | None:
         """Return the offset furthest from zero since the last call; see `ports.Source`."""

@@ -29,6 +29,11 @@ class FolderSource:
         """A folder uses our own clock."""
         return timedelta(0)
 
+    @property
+    def clock_offset_at(self) -> datetime | None:
+        """No answer has another clock."""
+        return None
+
     def take_furthest_offset(self) -> timedelta | None:
         """No answer has another clock."""
         return None
