@@ -53,7 +53,7 @@ def refresh_accounts(runtime: Runtime, context: SourceContext, now: datetime) ->
     Returns the fault of a request that failed.
     """
     accounts, most = runtime.register.accounts, context.source.accounts_at_once
-    wanted = accounts.unknown(context.name, most) + accounts.asked_before(context.name, now - REFRESH, most)
+    wanted = accounts.unknown(context.name, most) + accounts.asked_before(context.name, now - REFRESH, now, most)
     return _ask(runtime, context, wanted[:most], now)
 
 
@@ -79,7 +79,10 @@ def note_persons(register: Register, context: SourceContext) -> None:
 
 
 def _ask(runtime: Runtime, context: SourceContext, ids: Sequence[str], now: datetime) -> SourceError | None:
-    if not ids or (context.accounts_not_before is not None and now < context.accounts_not_before):
+    until = context.accounts_not_before
+    if not ids or (
+        until is not None and now < until <= now + AGAIN_AFTER
+    ):  # a later one is of a clock that was ahead
         return None
     accounts = runtime.register.accounts
     try:

@@ -164,7 +164,9 @@ def _ask(
 def _is_recheck_due(runtime: Runtime, context: SourceContext, now: datetime) -> bool:
     """Tell whether tickets known to be gone or out of scope are to be asked for again."""
     last = runtime.register.runs.last(context.name, RECHECK)
-    return last is None or now - last.started_at >= RECHECK_EVERY
+    if last is None or last.started_at > now or not last.ok:
+        return True  # our clock was ahead: a run in the future, or one that was taken back, proves nothing
+    return now - last.started_at >= RECHECK_EVERY
 
 
 def _is_named(runtime: Runtime, context: SourceContext, mirrored: Mirrored, ticket: str, actions: Set[str]) -> bool:

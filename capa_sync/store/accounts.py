@@ -91,12 +91,15 @@ class TrackerAccounts:
             (source, most),
         )
 
-    def asked_before(self, source: str, at: datetime, most: int) -> list[str]:
-        """Return ids of accounts about which the tracker was last asked before an instant, the longest ago first."""
+    def asked_before(self, source: str, at: datetime, now: datetime, most: int) -> list[str]:
+        """Return ids of accounts about which the tracker was last asked before an instant, the longest ago first.
+
+        One that was asked about in the future comes last: our clock was ahead, and nobody knows when that was.
+        """
         return self._db.column(
-            """SELECT account FROM tracker_account WHERE source = ? AND asked_at < ?
+            """SELECT account FROM tracker_account WHERE source = ? AND (asked_at < ? OR asked_at > ?)
             ORDER BY asked_at, account LIMIT ?""",
-            (source, instant_text(at), most),
+            (source, instant_text(at), instant_text(now), most),
         )
 
 
@@ -120,4 +123,4 @@ def _is_stale(account: Account, before: Row | None, at: datetime) -> bool:
     """Return whether the row says for too long that the tracker last showed this; unchanged accounts alone."""
     if before is None or account.active is None or _is_news(account, before):
         return False
-    return before[4] is None or at - instant(before[4]) > _FRESH
+    return before[4] is None or abs(at - instant(before[4])) > _FRESH  # in the future: our clock was ahead

@@ -75,4 +75,4 @@ def test_its_accounts_are_kept_with_when_they_were_known(folder: Path) -> None:
         assert Account("5b10ac8d82e05b22cc7d4e01", "Anna Lee", active=True) in facts.accounts
         assert facts.accounts == register.accounts.all("jira")
         assert register.accounts.unknown("jira", 10) == []
-        assert "5b10ac8d82e05b22cc7d4e01" in register.accounts.asked_before("jira", NOW, 10)
+        assert "5b10ac8d82e05b22cc7d4e01" in register.accounts.asked_before("jira", NOW, NOW, 10)
