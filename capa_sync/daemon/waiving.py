@@ -30,8 +30,9 @@ class TicketWaivers:
 
     @property
     def next_end(self) -> datetime | None:
-        """Return when the first of them ends by time, None when none does."""
-        return min((standing.until for _, standing in self.decided if standing.until is not None), default=None)
+        """Return when the first of them ends or begins by time, None when none does."""
+        instants = (at for _, standing in self.decided for at in (standing.until, standing.begins))
+        return min((at for at in instants if at is not None), default=None)
 
     @property
     def states(self) -> list[tuple[Waiver, WaiverState, str]]:

@@ -73,6 +73,7 @@ class Sentences:
     refused_approver: str = "{person} owns the ticket: an owner cannot approve a waiver on it"
     refused_own: str = "{person} cannot approve the own waiver"
     refused_high: str = "the finding is high: a second person must approve the waiver"
+    refused_future: str = "it was asked for on {day}, which is in the future: a clock was wrong then; ask again"
     refused_long: str = "a finding of severity {severity} is waived for {days} days at most, here until {day}"
 
     # the closing lines

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from capa_sync.findings.waivers import WaiverCase, newest_first, standing_of
+from capa_sync.findings.waivers import AHEAD, WaiverCase, newest_first, standing_of
 from capa_sync.model.finding import Severity
 from capa_sync.model.waiver import Waiver, WaiverState, Way, end_of, last_day
 
@@ -122,3 +122,34 @@ def test_the_newest_of_several_decides() -> None:
     """A later one may be shorter; of two at one instant the one that was recorded later is newer."""
     later = wants(asked_at=ASKED + MOMENT, id=1)
     assert newest_first([wants(id=2), later, wants(id=3)]) == [later, wants(id=3), wants(id=2)]
+
+
+@pytest.mark.parametrize("way", list(Way))
+def test_one_that_was_asked_for_in_the_future_waits_for_that_instant(way: Way) -> None:
+    """Our clock was ahead: its last day may be beyond every limit of now. A little ahead is no future."""
+    year = timedelta(days=365)
+    ahead = wants(asked_at=ASKED + year, until=date(2027, 4, 30), way=way)
+    assert state(ahead) == (
+        WaiverState.INACTIVE,
+        "it was asked for on 2027-03-02, which is in the future: a clock was wrong then; ask again",
+    )
+    begins = standing_of(ahead, CASE).begins
+    assert begins == ASKED + year - AHEAD
+    for now, found in ((begins - MOMENT, WaiverState.INACTIVE), (begins, WaiverState.ACTIVE)):
+        assert standing_of(ahead, replace(CASE, now=now)).state is found
+    assert standing_of(ahead, replace(CASE, now=begins)).begins is None
+    assert state(wants(asked_at=ASKED + AHEAD)) == (WaiverState.ACTIVE, "")
+
+
+@pytest.mark.parametrize("days", [-365, 365], ids=["ahead", "behind"])
+def test_what_a_wrong_clock_dated_takes_the_place_in_which_it_was_recorded(days: int) -> None:
+    """Of two that our clock dated, the one that was recorded later is newer, whichever way the clock was set."""
+    earlier, later = wants(id=1), wants(id=2, asked_at=ASKED + timedelta(days=days))
+    assert newest_first([earlier, later]) == [later, earlier]
+    assert newest_first([later, earlier]) == [later, earlier]
+
+
+def test_a_comment_counts_by_its_own_instant() -> None:
+    """The tracker dates it, and it may be read after a waiver that was asked for later."""
+    comment = wants(id=2, way=Way.COMMENT, asked_at=ASKED - timedelta(days=2))
+    assert newest_first([comment, wants(id=1)]) == [wants(id=1), comment]
