@@ -37,7 +37,7 @@ class Downloads:
         view, form = match.groups() if match else ("", "")
         query = scope["query_string"].decode("latin-1")[:_LONGEST]
         key = (visitor.name, visitor.role, view, form, query)
-        self._taken = {taken: at for taken, at in self._taken.items() if now - at < ONCE}
+        self._taken = {taken: at for taken, at in self._taken.items() if timedelta(0) <= now - at < ONCE}
         if key not in self._taken:
             what = {"verb": "page", "by": visitor.name, "role": visitor.role.value, "view": view, "format": form}
             self._access.record(VisitKind.EXPORT, {**what, "query": query})

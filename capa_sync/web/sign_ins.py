@@ -24,6 +24,8 @@ ATTEMPTS, PER = 10, timedelta(minutes=1)
 """Failed sign-ins from one address within this time after which none from it is looked at."""
 _MOST_ADDRESSES, _LONGEST_ADDRESS = 10_000, 45
 """How many addresses are remembered, and how many characters of one."""
+AHEAD = timedelta(minutes=10)
+"""How far the begin of a session may lie in the future: a clock that is set back a little ends no session."""
 _NAME = re.compile(r"[^\x00-\x20\x7f-\xff]{1,100}")
 _FORWARDED = frozenset({b"forwarded", b"via", b"x-forwarded-for", b"x-forwarded-host", b"x-real-ip"})
 """Headers of proxies: a request that has one does not come from this machine alone."""
@@ -110,10 +112,13 @@ class SignIns:
         return Visitor(name, role)
 
     def _record_first(self, name: str, role: AccessRole) -> None:
-        """Record the first request of a person whom the proxy names, and again when a session is over."""
+        """Record the first request of a person whom the proxy names, and again when a session is over.
+
+        One that was recorded in the future is over too: our clock was ahead.
+        """
         now = self._clock.now()
         since = self._seen.get(name)
-        if since is None or now - since >= self._access.session:
+        if since is None or not timedelta(0) <= now - since < self._access.session:
             self._access.record(VisitKind.SIGN_IN, {"by": name, "role": role.value, "way": "proxy"})
             self._seen[name] = now
 
@@ -121,8 +126,8 @@ class SignIns:
         content = self._content(headers)
         if content is None or content[2] in self._ended:
             return None
-        begun = datetime.fromtimestamp(content[1], UTC)
-        found = self._token(content[0]) if self._clock.now() - begun < self._access.session else None
+        age = self._clock.now() - datetime.fromtimestamp(content[1], UTC)
+        found = self._token(content[0]) if -AHEAD <= age < self._access.session else None
         return None if found is None else Visitor(found.name, found.role)
 
     def _content(self, headers: list[tuple[bytes, bytes]]) -> tuple[str, int, str] | None:
