@@ -25,6 +25,7 @@ from capa_sync.cli.context import (
     settled,
 )
 from capa_sync.cli.verbs import VerbCommand
+from capa_sync.daemon.clocks import stop_of_all
 from capa_sync.daemon.digest_times import Coming, begins_at, coming, left_to_next
 from capa_sync.daemon.digesting import SendOutcome, compose_digests, lead_problems, send_digests
 from capa_sync.daemon.runtime import Runtime
@@ -89,6 +90,7 @@ def _send(setup: Setup, clock: Clock, *, again: bool, as_json: bool) -> int:
         return 0
     with _runtime(setup, clock) as runtime:
         _refuse_lost_leads(runtime, sending.options)
+        _refuse_wrong_clock(runtime)
         if again:
             runtime.register.sends.ask_again(clock.now())
         sends, now = runtime.register.sends, clock.now()
@@ -134,6 +136,13 @@ def _runtime(setup: Setup, clock: Clock) -> Iterator[Runtime]:
             yield runtime
         finally:
             register.close()
+
+
+def _refuse_wrong_clock(runtime: Runtime) -> None:
+    if cause := stop_of_all(runtime):
+        raise UserError(
+            [Problem("", 0, f"no digest is sent: {cause}", "then run `capa-sync sync`, which looks again")]
+        )
 
 
 def _refuse_lost_leads(runtime: Runtime, options: DigestOptions) -> None:

@@ -103,6 +103,18 @@ def has_confirmed(runtime: Runtime, source: str, now: datetime) -> bool:
     return any(_has_confirmed(other, now) for other in others) and not any(map(_problem, others))
 
 
+def stop_of_all(runtime: Runtime) -> str:
+    """Return why our clock is known to be wrong, "" where a source that was ever read does not say so.
+
+    By the last cycles, also those of another process; for what belongs to no source and can be sent later.
+    """
+    register = runtime.register
+    stops = {name: register.queue.clock_stop(name) for name in runtime.contexts}
+    causes = [stop[0] for stop in stops.values() if stop is not None]
+    is_doubted = all(stop is not None or not register.runs.was_read(name) for name, stop in stops.items())
+    return causes[0] if causes and is_doubted else ""
+
+
 def _has_confirmed(context: SourceContext, now: datetime) -> bool:
     at = context.source.clock_offset_at
     return at is not None and -_WHOLE_SECONDS <= now - at <= CONFIRMED_FOR and not _problem(context)

@@ -155,7 +155,8 @@ def run_hinted(runtime: Runtime, context: SourceContext, ids: Sequence[str]) -> 
         _run_step(runtime, context, result, partial(_pass_on, runtime, context))
         _run_step(runtime, context, result, partial(_judge, runtime, context, result))
         _run_step(runtime, context, result, partial(_deliver, runtime, context, result))
-        _run_step(runtime, context, result, partial(keep_monthly_figures, runtime, context, result.started_at))
+        months = partial(_keep, keep_monthly_figures, runtime, context, result.started_at)
+        _run_step(runtime, context, result, months)
     if result.is_abandoned:
         log(LogAction.CYCLE_ABANDONED, source=context.name, problem=result.problem)
     elif result.problem:
@@ -199,7 +200,8 @@ def _learn_accounts(runtime: Runtime, context: SourceContext) -> None:
 def _pass_on(runtime: Runtime, context: SourceContext) -> None:
     """Between reading and judging: settle which tickets are due, before any joined record is judged."""
     now = runtime.clock.now()
-    take_waiver_file(runtime, context, now)
+    if is_clock_right(context):  # the limits of an entry count from the day on which it is recorded
+        take_waiver_file(runtime, context, now)
     pass_to_primaries(runtime, context, now)
     if runtime.joins.is_learnt_before_judging(context.name):
         runtime.joins.note_known(context.name, now)
@@ -238,10 +240,20 @@ def _end(runtime: Runtime, context: SourceContext, result: CycleResult, *, deliv
     """Deliver due writes, and close the run."""
     if deliver:
         _run_step(runtime, context, result, partial(_deliver, runtime, context, result))
-    _run_step(runtime, context, result, partial(check_register_after_census, runtime, context, result.started_at))
-    _run_step(runtime, context, result, partial(keep_monthly_figures, runtime, context, result.started_at))
-    _run_step(runtime, context, result, partial(keep_reviews, runtime, context, result.started_at))
+    for keep in (check_register_after_census, keep_monthly_figures, keep_reviews):
+        _run_step(runtime, context, result, partial(_keep, keep, runtime, context, result.started_at))
     _finish(runtime, result)
+
+
+def _keep(
+    keep: Callable[[Runtime, SourceContext, datetime], None],
+    runtime: Runtime,
+    context: SourceContext,
+    since: datetime,
+) -> None:
+    """Store what is counted at an instant, unless our clock is known to be wrong: it may not know the month."""
+    if is_clock_right(context):
+        keep(runtime, context, since)
 
 
 def _start(runtime: Runtime, context: SourceContext, now: datetime, *, full: bool) -> CycleResult:

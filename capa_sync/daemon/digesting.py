@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from capa_sync.daemon.clocks import stop_of_all
 from capa_sync.daemon.digest_times import begins_at, due_kinds, is_tried
 from capa_sync.daemon.log import LogAction, log
 from capa_sync.daemon.runtime import Runtime
@@ -92,12 +93,14 @@ def compose_digests(runtime: Runtime, options: DigestOptions, now: datetime) -> 
 
 
 def send_digests(runtime: Runtime, digest: Digest, now: datetime, *, is_asked: bool = False) -> list[SendOutcome]:
-    """Plan what is due at `now`, and send what waits; nothing in quiet hours.
+    """Plan what is due at `now`, and send what waits; nothing in quiet hours, or by a wrong clock (`stop_of_all`).
 
     With `is_asked` a register that never sent a digest begins with the present period; otherwise with the next one,
     so that a daemon whose settings were just completed sends nothing unexpected.
     """
     sends, options = runtime.register.sends, digest.options
+    if stop_of_all(runtime):
+        return []
     since = begins_at(sends, options, now, is_asked=is_asked)
     sends.distrust_restored(now)
     if sends.since() != since:

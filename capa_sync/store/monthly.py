@@ -41,6 +41,8 @@ _RULES = f"""WITH counted AS (
     SUM(CASE WHEN outcome = 'cannot_tell' OR is_unknown THEN records ELSE 0 END) FROM said GROUP BY rule"""
 """How the records that were open at some time of a month fare by each rule; as `rules trend` counts them."""
 _COLUMNS = 17
+_KEPT = ("month_check", "month_rule")
+"""Tables of what nobody can count any more once a month is over."""
 _YEARS = 12
 """Years before the present one of which the beginnings of all days are known at once."""
 
@@ -83,8 +85,16 @@ class Monthly:
             for begun, ended, corrected, caused, implemented, is_on_time in self._db.stream(_LIVES)
         ]
 
-    def save(self, figures: Iterable[MonthFigures], timezone: str, month: str) -> None:
-        """Store the figures of all months, and what the checks say in this one; equal rows change nothing."""
+    def knows_later(self, month: str) -> bool:
+        """Return whether something is kept of a later month than this."""
+        return any(self._db.row(f"SELECT 1 FROM {table} WHERE month > ?", (month,)) for table in _KEPT)
+
+    def save(self, figures: Iterable[MonthFigures], timezone: str, month: str, *, is_proven: bool = False) -> None:
+        """Store the figures of all months, and what the checks say in this one; equal rows change nothing.
+
+        Where later months are kept, our clock was ahead, or it is behind now: with `is_proven` they are deleted, else
+        what is kept of this month stays, because it may be over.
+        """
         with self._db.transaction():
             known = {row[0]: row for row in self._db.rows("SELECT * FROM month_figure")}
             wanted = {row[0]: row for row in map(_row, figures)}
@@ -93,8 +103,12 @@ class Monthly:
             fresh = [row for name, row in wanted.items() if row != known.get(name)]
             places = ",".join("?" * _COLUMNS)
             self._db.execute_many(f"INSERT OR REPLACE INTO month_figure VALUES ({places})", fresh)
-            self._save_check(month)
-            self._save_rules(timezone, month)
+            if is_proven:
+                for table in _KEPT:
+                    self._db.execute(f"DELETE FROM {table} WHERE month > ?", (month,))
+            if not self.knows_later(month):
+                self._save_check(month)
+                self._save_rules(timezone, month)
             self._db.execute("INSERT OR REPLACE INTO month_made VALUES (1, ?, ?, 0)", (timezone, month))
 
     def _save_check(self, month: str) -> None:

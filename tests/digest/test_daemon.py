@@ -73,6 +73,23 @@ def test_a_clock_that_was_ahead_neither_ends_the_digests_nor_repeats_one(world: 
     assert len(world.hook.received) == 3
 
 
+@pytest.mark.parametrize("days", [700, -700], ids=["ahead", "behind"])
+def test_nothing_is_sent_while_every_tracker_says_that_our_clock_is_wrong(world: DigestWorld, days: int) -> None:
+    """Periods would be those of another time; one tracker alone may be the one that is wrong."""
+    clock = ManualClock()
+    with working(world, clock) as (runtime, digest):
+        runtime.register.sends.begin(T0 - DAY)
+        first = next(iter(runtime.contexts))
+        runtime.register.runs.finish(runtime.register.runs.start(first, "poll", T0), T0, ok=True, as_of=T0)
+        for name in runtime.contexts:
+            runtime.register.queue.note_clock_stop(name, f"{name}: our clock is wrong", T0)
+        assert sent_at(runtime, digest, clock, T0 + days * DAY) == 0
+        assert runtime.register.sends.since() == T0 - DAY
+        runtime.register.queue.note_clock_stop(first, "", T0)
+        assert sent_at(runtime, digest, clock, T0) == 4
+    assert len(world.hook.received) == 1
+
+
 def test_without_the_library_it_is_one_line_with_the_command(
     world: DigestWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
