@@ -18,10 +18,16 @@ CONFIRMED_FOR = timedelta(hours=1)
 """How long the Date of an answer proves that our clock is right: a clock can be set at any time after it."""
 
 
-def take_back_future(runtime: Runtime, context: SourceContext, now: datetime) -> None:
-    """Make work due again that has a time in the future, because our clock was ahead before."""
+def take_back_future(runtime: Runtime, context: SourceContext, now: datetime, run: int) -> None:
+    """Make work due again that has a time in the future, because our clock was ahead before.
+
+    This follows the first answers of the cycle `run`: while they say that our clock is wrong, what seems to lie in
+    the future may be right, and our clock behind.
+    """
+    if not is_clock_right(context):
+        return
     with runtime.register.transaction():
-        if not runtime.register.take_back_future(context.name, now):
+        if not runtime.register.take_back_future(context.name, now, run):
             return
         runtime.register.queue.want_all_judged(context.name, now)
         runtime.register.queue.want_planning_of_warned(context.name, now)

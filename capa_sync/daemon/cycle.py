@@ -180,6 +180,7 @@ def _read(runtime: Runtime, context: SourceContext, result: CycleResult, is_forc
         seen = partial(speculate, runtime, context) if result.is_backfill else nobody
         done = read_into_mirror(runtime, context, result.run, full=False, seen=seen)
         result.counts |= {"read": done.tickets} | ({STAMPED_AHEAD: done.stamped_ahead} if done.stamped_ahead else {})
+        take_back_future(runtime, context, result.started_at, result.run)
         result.is_sweep |= were_clocks_set(runtime, context) and not result.is_backfill
         if result.is_sweep:
             result.counts["read"] += sweep_into_mirror(runtime, context, result.started_at, at_once=is_forced)
@@ -259,7 +260,7 @@ def _keep(
 def _start(runtime: Runtime, context: SourceContext, now: datetime, *, full: bool) -> CycleResult:
     """Open a run in the ledger, unless the tracker asked us to wait."""
     result = CycleResult(context.name, now)
-    take_back_future(runtime, context, result.started_at)
+    runtime.register.drop_future_waits(context.name, result.started_at)
     new_cycle(context)
     if _must_wait(runtime, result):
         return result

@@ -9,6 +9,8 @@ from capa_sync.store.database import Database
 
 WAS_AHEAD = "stamped in the future: our own clock was ahead; done again"
 
+_LAST = 1000
+"""Runs that are looked at: those that failed since our clock was set right are among them."""
 _TAKEN_BACK: tuple[tuple[str, str], ...] = (
     # only these rows prove how far a source was read; they stay, but no longer count
     ("run", f"ok = 0, problem = '{WAS_AHEAD}' WHERE source = ?1 AND started_at > ?2"),
@@ -27,22 +29,29 @@ _TAKEN_BACK: tuple[tuple[str, str], ...] = (
 )
 
 
-def take_back_future(db: Database, source: str, now: datetime) -> bool:
-    """Correct this source's rows whose time is after `now`; return whether there were any.
-
-    The newest run shows whether the clock was ahead, because every cycle stores a run. Waits that a tracker asked for
-    are void when they were noted in the future. The caller must make tickets due again for evaluation and planning.
-    """
+def drop_future_waits(db: Database, source: str, now: datetime) -> None:
+    """Delete waits that a tracker asked for where they were noted after `now`: at worst it asks for them again."""
     text = instant_text(now)
     for table in ("hold", "endpoint_hold"):
         sql = f"SELECT 1 FROM {table} WHERE source = ? AND noted_at > ? LIMIT 1"
         if db.row(sql, (source, text)) is not None:
             db.execute(f"DELETE FROM {table} WHERE source = ? AND noted_at > ?", (source, text))
-    newest = db.row(
-        "SELECT MAX(started_at, COALESCE(finished_at, '')) FROM run WHERE source = ? ORDER BY id DESC LIMIT 1",
-        (source,),
+
+
+def take_back_future(db: Database, source: str, now: datetime, run: int) -> bool:
+    """Correct this source's rows whose time is after `now`; return whether there were any.
+
+    The last runs before `run` show whether the clock was ahead, because every cycle stores one. Our clock must not be
+    known to be behind: everything would be in its future. The caller must make tickets due again for evaluation and
+    planning.
+    """
+    text = instant_text(now)
+    latest = db.value(
+        """SELECT MAX(MAX(started_at, COALESCE(finished_at, ''))) FROM (
+            SELECT * FROM run WHERE source = ? AND id < ? ORDER BY id DESC LIMIT ?) WHERE problem <> ?""",
+        (source, run, _LAST, WAS_AHEAD),
     )
-    if newest is None or newest[0] <= text:
+    if latest is None or latest <= text:
         return False
     with db.transaction():
         for table, change in _TAKEN_BACK:

@@ -203,6 +203,13 @@ def test_an_old_outcome_is_not_recalled(world: World) -> None:
     assert set(world.recall(NOW + OLDEST)) == STORIES
 
 
+@pytest.mark.parametrize("days", [365, -365], ids=["ahead", "behind"])
+def test_an_outcome_of_a_wrong_clock_is_not_recalled(world: World, days: int) -> None:
+    """The clock was set right since then: what was overdue by it may not be so."""
+    world.evaluate_speculatively(NOW + timedelta(days=days))
+    assert world.recall(NOW) == {}
+
+
 def _next_due_at(outcome: Outcome) -> datetime:
     assert isinstance(outcome, Evaluated)
     assert outcome.rows.next_due_at is not None

@@ -129,7 +129,8 @@ def _cannot_tell(outcome: Evaluated) -> bool:
 
 
 def _holds_at(seen: _SpeculativeResult, now: datetime) -> bool:
-    return now - seen.at <= OLDEST and (seen.until is None or seen.until > now)
+    # an outcome of the future was made by a clock that was ahead
+    return timedelta(0) <= now - seen.at <= OLDEST and (seen.until is None or seen.until > now)
 
 
 def _until(outcome: Evaluated) -> datetime | None:

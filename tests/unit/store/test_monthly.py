@@ -131,7 +131,8 @@ def test_a_rule_counts_the_records_that_were_open_in_the_month(register: Registe
         **{name: ({"claimed_stage": "planned"}, Outcome.OK) for name in ("1", "2", "3", "4", "5")},
     }
     reading = page(*(FakeTicket(number, f"CAPA-{number}", {"summary": "x"}).reading() for number in "12345"))
-    register.tickets.commit_page(SOURCE, reading, T0, register.runs.start(SOURCE, "changes", T0), PARSER)
+    read_at = start - timedelta(days=2)
+    register.tickets.commit_page(SOURCE, reading, read_at, register.runs.start(SOURCE, "changes", read_at), PARSER)
     for ticket_id, (columns, outcome) in records.items():
         register.records.save_row(SOURCE, ticket_id, columns)
         register.findings.save_verdicts(SOURCE, ticket_id, [Verdict("owner-active", outcome, Severity.LOW)], T0)
