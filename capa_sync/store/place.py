@@ -112,7 +112,7 @@ def _refuse_emptied(path: Path, *, create: bool) -> None:
     if path.lstat().st_size:
         return
     if has_log and not gone:
-        raise RegisterUnavailable(f"{path}: emptied, with the log of a register beside it: {_WAY_BACK}")
+        raise RegisterUnavailable(f"{path}: emptied, with the log of a register beside it: {WAY_BACK}")
     refuse_empty(path, gone, create=create)
 
 

@@ -16,8 +16,6 @@ from capa_sync.store import back_up, check_register, open_copy, open_register, r
 from tests.unit.store.fake_parser import SOURCE, T0
 from tests.unit.store.register_processes import fill
 
-ENDINGS = ("", "-wal", "-shm")
-
 
 def made(path: Path) -> Path:
     """Make a register with a few tickets."""
