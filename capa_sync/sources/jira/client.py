@@ -6,9 +6,8 @@ headers and bodies) are not used (docs/jira.md 0 and 1.3).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
-from functools import partial
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -17,40 +16,34 @@ from jira import JIRA
 
 from capa_sync.errors import (
     AccessDenied,
-    AnswerTooLarge,
     Authentication,
     BadAnswer,
     DeliveryUnknown,
     Fatal,
     NotBefore,
     Retryable,
-    SourceError,
     WriteRefused,
 )
 from capa_sync.model.address import check_address
 from capa_sync.model.clock import Clock
 from capa_sync.redaction import conceal
-from capa_sync.sources.bearer import not_signed_in, read_token
 from capa_sync.sources.budget import Budget
 from capa_sync.sources.cookies import cookies_refused
 from capa_sync.sources.downloads import AttachmentDownloads
-from capa_sync.sources.environment import read_environment_once, sent
+from capa_sync.sources.environment import read_environment_once
 from capa_sync.sources.instants import ClockOffsets
 from capa_sync.sources.jira import answers
 from capa_sync.sources.jira.bearer import BearerAuth
 from capa_sync.sources.jira.gate import EndpointGate
 from capa_sync.sources.jira.guard import check_reading_post, check_write
 from capa_sync.sources.jira.identity import IdentityCheck
-from capa_sync.sources.jira.network import may_have_arrived
-from capa_sync.sources.jira.options import JiraAuth, JiraOptions
+from capa_sync.sources.jira.options import JiraOptions
+from capa_sync.sources.jira.sending import TIMEOUT, fetch_token, guarded, unknown
 from capa_sync.sources.retry import RetryPolicy, not_by_tracker, overload
 from capa_sync.sources.sizes import goal_of
 from capa_sync.sources.transport import hold_to
-from capa_sync.sources.unreachable import AS_WRITTEN, AS_WRITTEN_ERRORS, AS_WRITTEN_TO_DO, describe, tls_to_do
 from capa_sync.sources.wish import read_http_date, wish_of
 
-TIMEOUT = (3.05, 70.0)
-"""Seconds to connect and to wait for a byte; the library's default is to wait without limit."""
 _AGENT = "capa-sync (detective control; mirrors tickets, writes one comment)"
 
 
@@ -129,7 +122,7 @@ class JiraClient:
         hold_to(session, self.source, options.limits)
         read_environment_once(session, options.base)
         if auth.method == "oauth-client-credentials":
-            session.auth = BearerAuth(self._clock, lambda: self._fetch_token(auth))
+            session.auth = BearerAuth(self._clock, lambda: fetch_token(options, self._clock, session.verify))
         return session
 
     def downloads(self) -> AttachmentDownloads:
@@ -184,7 +177,7 @@ class JiraClient:
         except (WriteRefused, DeliveryUnknown, Authentication, Retryable, NotBefore):
             raise
         except Exception as error:
-            raise self._unknown(what, f"the answer cannot be read ({type(error).__name__})") from error
+            raise unknown(self.source, what, f"the answer cannot be read ({type(error).__name__})") from error
 
     def _outcome(self, answer: requests.Response, method: str, path: str) -> Any | None:
         """Decide from the answer whether a write was applied."""
@@ -200,11 +193,8 @@ class JiraClient:
             raise answers.write_refusal(self.source, what, answer.status_code, answer.content)
         if not 200 <= answer.status_code < 300:
             wish = wish_of(answer.status_code, answer.headers, self._clock.now())
-            raise self._unknown(what, f"answered {answer.status_code}", wish)
+            raise unknown(self.source, what, f"answered {answer.status_code}", wish)
         return answers.decode(self.source, what, answer.headers, answer.content) if answer.content else None
-
-    def _unknown(self, what: str, reason: str, wish: timedelta | None = None) -> DeliveryUnknown:
-        return DeliveryUnknown(self.source, f"{what}: {reason}; whether it was applied is not known", wish)
 
     def _read(
         self, method: str, path: str, params: Mapping[str, Any] | None, body: Any, *, may_miss: bool = False
@@ -270,58 +260,15 @@ class JiraClient:
         url = f"{self._base}/rest/api/{3 if self.is_cloud else 2}/{path}"
         data = None if body is None else orjson.dumps(body)
         # the library's own `request` is not used: it parses and repeats error bodies
-        return self._guarded(
+        return guarded(
+            self.source,
+            self._base,
             lambda: requests.Session.request(
                 self._session, method, url, params=params, data=data, timeout=TIMEOUT, allow_redirects=False
             ),
             f"{method} {path}",
             is_write=is_write,
         )
-
-    def _guarded(self, send: Callable[[], requests.Response], what: str, *, is_write: bool) -> requests.Response:
-        try:
-            return sent(self.source, self._base, send)
-        except requests.exceptions.SSLError as error:
-            raise Fatal(self.source, f"{what}: {describe(error, self._base)}", do=tls_to_do(error)) from None
-        except AS_WRITTEN_ERRORS:
-            raise Fatal(self.source, f"{what}: {AS_WRITTEN}", do=AS_WRITTEN_TO_DO) from None
-        except requests.RequestException as error:
-            if is_write and may_have_arrived(error):
-                raise self._unknown(what, describe(error, self._base)) from None
-            raise Retryable(self.source, f"{what}: {describe(error, self._base)}") from None
-        except AnswerTooLarge as error:
-            raise (self._unknown(what, error.message) if is_write else error) from None
-        except SourceError:  # raised by the sign-in: the request itself was not sent
-            raise
-        except Exception as error:
-            reason = f"the answer cannot be read ({type(error).__name__})"
-            raise (
-                self._unknown(what, reason) if is_write else BadAnswer(self.source, f"{what}: {reason}")
-            ) from error
-
-    def _fetch_token(self, auth: JiraAuth) -> tuple[str, timedelta]:
-        """Get an access token and its lifetime from the token endpoint. Raises Authentication when it gives none."""
-        what = "POST token endpoint"
-        form = {"grant_type": "client_credentials", "client_id": auth.user, "client_secret": auth.secret}
-        with hold_to(requests.Session(), self.source, self._limits) as session:
-            session.verify = self._session.verify
-            try:
-                asked = partial(session.post, auth.token_url, data=form, timeout=TIMEOUT, allow_redirects=False)
-                answer = self._guarded(lambda: sent(self.source, auth.token_url, asked), what, is_write=False)
-                token, life = self._token_in(answer, what)
-            except Fatal as error:
-                raise not_signed_in(self.source, error) from None
-        conceal(token, is_passing=True)
-        return token, life
-
-    def _token_in(self, answer: requests.Response, what: str) -> tuple[str, timedelta]:
-        problem = self._overload(answer, what)
-        if problem is not None:
-            raise problem
-        if not 200 <= answer.status_code < 300:
-            words = answers.error_text(answer.content)
-            raise Authentication(self.source, f"the token endpoint refuses us ({answer.status_code}) {words}".strip())
-        return read_token(self.source, answers.decode(self.source, what, answer.headers, answer.content))
 
 
 def _wrong(url: str, options: JiraOptions) -> str | None:
