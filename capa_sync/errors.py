@@ -200,6 +200,25 @@ class RegisterUnavailable(CapaSyncError):
     """The register file cannot be written: held by another daemon, disk full, or damaged (exit 6)."""
 
 
+class UnreadableContent(RegisterUnavailable, ValueError):
+    """A value or a table of the register is not as capa-sync stores it (exit 6).
+
+    It is a ValueError, too: whoever verifies the register looks for values that cannot be read, and reports them.
+    """
+
+
+class UnreadableValue(UnreadableContent):
+    """A single stored value cannot be read. Where it belongs to one ticket, that ticket is quarantined alone."""
+
+
+def is_of_more_than_one_ticket(error: Exception) -> bool:
+    """Tell whether an error, met while one ticket was worked on, must end that work: what capa-sync can explain does.
+
+    Not so a value that cannot be read, and what nobody foresaw: the content of that ticket has raised it.
+    """
+    return isinstance(error, CapaSyncError) and not isinstance(error, UnreadableValue)
+
+
 _OWN = "capa_sync"
 
 
@@ -218,4 +237,6 @@ def place_of(error: BaseException, package: str = _OWN) -> str:
 
 def own_error(error: BaseException) -> str:
     """Return a message about an unexpected error: its type and place, without its own message."""
+    if isinstance(error, UnreadableValue):
+        return str(error)
     return f"an error of capa-sync itself, please report it: {type(error).__name__} at {place_of(error)}"

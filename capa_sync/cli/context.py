@@ -237,11 +237,11 @@ def is_held(path: Path) -> bool:
 
 
 @contextmanager
-def open_for_reading(path: Path, clock: Clock) -> Iterator[Register]:
+def open_for_reading(path: Path, clock: Clock, *, needs_id: bool = True) -> Iterator[Register]:
     """Open an existing register for verbs that only read. Raises RegisterUnavailable when there is none."""
     from capa_sync.store import open_register
 
-    register = open_register(path, clock_now=clock.now(), create=False, read_only=True)
+    register = open_register(path, clock_now=clock.now(), create=False, read_only=True, needs_id=needs_id)
     try:
         yield register
     finally:

@@ -81,7 +81,7 @@ def verify(
     path = file or (setup.register_path if setup is not None else register_path(config, read_settings(config)))
     heads = [head for text in against for head in heads_of(text)]
     stamps = stamps_of(against, roots)
-    with open_for_reading(path, clock_from(test_clock)) as register:
+    with open_for_reading(path, clock_from(test_clock), needs_id=False) as register:
         if only_head:
             return _print_head(path, register.chain.head(), as_json)
         with progress_listener() as listener:

@@ -15,7 +15,7 @@ from capa_sync.daemon.log import LogAction, log
 from capa_sync.daemon.past_mirror import PastMirror
 from capa_sync.daemon.reviewed import reviewed_record
 from capa_sync.daemon.runtime import Runtime, SourceContext
-from capa_sync.errors import RegisterUnavailable, own_error
+from capa_sync.errors import RegisterUnavailable, UnreadableValue, own_error
 from capa_sync.store import Kept, Register
 
 _SLICE = 250
@@ -77,9 +77,9 @@ def _keep_some(then: Runtime, name: str, at: datetime) -> None:
             return
         try:
             found[ticket_id] = reviewed_record(then, context, ticket_id, mirror)
-        except RegisterUnavailable:
-            raise
-        except Exception as error:  # noqa: BLE001 - what is kept serves speed; it must not keep the cycle from its end
+        except Exception as error:  # what is kept serves speed; it must not keep the cycle from its end
+            if isinstance(error, RegisterUnavailable) and not isinstance(error, UnreadableValue):
+                raise
             log(LogAction.REVIEW_NOT_KEPT, level="error", source=name, ticket=ticket_id, problem=own_error(error))
             then.register.reviews.save(name, found, is_done=True)
             return

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from capa_sync.daemon.inputs import PipelineInputs
 from capa_sync.daemon.source_inputs import SourceInputs
-from capa_sync.errors import CapaSyncError
+from capa_sync.errors import is_of_more_than_one_ticket
 from capa_sync.mapping import join, map_ticket
 from capa_sync.model.record import CapaRecord, Unmapped
 from capa_sync.model.ticket import ChildRef, Presence, SourceTicket
@@ -109,9 +109,9 @@ def learn_duplicates(inputs: PipelineInputs, ids: Iterable[str]) -> None:
     for ticket_id in ids:
         try:
             own = map_alone(inputs, ticket_id, tickets, as_of)
-        except CapaSyncError:
-            raise
-        except Exception:  # noqa: BLE001 - it is quarantined with its reason when it is judged
-            own = None
+        except Exception as error:
+            if is_of_more_than_one_ticket(error):
+                raise
+            own = None  # it is quarantined with its reason when it is judged
         if isinstance(own, CapaRecord):
             inputs.joins.remember(own, inputs.now)

@@ -21,7 +21,7 @@ from capa_sync.daemon.plan_cache import PickledPlan
 from capa_sync.daemon.targets import target_of, target_of_action, target_of_withdrawal
 from capa_sync.daemon.waiver_comments import NOTHING_NEW, AskedOnTicket, asked_on, shown_answers
 from capa_sync.daemon.waiving import TicketWaivers, waivers_on
-from capa_sync.errors import CapaSyncError, own_error
+from capa_sync.errors import is_of_more_than_one_ticket, own_error
 from capa_sync.model.finding import Finding, Mode, Verdict
 from capa_sync.model.finding import Outcome as RuleOutcome
 from capa_sync.model.light import altered
@@ -85,9 +85,9 @@ class Pipeline:
         for ticket_id in ids:
             try:
                 plans[ticket_id] = self._plan_stored(ticket_id, outcomes.get(ticket_id, {}))
-            except CapaSyncError:
-                raise
-            except Exception as error:  # noqa: BLE001 - nothing is written on this ticket, and all others go on
+            except Exception as error:  # nothing is written on this ticket, and all others go on
+                if is_of_more_than_one_ticket(error):
+                    raise
                 broken.append(Quarantined(ticket_id, (own_error(error),)))
                 plans[ticket_id] = _plan_unknown(self._writes.get(ticket_id, []), own_error(error))
         return plans, broken
@@ -96,9 +96,9 @@ class Pipeline:
         """Judge tickets; a ticket whose content raises an error is quarantined with it, the others are judged."""
         try:
             return self._evaluate(ids)
-        except CapaSyncError:
-            raise
-        except Exception as error:  # noqa: BLE001 - becomes the ticket's reason; it waits until it changes
+        except Exception as error:  # becomes the ticket's reason; it waits until it changes
+            if is_of_more_than_one_ticket(error):
+                raise
             if len(ids) == 1:
                 return [Quarantined(ids[0], (own_error(error),))]
         return [outcome for ticket_id in ids for outcome in self._fenced([ticket_id])]

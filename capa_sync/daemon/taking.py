@@ -11,7 +11,7 @@ from capa_sync.daemon.log import LogAction, log
 from capa_sync.daemon.presence_log import log_presences
 from capa_sync.daemon.roles import linked_by, settle_roles
 from capa_sync.daemon.runtime import Runtime, SourceContext
-from capa_sync.errors import CapaSyncError, own_error
+from capa_sync.errors import is_of_more_than_one_ticket, own_error
 from capa_sync.model.ticket import Page, Reading, Skip
 
 
@@ -25,9 +25,10 @@ def commit_page(runtime: Runtime, context: SourceContext, run: int, page: Page) 
     returning = runtime.register.tickets.gone_among(context.name, [reading.ticket.id for reading in page.readings])
     try:
         changed, news = _commit(runtime, context, run, page)
-    except CapaSyncError:
-        raise
-    except Exception:  # noqa: BLE001 - one ticket's content must not stop its source: it is found, logged and left out
+    except Exception as error:
+        if is_of_more_than_one_ticket(error):
+            raise
+        # one ticket's content must not stop its source: it is found, logged and left out
         page = _without_failing(runtime, context, run, page)
         changed, news = _commit(runtime, context, run, page)
     runtime.checkpoint("after-page-commit")
@@ -66,9 +67,9 @@ def _without_failing(runtime: Runtime, context: SourceContext, run: int, page: P
     def stored(readings: Sequence[Reading]) -> Sequence[Reading]:
         try:
             _commit(runtime, context, run, Page(tuple(readings), cursor, complete=False))
-        except CapaSyncError:
-            raise
-        except Exception as error:  # noqa: BLE001 - one of these is a failing reading
+        except Exception as error:  # one of these is a failing reading
+            if is_of_more_than_one_ticket(error):
+                raise
             if len(readings) > 1:
                 half = len(readings) // 2
                 return [*stored(readings[:half]), *stored(readings[half:])]

@@ -29,7 +29,7 @@ _PROGRAM = "import sys; sys.path.insert(0, {place!r}); from capa_sync.digest.han
 
 
 @light
-class Order:
+class Outgoing:
     """What a process is to send: to which address, with which title, and the body in both forms."""
 
     address: str
@@ -46,7 +46,7 @@ class Ended:
     was_late: bool = False
 
 
-def sent_in_process(order: Order, stop: threading.Event, deadline: float, grace: float) -> Ended:
+def sent_in_process(order: Outgoing, stop: threading.Event, deadline: float, grace: float) -> Ended:
     """Send in a process of its own and return how that ended, at the latest at the deadline, a grace after `stop`."""
     place = str(Path(capa_sync.__file__).parents[1])
     try:

@@ -13,7 +13,7 @@ from time import monotonic
 from urllib.parse import parse_qsl, quote, urlsplit
 
 from capa_sync.digest.render import as_html, as_text
-from capa_sync.digest.send_process import Order, sent_in_process
+from capa_sync.digest.send_process import Outgoing, sent_in_process
 from capa_sync.digest.services import MAIL, Services
 from capa_sync.errors import Problem, SettingsError
 from capa_sync.model.digest import DigestMessage, SendResult, SendState
@@ -67,7 +67,7 @@ class AppriseSender:
         server = _server(address)
         if self._is_spared(server):
             return SendResult(SendState.PENDING, _SILENT)
-        order = Order(address, message.subject, as_html(message), as_text(message, for_chat=True))
+        order = Outgoing(address, message.subject, as_html(message), as_text(message, for_chat=True))
         ended = sent_in_process(order, stop, DEADLINE, GRACE)
         self._note(server, was_silent=ended.was_late)
         return ended.result

@@ -14,10 +14,11 @@ from typing import NamedTuple
 
 import orjson
 
+from capa_sync.errors import UnreadableContent
 from capa_sync.model.chain import ChainHead
 from capa_sync.store.columns import instant_text
 from capa_sync.store.database import Database, Params
-from capa_sync.store.unreadable import UnreadableContent, reading
+from capa_sync.store.unreadable import reading
 
 DIGEST, SALT = 32, 16
 """Bytes of a digest, and of a salt."""

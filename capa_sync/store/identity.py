@@ -6,15 +6,19 @@ another program, and a backup would replace the last good copy by a file without
 
 from __future__ import annotations
 
-from capa_sync.errors import RegisterUnavailable
+from contextlib import nullcontext, suppress
+
+from capa_sync.errors import RegisterUnavailable, UnreadableContent
 from capa_sync.store.database import Database
 from capa_sync.store.migrations import STEPS
 from capa_sync.store.place import marked_id, marker_of, refuse_empty, refuse_foreign, was_here
 from capa_sync.store.unreadable import unreadable
 
 
-def applied_steps(db: Database, *, create: bool) -> set[str]:
+def applied_steps(db: Database, *, create: bool, needs_id: bool = True) -> set[str]:
     """Return the names of the steps that a register has; none for a file without content where `create` allows it.
+
+    `needs_id`: whether one that lacks its id is refused; who verifies it says what else is gone.
 
     Raises RegisterUnavailable: no content, content of another program or of a later version, or another register
     than the one that was made here.
@@ -26,10 +30,11 @@ def applied_steps(db: Database, *, create: bool) -> set[str]:
     applied = refuse_newer(db)
     if not applied:
         refuse_foreign(db.path)
-    if applied == set(step_names()):  # opening gives an older file what it lacks
+    if needs_id and applied == set(step_names()):  # opening gives an older file what it lacks
         _refuse_another(db, origin(db)[0])
     else:
-        _refuse_another(db, _meta(db).get("register_id", ""))
+        with nullcontext() if needs_id else suppress(UnreadableContent):
+            _refuse_another(db, _meta(db).get("register_id", ""))
     return applied
 
 

@@ -31,8 +31,11 @@ def open_register(
     read_only: bool = False,
     check: bool = False,
     durable: bool = True,
+    needs_id: bool = True,
 ) -> Register:
     """Open a register file; create or migrate it where needed. `check` looks for damage first.
+
+    Without `needs_id` one that lacks its id is opened too: for who verifies it, and says what is gone.
 
     With `durable` False nothing is flushed to the disk: for a copy that ends with this process, so that its commits
     do not hold up those of a daemon.
@@ -51,7 +54,7 @@ def open_register(
     try:
         if check:
             db.check_damage()
-        _bring_up_to_date(db, clock_now, create=create)
+        _bring_up_to_date(db, clock_now, create=create, needs_id=needs_id)
         if not read_only:
             mark(path, *origin(db))
         return Register(db, now or (lambda: clock_now))
@@ -114,8 +117,8 @@ def _look(path: Path, *, create: bool) -> None:
         db.close()
 
 
-def _bring_up_to_date(db: Database, now: datetime, *, create: bool) -> None:
-    applied = applied_steps(db, create=create)
+def _bring_up_to_date(db: Database, now: datetime, *, create: bool, needs_id: bool) -> None:
+    applied = applied_steps(db, create=create, needs_id=needs_id)
     with db.words():
         pending = STEPS.pending(db.writer)
     if not pending and _views(db) == _wanted_views():

@@ -7,27 +7,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from capa_sync.errors import RegisterUnavailable
+from capa_sync.errors import UnreadableContent, UnreadableValue
 
 _GATEWAYS = frozenset({"unreadable.py", "columns.py", "database.py", "connections.py", "sqlite_errors.py"})
 """Modules through which all others read: they are not the place that a person who mends the register looks for."""
 
 
-class UnreadableContent(RegisterUnavailable, ValueError):
-    """A value or a table of the register is not as capa-sync stores it (exit 6).
-
-    It is a ValueError, too: whoever verifies the register looks for values that cannot be read, and reports them.
-    """
-
-
 def unreadable(what: str, error: BaseException | None = None, path: Path | None = None) -> UnreadableContent:
     """Return the error for content that cannot be read; `error` is what the reading raised.
+
+    `path` is that of the register where the file as a whole is wrong, None for a single value.
 
     The line names the type of that error and the place of the statement, as a fault of ours could look the same. It
     does not show the value: it may be the text of a ticket.
     """
     kind = "" if error is None else f", {type(error).__name__}"
-    return UnreadableContent(
+    kind_of_error = UnreadableValue if path is None else UnreadableContent
+    return kind_of_error(
         f"{path or 'the register'}: its content is not what capa-sync writes ({what}{kind} at {_place()}); put the "
         "file aside and restore the last backup (docs/operating.md, Restore)"
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import resource
 import signal
 import subprocess
@@ -175,12 +174,12 @@ def test_what_is_meant_for_the_daemon_does_not_end_a_send(
     world: DigestWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A service manager signals every process of a service; the daemon alone decides when a send under way ends."""
-    pids: list[int] = []
+    started: list[subprocess.Popen[bytes]] = []
     start = subprocess.Popen
 
     def noted(*arguments: object, **more: object) -> subprocess.Popen[bytes]:
-        pids.append((process := start(*arguments, **more)).pid)  # type: ignore[call-overload]
-        return process  # type: ignore[no-any-return]
+        started.append(start(*arguments, **more))  # type: ignore[call-overload]
+        return started[-1]
 
     monkeypatch.setattr(subprocess, "Popen", noted)
     world.mail.is_silent = True
@@ -188,7 +187,7 @@ def test_what_is_meant_for_the_daemon_does_not_end_a_send(
     def signal_once_taken() -> None:
         until(lambda: world.mail.received)
         for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
-            os.kill(pids[-1], number)
+            started[-1].send_signal(number)
         world.mail.is_silent = False
 
     helper = threading.Thread(target=signal_once_taken)

@@ -229,7 +229,9 @@ class JiraClient:
         problem = answers.sign_in_problem(self.source, answer.status_code, answer.headers)
         if problem is not None:
             raise problem
-        if is_decisive and not answers.is_own_refusal(path, answer.content):
+        if not is_decisive:
+            return
+        if not answers.is_own_refusal(path, answer.content):
             raise not_by_tracker(self.source, answer.status_code, what)
         self.identity.check(answer.headers, path)
 

@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 
 import capa_sync.store
-from capa_sync.errors import RegisterUnavailable
+from capa_sync.errors import RegisterUnavailable, UnreadableContent
 from capa_sync.model.finding import Outcome
 from capa_sync.model.selection import ExportSelection
 from capa_sync.store import Register, back_up, check_register, open_copy, open_register, restore
 from capa_sync.store.columns import day_or_instant, instant, json_value, member, raw_from, stored_day
-from capa_sync.store.unreadable import UnreadableContent, reading
+from capa_sync.store.unreadable import reading
 from tests.unit.store.fake_parser import PARSER, SOURCE, T0
 from tests.unit.store.register_processes import fill
 

@@ -169,9 +169,11 @@ def test_a_lost_sign_in_is_seen_in_status_and_headers(status: int, headers: dict
 
 
 def test_refusals_distinguish_permanent_from_temporary() -> None:
-    """A conflict is temporary; a missing right is not."""
+    """A conflict is temporary; a missing right is not; what a proxy refuses says nothing of a right."""
+    own = b'{"errorMessages": ["You may not."]}'
     assert write_refusal("jira", "PUT x", 409, b"").permanent is False  # type: ignore[attr-defined]
-    assert write_refusal("jira", "PUT x", 403, b"").permanent is True  # type: ignore[attr-defined]
+    assert write_refusal("jira", "PUT x", 403, own).permanent is True  # type: ignore[attr-defined]
+    assert write_refusal("jira", "PUT x", 403, b"<html>").permanent is False  # type: ignore[attr-defined]
     assert "removed" in str(read_refusal("jira", "GET x", 410, b""))
 
 
