@@ -112,6 +112,7 @@ EDITS = {
 """What a person changes in the starter's settings: address, project, and how to sign in."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("names", [*([source] for source in EDITS), list(EDITS)], ids="-and-".join)
 def test_the_starter_gives_no_cause_for_a_warning(make_harness: MakeHarness, names: list[str]) -> None:
     """The files of `init`, with only a tracker's address, project and sign-in changed, cause no warning anywhere.

@@ -67,6 +67,7 @@ def test_a_daemon_that_ends_unasked_never_ends_with_0(make_harness: MakeHarness)
     assert "without being asked" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_tracker_that_disappears_is_one_line_before_the_cycle_fails(make_harness: MakeHarness) -> None:
     """Half a minute of attempts is not silent: the first failed request says what failed and what happens next."""
     harness = make_harness("jira")

@@ -66,6 +66,7 @@ def work(folder: Path, kind: str, mode: str, mirrored: int) -> tuple[int, int, i
     return busy.taken, result.counts["judged"], idle.taken
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["off", "plan"])
 @pytest.mark.parametrize("kind", ["jira", "servicenow"])
 def test_a_cycle_reads_no_more_of_a_larger_mirror(tmp_path: Path, kind: str, mode: str) -> None:

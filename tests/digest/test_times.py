@@ -59,6 +59,7 @@ def subjects(world: DigestWorld) -> list[str]:
     return [hooked["title"].removeprefix("Clause 10, week of ")[:10] for hooked in world.hook.received]
 
 
+@pytest.mark.slow
 def test_a_missed_week_and_the_next_one_are_one_message(world: DigestWorld) -> None:
     """After quiet hours, after a downtime of days or weeks, and over the change to summer time."""
     clock = ManualClock()
@@ -118,6 +119,7 @@ def shown_and_sent(verb: Verb, now: datetime) -> tuple[dict[str, str], dict[str,
     return {f"{found['kind']} {found['recipient']}": found["when"] for found in shown}, sent, "\n".join(lines[-2:])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "now",
     [

@@ -124,6 +124,7 @@ def test_nothing_is_sent_in_quiet_hours(world: DigestWorld, verb: Verb) -> None:
 
 
 # --- faults ------------------------------------------------------------------------------------------------------
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("answer", "status", "state"),
     [
@@ -192,6 +193,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> ssl.SSLContext:
     return context
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("scheme", "is_plain", "says"),
     [

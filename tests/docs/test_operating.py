@@ -216,6 +216,7 @@ def test_a_backup_of_a_running_daemon_comes_back(place: Place, commands: str) ->
     assert place.verb("sync").code == 0
 
 
+@pytest.mark.slow
 def test_a_lost_register_is_not_created_again_while_its_marker_exists(place: Place) -> None:
     """Every verb ends with 6 and names the marker; without the marker the next start creates a new register."""
     assert place.verb("sync").code == 0

@@ -243,6 +243,7 @@ def many_tickets(world: World) -> UserDriver:
     return users
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("source", JIRAS)
 @pytest.mark.parametrize(("name", "everywhere"), LIGHT)
 def test_more_tickets_than_requests_wait_over_restarts(

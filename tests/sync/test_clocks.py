@@ -39,6 +39,7 @@ def live(users: UserDriver, word: str) -> None:
     users.say(users.records()[0], f"said {word}")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("zone", ZONES)
 @pytest.mark.parametrize("source", SOURCES)
 def test_our_profile_s_zone_changes_nothing(source: str, zone: str, tmp_path: Path) -> None:
