@@ -17,6 +17,8 @@ CapaSyncError
 ├ NotPublished             exit 3; a head of the hash chain could not be published, or proves nothing
 ├ SafetyStop               exit 4; nothing is written, the message names the command that releases
 └ RegisterUnavailable      exit 6; held by another daemon, disk full, damaged, not what capa-sync writes
+  └ UnreadableContent      a table or a value of the register is not what capa-sync writes
+    └ UnreadableValue      a single value; where it belongs to one ticket, that ticket alone is quarantined
 """
 
 from __future__ import annotations
