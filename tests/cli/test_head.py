@@ -66,6 +66,8 @@ def authority(certificates: Path) -> Iterator[str]:
     """Run openssl as a time-stamping authority behind HTTP; give its address. Some paths answer wrongly."""
 
     class Authority(BaseHTTPRequestHandler):
+        """Answers as the test asks."""
+
         def do_POST(self) -> None:
             """Answer a request for a time stamp."""
             assert self.headers["Content-Type"] == "application/timestamp-query"
@@ -165,6 +167,8 @@ def answering(begin: bytes, piece: bytes, pause: float) -> Iterator[str]:
     over = Event()
 
     class Authority(BaseHTTPRequestHandler):
+        """Answers as the test asks."""
+
         def do_POST(self) -> None:
             """Answer without end."""
             self.rfile.read(int(self.headers["Content-Length"]))

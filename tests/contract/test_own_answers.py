@@ -232,9 +232,13 @@ def test_bytes_that_are_decrypted_already_make_a_connection_unfit() -> None:
     """The socket of a TLS connection shows nothing of them."""
 
     class Connected:
+        """A connection that looks fit."""
+
         is_connected = True
 
     class Both(OwnAnswers, Connected):
+        """It, with so many bytes that are decrypted and not read."""
+
         def __init__(self, waiting: int) -> None:
             self.sock = SimpleNamespace(pending=lambda: waiting)
 

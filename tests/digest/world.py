@@ -189,6 +189,8 @@ def web_hook() -> Iterator[Hook]:
     hook = Hook()
 
     class Handler(BaseHTTPRequestHandler):
+        """Notes what it gets."""
+
         def do_POST(self) -> None:
             """Take a message."""
             hook.received.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))

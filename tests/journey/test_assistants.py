@@ -51,6 +51,7 @@ def asked(place: Path, ask: Callable[[Client], Awaitable[Answer]]) -> Answer:
     """Start the server as an assistant does, and let a client of the SDK ask it."""
 
     async def talk() -> Answer:
+        """Talk to the server."""
         server = StdioServerParameters(command=command(place)[0], args=command(place)[1:], cwd=ROOT)
         async with Client(server, read_timeout_seconds=PATIENCE) as client:
             return await ask(client)
@@ -62,6 +63,7 @@ def answers(place: Path, *calls: tuple[str, Mapping[str, Any]]) -> list[tuple[bo
     """Call tools one after the other; return whether each was refused, and its text."""
 
     async def ask(client: Client) -> list[tuple[bool, str]]:
+        """Ask one question."""
         results = [await client.call_tool(name, dict(arguments)) for name, arguments in calls]
         return [(result.is_error, "".join(block.text for block in result.content)) for result in results]
 
