@@ -18,7 +18,7 @@ CapaSyncError
 ├ SafetyStop               exit 4; nothing is written, the message names the command that releases
 └ RegisterUnavailable      exit 6; held by another daemon, disk full, damaged, not what capa-sync writes
   └ UnreadableContent      a table or a value of the register is not what capa-sync writes
-    └ UnreadableValue      a single value; where it belongs to one ticket, that ticket alone is quarantined
+    └ UnreadableValue      a single value; met while one ticket is judged or planned, it quarantines that ticket
 """
 
 from __future__ import annotations
@@ -210,7 +210,7 @@ class UnreadableContent(RegisterUnavailable, ValueError):
 
 
 class UnreadableValue(UnreadableContent):
-    """A single stored value cannot be read. Where it belongs to one ticket, that ticket is quarantined alone."""
+    """A single stored value cannot be read. Met while one ticket is judged or planned, it quarantines that ticket."""
 
 
 def is_of_more_than_one_ticket(error: Exception) -> bool:
