@@ -39,8 +39,7 @@ def private_folder_beside(path: Path) -> Iterator[Path]:
 @contextmanager
 def _folder(parent: Path, ours: str, purpose: str = "") -> Iterator[Path]:
     for name in _left_behind(parent, ours):
-        shutil.rmtree(parent / name, ignore_errors=True)
-        _log.info("%s was removed: a process that was killed had left it", parent / name)
+        _remove(parent / name)
     with tempfile.TemporaryDirectory(prefix=f"{ours}{purpose}", dir=parent) as name:  # noqa: TID251 - this is the place
         lock = _marked(Path(name))
         try:
@@ -48,6 +47,19 @@ def _folder(parent: Path, ours: str, purpose: str = "") -> Iterator[Path]:
         finally:
             if lock is not None:
                 os.close(lock)
+
+
+def _remove(left: Path) -> None:
+    """Remove a folder that a killed process left. What cannot be removed is named, and stops nobody's work."""
+    try:
+        shutil.rmtree(left)
+    except FileNotFoundError:
+        return  # another process was faster
+    except OSError as error:
+        what = error.strerror or type(error).__name__
+        _log.warning("%s was left by a process that was killed and cannot be removed: %s; remove it", left, what)
+    else:
+        _log.info("%s was removed: a process that was killed had left it", left)
 
 
 def _marked(folder: Path) -> int | None:

@@ -170,3 +170,20 @@ def test_where_the_file_system_knows_no_locks_nothing_is_removed(monkeypatch: py
             assert not (folder / MARK).exists()
         assert folder.exists()
     assert not folder.exists()
+
+
+def test_what_cannot_be_removed_is_named_and_stops_nothing(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A full or read-only disk: the verb does its work, and one line says what a person can do."""
+    left = _killed('private_folder("plan")')
+
+    def refuse(_folder: Path) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(private_folders.shutil, "rmtree", refuse)
+    with private_folder("look") as folder:
+        assert folder.exists()
+        monkeypatch.undo()
+    [line] = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert line == f"{left} was left by a process that was killed and cannot be removed: Permission denied; remove it"
