@@ -174,7 +174,7 @@ def test_a_stored_id_of_another_s_comment_heals(face: str) -> None:
 
 @both_faces
 def test_the_comment_of_our_former_account_is_not_written_again(face: str) -> None:
-    """Its property says that it is ours: it is edited, or the refusal is told, and there is one."""
+    """Its property says that it is ours: it is edited, or the refusal is an error, and there is one."""
     with harness(face) as it:
         key, id_ = _with_our_comment(it)
         [comment] = ours(it, key)

@@ -226,7 +226,7 @@ def test_what_people_do_with_a_register_goes_on_working(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("harm", "why"), STATES[:5], ids=lambda value: getattr(value, "__name__", ""))
 def test_a_backup_is_restored_over_what_is_refused(tmp_path: Path, harm: Callable[[Path], None], why: str) -> None:
-    """That is the way back that the line names; what the lost register had erased is told to be unknown."""
+    """That is the way back that the line names; what the lost register had erased is said to be unknown."""
     path = made(tmp_path / "register.db")
     back_up(path, tmp_path / "copy.db")
     harm(path)

@@ -133,7 +133,7 @@ def test_a_fault_of_ours_in_a_statement_stays_one(tmp_path: Path, sql: str) -> N
 
 @pytest.mark.parametrize("harm", ["DELETE FROM meta WHERE name = 'register_id'", "DROP TABLE meta"])
 def test_a_register_without_an_id_is_refused_by_every_user(tmp_path: Path, harm: str) -> None:
-    """Its comments on tickets could not be told from those of another one; an earlier copy stays."""
+    """Its comments on tickets could not be distinguished from those of another one; an earlier copy stays."""
     path, copy = harmed(tmp_path / "register.db"), tmp_path / "copy.db"
     back_up(path, copy)
     with closing(sqlite3.connect(path)) as file:
