@@ -29,7 +29,7 @@ from capa_sync.sources.jira.children import Kinship
 from capa_sync.sources.jira.draft import Draft
 from capa_sync.sources.jira.markup import to_adf, to_wiki
 from capa_sync.sources.jira.parts import comments_part, history_part, undecorate
-from capa_sync.sources.servicenow.answers import lean, value_of
+from capa_sync.sources.servicenow.cells import lean, value_of
 from capa_sync.sources.servicenow.parts import AUDIT, JOURNAL, RECORD, part_of
 from capa_sync.sources.servicenow.writer import plain_text
 from tests.fuzz.odd import as_bytes, spoiled

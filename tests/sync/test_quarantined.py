@@ -14,7 +14,7 @@ from capa_sync.model.ticket import Page, Presence
 from capa_sync.sources.jira import parse, values, whole
 from capa_sync.sources.jira.parse import JiraParser
 from capa_sync.sources.servicenow import assembly
-from capa_sync.sources.servicenow.answers import value_of
+from capa_sync.sources.servicenow.cells import value_of
 from capa_sync.sources.servicenow.parse import ServiceNowParser
 from capa_sync.sources.servicenow.parts import RECORD
 from capa_sync.store.ticket_rows import DerivedRows

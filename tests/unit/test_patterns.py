@@ -326,6 +326,7 @@ ONE_PATTERN_A_TEXT = (
     "sources/unreachable.py",
     "sources/servicenow/parse.py",
     "sources/servicenow/answers.py",
+    "sources/servicenow/cells.py",
     "store/observed.py",
     "model/days.py",
     "exports/pack_sections.py",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from capa_sync.model.attachment import Attachment
-from capa_sync.sources.servicenow.answers import value_of
+from capa_sync.sources.servicenow.cells import value_of
 from capa_sync.sources.servicenow.client import SYS_ID, TableClient
 
 TABLE = "sys_attachment"

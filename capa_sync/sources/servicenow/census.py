@@ -9,7 +9,8 @@ from typing import Any
 from capa_sync.errors import AccessDenied
 from capa_sync.model.site import Census
 from capa_sync.ports.mirror import MirrorLookup
-from capa_sync.sources.servicenow.answers import NoSuchTable, Row, value_of
+from capa_sync.sources.servicenow.answers import NoSuchTable
+from capa_sync.sources.servicenow.cells import Row, value_of
 from capa_sync.sources.servicenow.client import TableClient
 from capa_sync.sources.servicenow.keyset import KeysetPager
 from capa_sync.sources.servicenow.options import ServiceNowOptions

@@ -38,17 +38,9 @@ from capa_sync.sources.cookies import cookies_refused
 from capa_sync.sources.downloads import AttachmentDownloads
 from capa_sync.sources.environment import read_environment_once
 from capa_sync.sources.retry import RetryPolicy
-from capa_sync.sources.servicenow.answers import (
-    NotFound,
-    PageCut,
-    Row,
-    TableAnswer,
-    answer_check,
-    lean,
-    read_headers,
-    value_of,
-)
+from capa_sync.sources.servicenow.answers import NotFound, PageCut, TableAnswer, answer_check, read_headers
 from capa_sync.sources.servicenow.auth import TIMEOUT, ClientCredentialsAuth, build_auth
+from capa_sync.sources.servicenow.cells import Row, lean, value_of
 from capa_sync.sources.servicenow.network import translated
 from capa_sync.sources.servicenow.options import ServiceNowOptions
 from capa_sync.sources.servicenow.pace import Pace

@@ -9,7 +9,7 @@ from typing import Any
 
 from capa_sync.errors import AccessDenied, Fatal
 from capa_sync.model.light import light
-from capa_sync.sources.servicenow.answers import Row, value_of
+from capa_sync.sources.servicenow.cells import Row, value_of
 from capa_sync.sources.servicenow.client import TableClient
 from capa_sync.sources.servicenow.keyset import KeysetPager
 from capa_sync.sources.servicenow.parts import JOURNAL_COLUMNS

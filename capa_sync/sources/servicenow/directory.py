@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from capa_sync.errors import Authentication
 from capa_sync.model.light import light
 from capa_sync.model.site import Account
-from capa_sync.sources.servicenow.answers import Row, value_of
+from capa_sync.sources.servicenow.cells import Row, value_of
 from capa_sync.sources.servicenow.client import TableClient
 from capa_sync.sources.servicenow.dictionary import TableFacts, all_rows, read_table
 from capa_sync.sources.servicenow.history import batches

@@ -12,8 +12,9 @@ from functools import partial
 
 from capa_sync.model.clock import Clock
 from capa_sync.model.ticket import Page
-from capa_sync.sources.servicenow.answers import Row, TableAnswer, value_of
+from capa_sync.sources.servicenow.answers import TableAnswer
 from capa_sync.sources.servicenow.assembly import Assembly, TableSpec
+from capa_sync.sources.servicenow.cells import Row, value_of
 from capa_sync.sources.servicenow.client import TableClient
 from capa_sync.sources.servicenow.history import Asked
 from capa_sync.sources.servicenow.keyset import KeysetPager, Position

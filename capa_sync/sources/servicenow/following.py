@@ -14,8 +14,9 @@ from functools import partial
 from capa_sync.model.clock import Clock
 from capa_sync.model.ticket import Page, Reading, Skip
 from capa_sync.ports.mirror import MirrorLookup
-from capa_sync.sources.servicenow.answers import Row, TableAnswer, value_of
+from capa_sync.sources.servicenow.answers import TableAnswer
 from capa_sync.sources.servicenow.assembly import Assembly, TableSpec
+from capa_sync.sources.servicenow.cells import Row, value_of
 from capa_sync.sources.servicenow.history import batches
 from capa_sync.sources.servicenow.keyset import KeysetPager, Position
 from capa_sync.sources.servicenow.query import one_of

@@ -19,7 +19,8 @@ from functools import partial
 
 from capa_sync.errors import AccessDenied, AnswerTooLarge, BadAnswer
 from capa_sync.model.light import light
-from capa_sync.sources.servicenow.answers import NoSuchTable, QueryTooLong, Row, value_of
+from capa_sync.sources.servicenow.answers import NoSuchTable, QueryTooLong
+from capa_sync.sources.servicenow.cells import Row, value_of
 from capa_sync.sources.servicenow.client import TableClient
 from capa_sync.sources.servicenow.keyset import KeysetPager
 from capa_sync.sources.servicenow.parts import Reach

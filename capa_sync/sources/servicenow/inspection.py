@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from capa_sync.errors import AccessDenied
 from capa_sync.model.inspection import ChildKind, Inspection
 from capa_sync.model.site import FieldDef
-from capa_sync.sources.servicenow.answers import NoSuchTable, Row, value_of
+from capa_sync.sources.servicenow.answers import NoSuchTable
+from capa_sync.sources.servicenow.cells import Row, value_of
 from capa_sync.sources.servicenow.client import TableClient
 from capa_sync.sources.servicenow.dictionary import TableFacts
 from capa_sync.sources.servicenow.directory import InstanceDirectory, Me

@@ -16,7 +16,8 @@ from typing import Protocol
 from capa_sync.errors import BadAnswer
 from capa_sync.model.light import light
 from capa_sync.sources.advance import Advance
-from capa_sync.sources.servicenow.answers import Row, TableAnswer, value_of
+from capa_sync.sources.servicenow.answers import TableAnswer
+from capa_sync.sources.servicenow.cells import Row, value_of
 from capa_sync.sources.servicenow.client import SYS_ID
 from capa_sync.sources.servicenow.query import condition, join, markers, meets
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from capa_sync.sources.servicenow.answers import Row, value_of
+from capa_sync.sources.servicenow.cells import Row, value_of
 from capa_sync.sources.servicenow.dictionary import TableFacts
 from capa_sync.sources.servicenow.directory import InstanceDirectory
 from capa_sync.sources.servicenow.history import Past

@@ -8,7 +8,8 @@ from typing import Any
 
 from capa_sync.errors import AccessDenied, BadAnswer
 from capa_sync.model.site import Census, Located
-from capa_sync.sources.servicenow.answers import NoSuchTable, Row, value_of
+from capa_sync.sources.servicenow.answers import NoSuchTable
+from capa_sync.sources.servicenow.cells import Row, value_of
 from capa_sync.sources.servicenow.client import TableClient
 from capa_sync.sources.servicenow.history import batches
 from capa_sync.sources.servicenow.keyset import KeysetPager

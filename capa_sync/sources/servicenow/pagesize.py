@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from functools import partial
 
-from capa_sync.sources.servicenow.answers import Row, value_of
+from capa_sync.sources.servicenow.cells import Row, value_of
 from capa_sync.sources.sizes import PageSize
 
 SMALLEST_PAGE = 50

@@ -13,7 +13,7 @@ import orjson
 
 from capa_sync.model.ticket import Part
 from capa_sync.sources.bodies import body_of
-from capa_sync.sources.servicenow.answers import Row
+from capa_sync.sources.servicenow.cells import Row
 
 RECORD, AUDIT, JOURNAL, REACH, LABELS = "record", "audit", "journal", "reach", "labels"
 _SMALL = 100  # bytes

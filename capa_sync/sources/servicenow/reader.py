@@ -21,9 +21,9 @@ from capa_sync.model.ticket import Cursor, Page, Reading, Skip
 from capa_sync.ports.mirror import MirrorLookup
 from capa_sync.sources.downloads import AttachmentDownloads
 from capa_sync.sources.fence import fenced
-from capa_sync.sources.servicenow.answers import value_of
 from capa_sync.sources.servicenow.assembly import Assembly
 from capa_sync.sources.servicenow.attached import attachments_of, content_path
+from capa_sync.sources.servicenow.cells import value_of
 from capa_sync.sources.servicenow.census import CensusTaker
 from capa_sync.sources.servicenow.child_tables import check_references, named_with_its_line
 from capa_sync.sources.servicenow.client import SYS_ID, TableClient

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from capa_sync.model.inspection import Check, CheckState
 from capa_sync.model.light import light
-from capa_sync.sources.servicenow.answers import Row
+from capa_sync.sources.servicenow.cells import Row
 from capa_sync.sources.servicenow.dictionary import TableFacts
 from capa_sync.sources.servicenow.history import AuditReader
 from capa_sync.sources.servicenow.options import ServiceNowOptions

@@ -7,8 +7,9 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from capa_sync.ports.mirror import MirrorLookup
-from capa_sync.sources.servicenow.answers import Row, TableAnswer, is_text, value_of
+from capa_sync.sources.servicenow.answers import TableAnswer
 from capa_sync.sources.servicenow.assembly import TableSpec
+from capa_sync.sources.servicenow.cells import Row, is_text, value_of
 from capa_sync.sources.servicenow.client import SYS_ID, TableClient
 from capa_sync.sources.servicenow.dictionary import check_class
 from capa_sync.sources.servicenow.history import batches

@@ -16,7 +16,7 @@ from capa_sync.model.patterns import CODE_TAG, NOTE_MARKER
 from capa_sync.model.visible import lines
 from capa_sync.model.write import TICKET_GONE, Delivered, Write, WriteKind, says_the_same
 from capa_sync.sources.fence import fenced, fenced_write
-from capa_sync.sources.servicenow.answers import Row, display_of, value_of
+from capa_sync.sources.servicenow.cells import Row, display_of, value_of
 from capa_sync.sources.servicenow.client import TableClient
 from capa_sync.sources.servicenow.directory import InstanceDirectory
 from capa_sync.sources.servicenow.history import AuditReader

@@ -14,15 +14,8 @@ from hypothesis import strategies as st
 from capa_sync.model.address import check_address
 from capa_sync.model.clock import SystemClock
 from capa_sync.model.ticket import Cursor
-from capa_sync.sources.servicenow.answers import (
-    Row,
-    TableAnswer,
-    answer_check,
-    display_of,
-    lean,
-    read_headers,
-    value_of,
-)
+from capa_sync.sources.servicenow.answers import TableAnswer, answer_check, read_headers
+from capa_sync.sources.servicenow.cells import Row, display_of, lean, value_of
 from capa_sync.sources.servicenow.keyset import Position
 from capa_sync.sources.servicenow.options import ServiceNowAuth
 from capa_sync.sources.servicenow.state import States, TableState

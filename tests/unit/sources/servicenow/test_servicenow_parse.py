@@ -10,7 +10,7 @@ import pytest
 from capa_sync.errors import Skippable
 from capa_sync.model.ticket import Part, SourceTicket
 from capa_sync.model.values import BLANK, Raw
-from capa_sync.sources.servicenow.answers import lean
+from capa_sync.sources.servicenow.cells import lean
 from capa_sync.sources.servicenow.parse import ServiceNowParser
 from capa_sync.sources.servicenow.parts import (
     AUDIT,
