@@ -1,7 +1,7 @@
 """What all tests share.
 
-Hypothesis fails no test because the machine is busy, absent data is one line at the end, and one process forks
-capa-sync for all.
+Hypothesis fails no test because the machine is busy, absent data is one line at the end, no secret outlives its test,
+and one process forks capa-sync for all.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, settings
 from tests.absent_data import reported_in_one_line
 from tests.daemon.fork_server import ForkServer
 from tests.known_rules import read_each_rule_once
+from tests.own_secrets import forgotten_secrets
 from tests.quick_registers import make_registers_quick
 from tests.samples import keep_sample
 
@@ -58,3 +59,10 @@ def fork_server() -> Iterator[ForkServer]:
     """The forking process of this test worker, one for the tests of all folders: it imports the whole program."""
     with ForkServer() as server:
         yield server
+
+
+@pytest.fixture(autouse=True)
+def own_secrets() -> Iterator[None]:
+    """No secret of one test is removed from the texts of another."""
+    with forgotten_secrets():
+        yield

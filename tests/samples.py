@@ -1,7 +1,7 @@
 """Which tests are in the sample that `make test` takes.
 
 Tests of whole programs run on three trackers, and many of them with dozens of faults, files or answers besides. All
-take half an hour on two cores; a sample takes a quarter of each, and the slow tests of a quarter of the files. Tests
+take half an hour on two cores; a sample takes a fifth of each, and the slow tests of a fifth of the files. Tests
 that share a world are in it together, for some of them go on where others ended. Each commit has another sample.
 """
 
@@ -27,9 +27,9 @@ _SHARED = frozenset({"class", "module", "package"})
 def keep_sample(items: Sequence[pytest.Item], seed: str) -> tuple[list[pytest.Item], list[pytest.Item]]:
     """Return the tests of a sample, in their order, and the others.
 
-    In the large folders it has a quarter, rounded up, of the worlds that the tests of a file share (a fixture with
-    parameters, such as the tracker), with all of their tests; of a parametrised test that shares nothing a quarter of
-    its parameters; the tests marked slow of a quarter of the files; and every other test. The same seed chooses the
+    In the large folders it has a fifth, rounded up, of the worlds that the tests of a file share (a fixture with
+    parameters, such as the tracker), with all of their tests; of a parametrised test that shares nothing a fifth of
+    its parameters; the tests marked slow of a fifth of the files; and every other test. The same seed chooses the
     same tests, in whichever process.
     """
     if seed == ALL:
@@ -38,7 +38,7 @@ def keep_sample(items: Sequence[pytest.Item], seed: str) -> tuple[list[pytest.It
     for item in items:
         group, member = _place(item)
         groups[group].add(member)
-    kept = {group: _quarter(members, f"{seed}:{group}") for group, members in groups.items()}
+    kept = {group: _fifth(members, f"{seed}:{group}") for group, members in groups.items()}
     is_in = [_has_turn(item, seed) and (not _is_large(item) or _is_kept(item, kept)) for item in items]
     return (
         [item for item, stays in zip(items, is_in, strict=True) if stays],
@@ -63,8 +63,8 @@ def _place(item: pytest.Item) -> tuple[str, str]:
     return (item.nodeid, "") if shared else (test, item.nodeid)
 
 
-def _quarter(members: Collection[str], seed: str) -> frozenset[str]:
-    chosen = random.Random(seed).sample(sorted(members), -(-len(members) // 4))  # noqa: S311 - no secret
+def _fifth(members: Collection[str], seed: str) -> frozenset[str]:
+    chosen = random.Random(seed).sample(sorted(members), -(-len(members) // 5))  # noqa: S311 - no secret
     return frozenset(chosen)
 
 
@@ -72,7 +72,7 @@ def _has_turn(item: pytest.Item, seed: str) -> bool:
     """Return whether a test is in this sample as one that is not slow, or with the others of its file."""
     if item.get_closest_marker("slow") is None:
         return True
-    return random.Random(f"{seed}:{item.path.name}").random() < 1 / 4  # noqa: S311
+    return random.Random(f"{seed}:{item.path.name}").random() < 1 / 5  # noqa: S311
 
 
 def _is_large(item: pytest.Item) -> bool:

@@ -16,8 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from capa_sync.errors import DeliveryUnknown, Retryable, Skippable
-from capa_sync.redaction import REMOVED, Redactor, _seen, conceal
+from capa_sync.redaction import REMOVED, Redactor, _seen, conceal, redacted
 from capa_sync.sources.transport import Limits, hold_to
+from tests.own_secrets import forgotten_secrets
 from tests.unit.test_visible import ORDERS
 
 secrets = st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"]), min_size=8, max_size=60).filter(
@@ -232,3 +233,14 @@ def test_the_password_of_a_proxy_is_a_secret(monkeypatch: pytest.MonkeyPatch) ->
     pair = base64.b64encode(b"me:p@ssword-of-proxy").decode()
     message = str(Retryable("jira", f"Proxy-Authorization: Basic {pair} p@ssword-of-proxy p%40ssword-of-proxy"))
     assert message == f"jira: Proxy-Authorization: Basic {REMOVED} {REMOVED} {REMOVED}"
+
+
+def test_no_secret_outlives_its_test() -> None:
+    """A token of 16,384 letters x, say, takes the letters x out of a text that a later test expects."""
+    conceal("secret-of-the-settings")
+    with forgotten_secrets():
+        conceal("secret-of-one-test")
+        conceal("token-of-one-test", is_passing=True)
+        assert redacted("secret-of-one-test, token-of-one-test") == f"{REMOVED}, {REMOVED}"
+    assert redacted("secret-of-one-test, token-of-one-test") == "secret-of-one-test, token-of-one-test"
+    assert redacted("secret-of-the-settings") == REMOVED
