@@ -16,7 +16,8 @@ CapaSyncError
 │   └ ShownToCustomer      a comment sent as internal was public: writing to the source is paused
 ├ NotPublished             exit 3; a head of the hash chain could not be published, or proves nothing
 ├ SafetyStop               exit 4; nothing is written, the message names the command that releases
-└ RegisterUnavailable      exit 6; held by another daemon, disk full, damaged, not what capa-sync writes
+└ RegisterUnavailable      exit 6; disk full, damaged, not what capa-sync writes
+  ├ RegisterHeld           another daemon or `sync` holds the register
   └ UnreadableContent      a table or a value of the register is not what capa-sync writes
     └ UnreadableValue      a single value; met while one ticket is judged or planned, it quarantines that ticket
 """
@@ -199,7 +200,11 @@ class SafetyStop(CapaSyncError):
 
 
 class RegisterUnavailable(CapaSyncError):
-    """The register file cannot be written: held by another daemon, disk full, or damaged (exit 6)."""
+    """The register file cannot be read or written: held by another daemon, disk full, or damaged (exit 6)."""
+
+
+class RegisterHeld(RegisterUnavailable):
+    """Another daemon or `sync` holds the register (exit 6)."""
 
 
 class UnreadableContent(RegisterUnavailable, ValueError):

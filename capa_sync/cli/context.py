@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from capa_sync.errors import Problem, RegisterUnavailable, UserError
+from capa_sync.errors import Problem, RegisterHeld, UserError
 from capa_sync.model.clock import Clock, FileClock, ShiftedClock, SystemClock
 from capa_sync.model.visible import escaped, one_line
 from capa_sync.redaction import redacted
@@ -228,11 +228,11 @@ def lock_register(path: Path) -> Iterator[None]:
 
 
 def is_held(path: Path) -> bool:
-    """Tell whether a daemon holds the register now."""
+    """Tell whether a daemon holds the register now. Raises RegisterUnavailable where that cannot be found out."""
     try:
         with lock_register(path):
             return False
-    except RegisterUnavailable:
+    except RegisterHeld:
         return True
 
 

@@ -27,7 +27,7 @@ from capa_sync.cli.days import instant_of
 from capa_sync.cli.drafts import draft_option
 from capa_sync.cli.verbs import VerbCommand
 from capa_sync.daemon.requests import carry_out_without_runtime
-from capa_sync.errors import Problem, RegisterUnavailable, UserError
+from capa_sync.errors import Problem, RegisterHeld, UserError
 from capa_sync.live.changing import SetChange, change_to_earlier, change_to_files
 from capa_sync.live.drafts import change_to_draft
 from capa_sync.model.clock import Clock
@@ -71,7 +71,7 @@ def _carried_out(register: Register, change: SetChange, clock: Clock) -> str:
     try:
         with lock_register(register.path):
             carry_out_without_runtime(register, clock.now())
-    except RegisterUnavailable:
+    except RegisterHeld:
         return "asked"
     return "live"
 

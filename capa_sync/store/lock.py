@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from capa_sync.errors import RegisterUnavailable
+from capa_sync.errors import RegisterHeld, RegisterUnavailable
 from capa_sync.store.place import marker_of
 
 _held_here: dict[Path, RegisterLock] = {}
@@ -32,7 +32,7 @@ class RegisterLock:
         self._held: dict[Path, int] = {}
 
     def acquire(self) -> None:
-        """Take the lock. Raises RegisterUnavailable with the holder's process id when it is held."""
+        """Take the lock. Raises RegisterHeld with the holder's process id, RegisterUnavailable for another cause."""
         while (file := self._locked_file()) is None:
             continue  # the file was deleted or replaced before it was locked
         try:
@@ -64,7 +64,7 @@ class RegisterLock:
         except BlockingIOError as error:
             holder = os.pread(file, 32, 0).decode(errors="replace").strip() or "unknown"
             os.close(file)
-            raise RegisterUnavailable(f"{self._register}: held by another capa-sync (process {holder})") from error
+            raise RegisterHeld(f"{self._register}: held by another capa-sync (process {holder})") from error
         except OSError as error:
             os.close(file)
             raise RegisterUnavailable(f"{self.path}: cannot be locked: {error.strerror}") from error
@@ -74,14 +74,14 @@ class RegisterLock:
         return None
 
     def _hold_marker(self) -> None:
-        """Lock the marker, where there is one that can be locked. Raises RegisterUnavailable when it is held."""
+        """Lock the marker, where there is one that can be locked. Raises RegisterHeld when it is held."""
         while (file := _opened(self._marker)) is not None:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
                 os.close(file)
                 what = f"held by another capa-sync, whose {self.path.name} was deleted; end that one first"
-                raise RegisterUnavailable(f"{self._register}: {what}") from error
+                raise RegisterHeld(f"{self._register}: {what}") from error
             except OSError:
                 os.close(file)
                 return

@@ -12,15 +12,16 @@ from capa_sync.errors import RegisterUnavailable
 from capa_sync.store.unreadable import unreadable
 
 DAMAGED = "damaged; put the file aside and restore the last backup (docs/operating.md, Restore)"
+_ROOM = "make room, and start again; what was stored is kept"
 _MEANINGS: tuple[tuple[str, str], ...] = (
-    ("SQLITE_FULL", "the disk is full"),
+    ("SQLITE_FULL", f"the disk is full; {_ROOM}"),
     ("SQLITE_BUSY", "busy: another process is writing to it"),
     ("SQLITE_LOCKED", "busy: another process is writing to it"),
-    ("SQLITE_READONLY", "cannot be written (read-only)"),
+    ("SQLITE_READONLY", "cannot be written (read-only); let this account write the file, and start again"),
     ("SQLITE_PERM", "access is denied"),
     ("SQLITE_AUTH", "access is denied"),
     ("SQLITE_CANTOPEN", "cannot be opened"),
-    ("SQLITE_IOERR", "the disk does not take it (input/output error, or full)"),
+    ("SQLITE_IOERR", f"the disk does not take it (full, or an input/output error); {_ROOM}"),
     ("SQLITE_CORRUPT", DAMAGED),
     ("SQLITE_NOTADB", "not a register (no SQLite file)"),
     ("SQLITE_NOLFS", "too large for this file system"),

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from capa_sync.errors import Authentication, BadAnswer, Retryable, SourceError
+from capa_sync.errors import Authentication, BadAnswer, Retryable, SourceError, WriteRefused
 from capa_sync.model.write import PROPERTY_KEY, Write, WriteKind
 from capa_sync.sandbox.messages import Reply, Request
 from tests.contract.jira_source_harness import Harness, harness, populate
@@ -85,6 +85,39 @@ def test_a_withdrawal_is_not_done_because_a_proxy_says_so(face: str, kind: Write
             with pytest.raises(SourceError, match="not the tracker"):
                 act(removal, id_)
         it.server.faults.clear()
+        it.writer.deliver(removal, id_)
+        assert it.writer.look_up(removal, id_) is not None
+
+
+REFUSED = '{"errorMessages": ["It is locked."], "errors": {}}'
+
+
+@both_faces
+@pytest.mark.parametrize("kind", [WriteKind.PROPERTY, WriteKind.COMMENT])
+@pytest.mark.parametrize(
+    ("status", "answer", "needs_a_person"),
+    [
+        (403, FOREIGN["a page"], False),
+        (404, "", False),
+        (409, REFUSED, False),
+        (423, REFUSED, False),
+        (403, REFUSED, True),
+    ],
+    ids=["a proxy's 403", "a proxy's 404", "in use", "locked", "not permitted"],
+)
+def test_a_removal_needs_a_person_only_where_a_right_is_missing(
+    face: str, kind: WriteKind, status: int, answer: str, needs_a_person: bool
+) -> None:
+    """What may pass by itself names no right, and is sent again by itself."""
+    with harness(face) as it:
+        key, id_ = _with_our_comment(it)
+        it.writer.deliver(write(it, key, WriteKind.PROPERTY, fields={"state": "open"}), "")
+        removal = write(it, key, kind, text=None)
+        it.server.faults.add("answer", ("DELETE", ""), times=1, status=status, answer=answer)
+        with pytest.raises(WriteRefused) as refused:
+            it.writer.deliver(removal, id_)
+        assert refused.value.permanent is needs_a_person
+        assert ("our account needs the permission" in refused.value.message) is needs_a_person
         it.writer.deliver(removal, id_)
         assert it.writer.look_up(removal, id_) is not None
 

@@ -78,7 +78,7 @@ def decides(path: str) -> bool:
 def is_own_refusal(path: str, content: bytes) -> bool:
     """Tell whether Jira itself answered 403 or 404: it does so with an object of JSON that has its words.
 
-    Of a property also an answer without a body counts: its absence decides only what is written into that property.
+    Where a property is read, an answer without a body counts too: it decides only what is written into that property.
     """
     if not content:
         return "/properties/" in path
@@ -131,7 +131,7 @@ def write_refusal(source: str, what: str, status: int, content: bytes) -> Source
         413: "; the ticket holds as many comments as Jira allows",
     }
     message = f"{what}: refused ({status}){words}"
-    if status in (403, 404) and not is_own_refusal(what, content):  # nothing is known of the ticket, and it may pass
+    if status in (403, 404) and not is_own_refusal("", content):  # nothing is known of the ticket, and it may pass
         said = f"{message}; {NOT_BY_TRACKER.format(status=status)}"
         return WriteRefused(source, said, permanent=False)
     return WriteRefused(source, f"{message}{advice.get(status, '')}", permanent=status not in (408, 409, 423, 425))

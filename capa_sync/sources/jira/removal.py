@@ -22,7 +22,8 @@ def remove_comment(client: JiraClient, write: Write, remote_id: str, me: str) ->
         me: our own account.
 
     Raises:
-        WriteRefused: our account may not delete its own comments. SourceError: not done, or not known whether done.
+        WriteRefused: permanently where our account may not delete its own comments. SourceError: not done, or not
+            known whether done.
     """
     own_id = remote_id if _is_own(client, write, remote_id, me) else _find_marked(client, write, me)
     for _copy in range(MOST_COPIES):
@@ -71,5 +72,7 @@ def _delete(client: JiraClient, write: Write, path: str, right: str) -> None:
     except WriteRefused as refused:
         if client.find(path) is None:  # somebody else was faster
             return
+        if not refused.permanent:  # the ticket is locked, or a proxy refused it: no right is missing
+            raise
         message = f"{write.ticket_key}: {refused.message}; our account needs the permission '{right}'"
         raise WriteRefused(client.source, message) from None

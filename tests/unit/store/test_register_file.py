@@ -273,7 +273,10 @@ def test_a_full_file_system_leaves_the_last_commit(tmp_path: Path) -> None:
         pages = register._db.value("PRAGMA page_count")
         register._db.writer.execute(f"PRAGMA max_page_count = {pages + 2}")
         dump = register.rows_by_table()
-        with pytest.raises(RegisterUnavailable, match=r"register\.db: the disk is full$"):
+        with pytest.raises(
+            RegisterUnavailable,
+            match=r"register\.db: the disk is full; make room, and start again; what was stored is kept$",
+        ):
             fill(register, 10, 50, "z" * 3000)
         assert register.rows_by_table() == dump
         register._db.writer.execute("PRAGMA max_page_count = 1000000")
