@@ -199,11 +199,14 @@ def _bare(forms: Iterable[str]) -> Iterator[str]:
 def _forms(secret: str, user: str) -> Iterator[str]:
     """Yield a secret as it is, in base64 whatever stands before it, and as addresses, JSON and HTML write it.
 
-    Escapes are read before these are looked for; whole forms are there for a secret behind half an escape.
+    Escapes are read before these are looked for; whole forms are there for a secret behind half an escape. White
+    space is removed before escapes are read: a backslash before a blank is then one before the next letter.
     """
     from html import escape
 
     yield from (secret, secret.replace(" ", "+"))
+    yield "".join(f"\\{letter}" if letter.isspace() else letter for letter in secret)
+    yield "".join(letter if letter.isalnum() else f"\\{letter}" for letter in secret)
     for encoding in ("utf-8", "latin-1"):
         alone = secret.encode(encoding, "replace")
         for whole in (f"{user}:".encode(encoding, "replace") + alone, alone, b"Bearer " + alone):

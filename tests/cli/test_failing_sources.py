@@ -12,6 +12,7 @@ import pytest
 from tests.daemon.conftest import MakeHarness
 from tests.daemon.fork_server import Child
 from tests.daemon.harness import IMPATIENT, NOW, Harness
+from tests.refusals import OWN_REFUSALS
 
 SEARCH = (".*", r"/search(/jql)?(\?|$)")
 
@@ -163,7 +164,7 @@ def test_a_sync_that_could_not_write_ends_with_3(make_harness: MakeHarness, sour
     harness = make_harness(source, rules=("root-cause-before-action",))
     harness.create_broken(source)
     harness.servers[source].faults.add(
-        "answer", REFUSING[source], status=status, answer='{"errorMessages": []}', times=None
+        "answer", REFUSING[source], status=status, answer=OWN_REFUSALS[source], times=None
     )
     done = harness.run("sync", "--release", "all")
     assert done.code == 3, done.out + done.err

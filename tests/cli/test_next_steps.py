@@ -10,10 +10,8 @@ import pytest
 
 from tests.daemon.conftest import MakeHarness
 from tests.daemon.harness import IMPATIENT, Harness
+from tests.refusals import OWN_REFUSALS
 
-ACL = (
-    '{"error": {"message": "User Not Authorized", "detail": "Failed API level ACL Validation"}, "status": "failure"}'
-)
 INSTANCE = "check `url`: is the address that of a ServiceNow instance, or did a proxy answer?"
 PORT = "look at the port, or write http:// where the tracker is on this machine"
 
@@ -52,7 +50,7 @@ def _plain_port_of_servicenow(harness: Harness) -> Iterator[tuple[str, dict[str,
 @contextmanager
 def _closed(harness: Harness, table: str) -> Iterator[tuple[str, dict[str, str]]]:
     faults = harness.servers["servicenow"].faults
-    faults.add("answer", ("GET", rf"/table/{table}(\?|$)"), times=None, status=403, answer=ACL)
+    faults.add("answer", ("GET", rf"/table/{table}(\?|$)"), times=None, status=403, answer=OWN_REFUSALS["servicenow"])
     try:
         yield "servicenow", {}
     finally:

@@ -10,6 +10,7 @@ import pytest
 from capa_sync.starter import starter_path
 from tests.daemon.conftest import MakeHarness
 from tests.daemon.harness import Harness
+from tests.refusals import OWN_REFUSALS
 
 
 def _waiting(harness: Harness) -> list[str]:
@@ -100,7 +101,7 @@ def test_stuck_writes_that_differ_in_their_ticket_alone_are_one_line(make_harnes
     harness = make_harness(source, rules=("root-cause-before-action",))
     keys = [harness.create_broken(source, story) for story in ("one", "two", "three")]
     match = ("PATCH", r"/table/sn_grc_issue/") if source == "servicenow" else ("POST", r"/issue/\d+/comment")
-    harness.servers[source].faults.add("answer", match, status=403, answer='{"errorMessages": []}', times=None)
+    harness.servers[source].faults.add("answer", match, status=403, answer=OWN_REFUSALS[source], times=None)
     harness.sync(code=3)
     harness.servers[source].faults.clear()
     out = harness.run("status").out
@@ -111,4 +112,4 @@ def test_stuck_writes_that_differ_in_their_ticket_alone_are_one_line(make_harnes
     assert line.startswith(
         f"  {', '.join(f'{source}:{key}' for key in sorted(keys))} {kind}, failed, the oldest planned"
     )
-    assert "403" in line.partition(" ago: ")[2]
+    assert ("User Not Authorized" if source == "servicenow" else "403") in line.partition(" ago: ")[2]

@@ -71,7 +71,7 @@ class KillScenario:
         with self.harness() as harness:
             asked, written = len(harness.servers[source].requests), len(harness.writes())
             whole = self.play(harness, **{steps.VARIABLE: f"record:{file}"})
-            assert whole.code in self.codes, whole.err
+            assert whole.code in self.codes, f"ended with {whole.code}:\n{whole.err}"
             self.requests = len(harness.servers[source].requests) - asked
             self.writes = len(harness.writes()) - written
             self.undisturbed = self.final_state(harness)

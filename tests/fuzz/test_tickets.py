@@ -32,6 +32,7 @@ from capa_sync.sources.jira.parts import comments_part, history_part, undecorate
 from capa_sync.sources.servicenow.cells import lean, value_of
 from capa_sync.sources.servicenow.parts import AUDIT, JOURNAL, RECORD, part_of
 from capa_sync.sources.servicenow.writer import plain_text
+from capa_sync.sources.transport import Limits
 from tests.fuzz.odd import as_bytes, spoiled
 from tests.sync.users import users_on
 from tests.sync.world import SOURCES, World, open_world
@@ -102,6 +103,8 @@ class Line:
 
     def carry(self, template: dict[str, Any], payload: bytes) -> str:
         """Take one payload through; return how it ended: `refused`, `quarantined` or `judged`."""
+        if len(payload) > Limits().answer:
+            return "refused"  # before it is decoded
         try:
             found = {**template, **decode_json(payload)}
         except ValueError:

@@ -132,6 +132,17 @@ def test_no_way_to_write_a_secret_hides_it(way: str, secret: str, before: str, a
         assert found == f"{before} {REMOVED} {after}"
 
 
+@pytest.mark.parametrize("letter", "0bfnrtvxa")
+@pytest.mark.parametrize("sign", ["", "_", "/"])
+def test_a_passphrase_that_a_shell_has_escaped_is_removed(letter: str, sign: str) -> None:
+    """The letter behind an escaped blank may look like an escape: a blank and n are no new line."""
+    it = Redactor()
+    secret = f"correct horse{sign} {letter}battery"
+    it.conceal(secret)
+    for written in (WRITTEN["a backslash before each sign"](secret), secret.replace(" ", "\\ "), secret):
+        assert it.redacted(f"before {written} after") == f"before {REMOVED} after"
+
+
 def test_the_rest_of_an_escaped_text_stays_as_it_is() -> None:
     """Only what means the secret is removed, and what stands around it is not read for the reader."""
     it = Redactor()
