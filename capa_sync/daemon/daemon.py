@@ -31,8 +31,8 @@ LOOK_UP = 0.5
 """Seconds after which a thread that waits for hints checks whether the daemon stops."""
 CHECK_EVERY = 3600
 """Ticks between two damage checks; each check reads one table."""
-_DIGEST = " digest"
-"""Name of the digest among the busy work; no source has a blank in its name."""
+_DIGEST, _TICK = " digest", " tick"
+"""Names of the digest and of a tick among the busy work; no source has a blank in its name."""
 TALLY_EVERY = 60
 """Ticks between two log lines about refused hints."""
 
@@ -144,10 +144,10 @@ class Daemon:
 
     def _send_digests(self) -> None:
         """Send the digests that are due; a fault ends neither the daemon nor the next look."""
-        runtime = self._runtime
-        if self._digest is None or runtime.stop.is_set():
-            return
         with self._is_busy(_DIGEST):
+            runtime = self._runtime
+            if self._digest is None or runtime.stop.is_set():  # asked here: the end waits for what is busy
+                return
             try:
                 send_digests(runtime, self._digest, runtime.clock.now())
             except RegisterUnavailable as error:
@@ -244,7 +244,15 @@ class Daemon:
         self._runtime.stop.set()
 
     def _tick(self) -> None:
-        """Check that the register is there, carry out requests left in it, see edits, and log refused hints."""
+        """Check that the register is there, carry out requests left in it, see edits, and log refused hints.
+
+        The end waits for it too: it closes the register, and a tick must not have a statement under way then.
+        """
+        with self._is_busy(_TICK):
+            if not self._over.is_set():
+                self._look_around()
+
+    def _look_around(self) -> None:
         self._ticks += 1
         if self._receiver is not None and self._ticks % TALLY_EVERY == 0:
             counts = self._receiver.guard.tally()

@@ -189,7 +189,7 @@ class KillScenario:
 
     def _resumed(self, harness: Harness) -> FinalState:
         again = self.play(harness)
-        assert again.code in self.codes, again.err
+        assert again.code in self.codes, f"ended with {again.code}:\n{again.err}"
         return self.final_state(harness)
 
     def _differences(self, states: Iterable[tuple[str, FinalState]]) -> list[str]:
