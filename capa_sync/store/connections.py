@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from capa_sync.store.open_files import FileContent, content_of
@@ -134,7 +134,8 @@ class Connections:
         """End the checks that run."""
         self._is_closed = True
         for check in list(self._checks):
-            check.interrupt()
+            with suppress(sqlite3.ProgrammingError):  # its thread has just closed it
+                check.interrupt()
 
     def close(self, *, keeps_log: bool = False) -> None:
         """Close the connections that write and read.

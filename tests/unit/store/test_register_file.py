@@ -264,6 +264,15 @@ def test_a_copy_is_complete_private_and_the_same_register(register: Register, tm
         register.copy_to(tmp_path / "none" / "copy.db")
 
 
+def test_a_check_that_has_just_ended_does_not_disturb_the_end(register: Register) -> None:
+    """Its thread may close the connection between the look at what runs and the interruption."""
+    connections = register._db._connections
+    check = connections.open(read_only=True)
+    connections._checks.append(check)
+    check.close()
+    connections.interrupt_checks()
+
+
 # --- faults ------------------------------------------------------------------------------------------------------
 def test_a_full_file_system_leaves_the_last_commit(tmp_path: Path) -> None:
     """The page that does not fit is absent, the page before is stored, and the file is intact."""
