@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -155,12 +156,17 @@ def _ask_alone(kind: str, url: str, requests_made: int) -> None:
     """Send as many requests of the same kind through the client library alone, to measure its share of a poll."""
     session = requests.Session()
     session.auth = ("capa.sync", "no secret")
-    newest = {"jql": "(project = CAPA) AND updated >= 1795132740000 ORDER BY updated DESC", "fields": ["*all"]}
+    since = datetime.now(UTC) - timedelta(
+        minutes=1
+    )  # as a poll does; from a former day on, all answers would be large
+    jql = f"(project = CAPA) AND updated >= {int(since.timestamp() * 1000)} ORDER BY updated DESC"
+    newest = {"jql": jql, "fields": ["*all"]}
     for _ in range(requests_made):
         if kind == "jira":
             answer = session.post(f"{url}/rest/api/3/search/jql", data=orjson.dumps(newest))
         else:
-            query = {"sysparm_query": "sys_updated_on>2026-11-19 23:59:00^ORDERBYsys_id", "sysparm_limit": "500"}
+            changed = f"sys_updated_on>{since:%Y-%m-%d %H:%M:%S}^ORDERBYsys_id"
+            query = {"sysparm_query": changed, "sysparm_limit": "500"}
             answer = session.get(f"{url}/api/now/table/sn_grc_issue", params=query)
         orjson.loads(answer.content)
 
