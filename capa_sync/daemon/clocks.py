@@ -24,11 +24,10 @@ def take_back_future(runtime: Runtime, context: SourceContext, now: datetime, ru
     This follows the first answers of the cycle `run`: while they say that our clock is wrong, what seems to lie in
     the future may be right, and our clock behind.
     """
-    if not is_clock_right(context):
+    if not is_clock_right(context) or not runtime.register.was_ahead(context.name, now, run):
         return
     with runtime.register.transaction():
-        if not runtime.register.take_back_future(context.name, now, run):
-            return
+        runtime.register.take_back_future(context.name, now)
         runtime.register.queue.want_all_judged(context.name, now)
         runtime.register.queue.want_planning_of_warned(context.name, now)
     context.facts_at = None

@@ -186,10 +186,11 @@ def _not_put(
     runtime: Runtime, context: SourceContext, plans: Mapping[str, CachedPlan], stopped: Stopped, now: datetime
 ) -> int:
     """Withhold the plans; record a brake that latches, and raise its SafetyStop."""
-    with runtime.register.transaction():
-        _hold_back(runtime, context, plans, stopped, now)
-        if stopped.is_latched:
-            runtime.register.outbox.safety_stop(context.name, stopped.reason, now)
+    if plans or stopped.is_latched:
+        with runtime.register.transaction():
+            _hold_back(runtime, context, plans, stopped, now)
+            if stopped.is_latched:
+                runtime.register.outbox.safety_stop(context.name, stopped.reason, now)
     stopped.raise_if_safety_stop()
     return 0
 

@@ -38,22 +38,25 @@ def drop_future_waits(db: Database, source: str, now: datetime) -> None:
             db.execute(f"DELETE FROM {table} WHERE source = ? AND noted_at > ?", (source, text))
 
 
-def take_back_future(db: Database, source: str, now: datetime, run: int) -> bool:
-    """Correct this source's rows whose time is after `now`; return whether there were any.
+def was_ahead(db: Database, source: str, now: datetime, run: int) -> bool:
+    """Return whether our clock was ahead of `now` in one of this source's last runs before `run`.
 
-    The last runs before `run` show whether the clock was ahead, because every cycle stores one. Our clock must not be
-    known to be behind: everything would be in its future. The caller must make tickets due again for evaluation and
-    planning.
+    Every cycle stores a run, so these show it.
     """
-    text = instant_text(now)
     latest = db.value(
         """SELECT MAX(MAX(started_at, COALESCE(finished_at, ''))) FROM (
             SELECT * FROM run WHERE source = ? AND id < ? ORDER BY id DESC LIMIT ?) WHERE problem <> ?""",
         (source, run, _LAST, WAS_AHEAD),
     )
-    if latest is None or latest <= text:
-        return False
+    return latest is not None and latest > instant_text(now)
+
+
+def take_back_future(db: Database, source: str, now: datetime) -> None:
+    """Correct this source's rows whose time is after `now`.
+
+    Our clock must not be known to be behind: everything would be in its future. The caller must make tickets due
+    again for evaluation and planning.
+    """
     with db.transaction():
         for table, change in _TAKEN_BACK:
-            db.execute(f"UPDATE {table} SET {change}", (source, text))
-    return True
+            db.execute(f"UPDATE {table} SET {change}", (source, instant_text(now)))

@@ -75,6 +75,7 @@ class RegisterFiles:
         alone: AbstractContextManager[object],
     ) -> None:
         self._path = path
+        self._names = {ending: str(path.with_name(f"{path.name}{ending}")) for ending in COMPANIONS}
         self._look = content
         self._is_whole = is_whole
         self._alone = alone
@@ -109,7 +110,7 @@ class RegisterFiles:
     def committed(self) -> None:
         """Note the length of the log after a commit of this process."""
         with suppress(OSError):
-            self._sizes["-wal"] = self._name("-wal").lstat().st_size
+            self._sizes["-wal"] = os.lstat(self._names["-wal"]).st_size
 
     def check(self) -> None:
         """Raise RegisterUnavailable when a file was deleted, replaced, cut or overwritten while it is open.
@@ -136,21 +137,18 @@ class RegisterFiles:
         The log may be opened and closed here, unlike the other two: SQLite locks no part of it.
         """
         try:
-            with self._name("-wal").open("rb") as file:
+            with Path(self._names["-wal"]).open("rb") as file:
                 head = file.read(_LOG_HEAD)
         except OSError:
             return
         if len(head) == _LOG_HEAD and not head.startswith(_LOG_MAGIC):
             raise self._lost("-wal", _OVERWRITTEN)
 
-    def _name(self, ending: str) -> Path:
-        return self._path.with_name(f"{self._path.name}{ending}")
-
     def _found(self, ending: str) -> os.stat_result | None:
         """Return what is known of a file, None where there never was one. Raises RegisterUnavailable."""
-        name = self._name(ending)
+        name = self._names[ending]
         try:
-            found = name.lstat()
+            found = os.lstat(name)  # of a text, not of a Path: this is asked before each transaction
         except FileNotFoundError:
             if ending not in self._known:
                 return None
@@ -170,7 +168,7 @@ class RegisterFiles:
         """
         if size < known:
             with suppress(OSError):
-                os.truncate(self._name("-shm"), known)
+                os.truncate(self._names["-shm"], known)
             raise self._lost("-shm", _CUT)
         self._sizes["-shm"] = size
 
@@ -221,6 +219,6 @@ class RegisterFiles:
             )
         else:
             way = f"Bring the file back, or {WAY_BACK}"
-        begin = f"{self._name(ending)}: {what} while capa-sync had it open; nothing more is read or written."
+        begin = f"{self._names[ending]}: {what} while capa-sync had it open; nothing more is read or written."
         self._found_wrong = f"{begin} {way}"
         return RegisterUnavailable(self._found_wrong)

@@ -15,7 +15,7 @@ from capa_sync.model.selection import ExportSelection
 from capa_sync.model.ticket import Presence
 from capa_sync.ports.reading import Parser
 from capa_sync.store.accounts import TrackerAccounts
-from capa_sync.store.ahead import drop_future_waits, take_back_future
+from capa_sync.store.ahead import drop_future_waits, take_back_future, was_ahead
 from capa_sync.store.batch import TicketBatch
 from capa_sync.store.chain import EXPORT, VISITS, Chain
 from capa_sync.store.chain_reading import Advance
@@ -161,9 +161,13 @@ class Register:
         """Delete waits of a source that were noted after `now`."""
         drop_future_waits(self._db, source, now)
 
-    def take_back_future(self, source: str, now: datetime, run: int) -> bool:
-        """Correct a source's rows whose time is after `now`; return whether there were any (see `ahead`)."""
-        return take_back_future(self._db, source, now, run)
+    def was_ahead(self, source: str, now: datetime, run: int) -> bool:
+        """Return whether our clock was ahead in one of a source's runs before `run` (see `ahead`)."""
+        return was_ahead(self._db, source, now, run)
+
+    def take_back_future(self, source: str, now: datetime) -> None:
+        """Correct a source's rows whose time is after `now` (see `ahead`)."""
+        take_back_future(self._db, source, now)
 
     def copy_to(self, target: Path) -> None:
         """Write a consistent private copy (mode 0600), also while a daemon runs; an existing file is overwritten.

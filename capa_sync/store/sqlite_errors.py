@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
+from types import TracebackType
 
 from capa_sync.errors import RegisterUnavailable
 from capa_sync.store.unreadable import unreadable
@@ -28,19 +27,35 @@ _MEANINGS: tuple[tuple[str, str], ...] = (
 )
 
 
-@contextmanager
-def in_words(path: Path) -> Iterator[None]:
-    """Turn SQLite's errors about the file and its content into RegisterUnavailable; other errors pass unchanged."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        name = getattr(error, "sqlite_errorname", "") or ""
-        for start, meaning in _MEANINGS:
-            if name.startswith(start):
-                raise RegisterUnavailable(f"{path}: {meaning}{_why(path, name)}") from error
-        if what := _other_content(path, error, name):
-            raise unreadable(what, error, path) from error
-        raise
+class in_words:  # noqa: N801 - read as a word: `with in_words(path)`
+    """Turn SQLite's errors about the file and its content into RegisterUnavailable; other errors pass unchanged.
+
+    No generator: it is around each query, and a poll makes fifty.
+    """
+
+    __slots__ = ("_path",)
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        """Begin what may raise."""
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        """Raise RegisterUnavailable in place of an error that SQLite has about the file."""
+        if isinstance(error, sqlite3.Error):
+            _raise_in_words(error, self._path)
+
+
+def _raise_in_words(error: sqlite3.Error, path: Path) -> None:
+    name = getattr(error, "sqlite_errorname", "") or ""
+    for start, meaning in _MEANINGS:
+        if name.startswith(start):
+            raise RegisterUnavailable(f"{path}: {meaning}{_why(path, name)}") from error
+    if what := _other_content(path, error, name):
+        raise unreadable(what, error, path) from error
 
 
 def _other_content(path: Path, error: sqlite3.Error, name: str) -> str:
