@@ -1,7 +1,7 @@
 """Which tests are in the sample that `make test` takes.
 
 Tests of whole programs run on three trackers, and many of them with dozens of faults, files or answers besides. All
-take half an hour on two cores; a sample takes a fifth of each, and the slow tests of a fifth of the files. Tests
+take half an hour on two cores; a sample takes an eighth of each, and the slow tests of an eighth of the files. Tests
 that share a world are in it together, for some of them go on where others ended. Each commit has another sample.
 """
 
@@ -16,6 +16,8 @@ import pytest
 
 ALL = "all"
 """The sample that has everything."""
+SHARE = 8
+"""One of so many is in a sample."""
 _TESTS = Path(__file__).resolve().parent
 _LARGE = frozenset({"cli", "contract", "daemon", "digest", "fuzz", "hints", "journey", "rates", "real", "sync"})
 """Folders whose tests start processes and trackers; each test elsewhere runs with all of its parameters."""
@@ -27,10 +29,10 @@ _SHARED = frozenset({"class", "module", "package"})
 def keep_sample(items: Sequence[pytest.Item], seed: str) -> tuple[list[pytest.Item], list[pytest.Item]]:
     """Return the tests of a sample, in their order, and the others.
 
-    In the large folders it has a fifth, rounded up, of the worlds that the tests of a file share (a fixture with
-    parameters, such as the tracker), with all of their tests; of a parametrised test that shares nothing a fifth of
-    its parameters; the tests marked slow of a fifth of the files; and every other test. The same seed chooses the
-    same tests, in whichever process.
+    In the large folders it has an eighth, rounded up, of the worlds that the tests of a file share (a fixture with
+    parameters, such as the tracker), with all of their tests; of a parametrised test that shares nothing an eighth
+    of its parameters; the tests marked slow of an eighth of the files; and every other test. The same seed chooses
+    the same tests, in whichever process.
     """
     if seed == ALL:
         return list(items), []
@@ -38,7 +40,7 @@ def keep_sample(items: Sequence[pytest.Item], seed: str) -> tuple[list[pytest.It
     for item in items:
         group, member = _place(item)
         groups[group].add(member)
-    kept = {group: _fifth(members, f"{seed}:{group}") for group, members in groups.items()}
+    kept = {group: _part(members, f"{seed}:{group}") for group, members in groups.items()}
     is_in = [_has_turn(item, seed) and (not _is_large(item) or _is_kept(item, kept)) for item in items]
     return (
         [item for item, stays in zip(items, is_in, strict=True) if stays],
@@ -63,8 +65,8 @@ def _place(item: pytest.Item) -> tuple[str, str]:
     return (item.nodeid, "") if shared else (test, item.nodeid)
 
 
-def _fifth(members: Collection[str], seed: str) -> frozenset[str]:
-    chosen = random.Random(seed).sample(sorted(members), -(-len(members) // 5))  # noqa: S311 - no secret
+def _part(members: Collection[str], seed: str) -> frozenset[str]:
+    chosen = random.Random(seed).sample(sorted(members), -(-len(members) // SHARE))  # noqa: S311 - no secret
     return frozenset(chosen)
 
 
@@ -72,7 +74,7 @@ def _has_turn(item: pytest.Item, seed: str) -> bool:
     """Return whether a test is in this sample as one that is not slow, or with the others of its file."""
     if item.get_closest_marker("slow") is None:
         return True
-    return random.Random(f"{seed}:{item.path.name}").random() < 1 / 5  # noqa: S311
+    return random.Random(f"{seed}:{item.path.name}").random() < 1 / SHARE  # noqa: S311
 
 
 def _is_large(item: pytest.Item) -> bool:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
+
 from tests.daemon.conftest import MakeHarness
 from tests.daemon.harness import NOW
 
 
+@pytest.mark.slow
 def test_a_stop_is_logged_as_it_begins_as_its_cause_changes_and_once_an_hour(make_harness: MakeHarness) -> None:
     """Not at each poll, nor for one ticket more; after a release that ended it, the next stop is logged at once."""
     harness = make_harness("jira", write_back='mode = "on"\nmax_new_comments_per_day = 1')

@@ -52,6 +52,7 @@ def test_the_pages_build_without_a_warning(site: Path) -> None:
     assert (site / "generated" / "phrases.html").is_file()
 
 
+@pytest.mark.slow
 def test_the_page_of_mistakes_holds_every_broken_file(site: Path) -> None:
     """Each mistake of the indexes in `tests/broken/` is on the page, with all its answers."""
     assert (site / "generated" / "mistakes.html").is_file()
