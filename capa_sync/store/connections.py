@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from types import TracebackType
 
 from capa_sync.store.open_files import FileContent, content_of
 from capa_sync.store.sqlite_errors import in_words
@@ -25,6 +26,27 @@ twentieth longer than at this one.
 """
 
 
+class Reader:
+    """The reading connection of one thread. Entering it, while a query runs, keeps other threads from closing it."""
+
+    __slots__ = ("connection", "lock")
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.connection = connection
+        self.lock = threading.RLock()
+
+    def __enter__(self) -> sqlite3.Connection:
+        """Begin a query."""
+        self.lock.acquire()
+        return self.connection
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        """End it."""
+        self.lock.release()
+
+
 class Connections:
     """The open connections to one file in WAL mode.
 
@@ -36,7 +58,7 @@ class Connections:
         self._path = path
         self._synchronous = "FULL" if durable else "OFF"
         self._local = threading.local()
-        self._readers: list[sqlite3.Connection] = []
+        self._readers: list[Reader] = []
         self._checks: list[sqlite3.Connection] = []
         self._is_closed = False
         self.writer = Library(self.open(read_only=read_only), execute_plugins=False)
@@ -79,12 +101,12 @@ class Connections:
             cached_statements=256,
         )
 
-    def reader(self) -> sqlite3.Connection:
+    def reader(self) -> Reader:
         """Return the reading connection of this thread."""
-        reader: sqlite3.Connection | None = getattr(self._local, "reader", None)
+        reader: Reader | None = getattr(self._local, "reader", None)
         if reader is None:
-            reader = self.open(read_only=True)
-            reader.execute("PRAGMA query_only = ON")
+            reader = Reader(self.open(read_only=True))
+            reader.connection.execute("PRAGMA query_only = ON")
             self._local.reader = reader
             self._readers.append(reader)
         return reader
@@ -138,15 +160,18 @@ class Connections:
                 check.interrupt()
 
     def close(self, *, keeps_log: bool = False) -> None:
-        """Close the connections that write and read.
+        """Close the connections that write and read, but not one with which another thread reads at this instant.
 
-        The last one that closes copies the log into the file, and deletes it. With `keeps_log` that is one that may
+        To close that one would end the process by a signal; it ends with the process, as a daemon thread does. The
+        last one that closes copies the log into the file, and deletes it. With `keeps_log` that is one that may
         only read, and can do neither: the file is no longer the one that was opened.
         """
         if keeps_log:
             self.writer.close()  # while the thread that opened the register still reads
         for reader in self._readers:
-            reader.close()
+            if reader.lock.acquire(blocking=False):
+                reader.connection.close()
+                reader.lock.release()
         self._readers.clear()
         self._local = threading.local()
         self.writer.close()

@@ -6,7 +6,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +49,7 @@ class Database:
         with in_words(path):
             self._connections = Connections(path, read_only=read_only, durable=durable)
         self.writer = self._connections.writer
+        self._owned = nullcontext(self.writer.conn)  # the lock of a transaction keeps other threads from closing it
         self._files = RegisterFiles(path, self._connections.content, self._is_whole, self._lock)
 
     @contextmanager
@@ -125,13 +126,13 @@ class Database:
 
     def rows(self, sql: str, params: Params = ()) -> list[Row]:
         """Return all rows of a query."""
-        with in_words(self.path):
-            return self._reader().execute(sql, params).fetchall()
+        with in_words(self.path), self._reader() as connection:
+            return connection.execute(sql, params).fetchall()
 
     def row(self, sql: str, params: Params = ()) -> Row | None:
         """Return the first row of a query, None when there is none."""
-        with in_words(self.path):
-            found: Row | None = self._reader().execute(sql, params).fetchone()
+        with in_words(self.path), self._reader() as connection:
+            found: Row | None = connection.execute(sql, params).fetchone()
             return found
 
     def value(self, sql: str, params: Params = ()) -> Any:
@@ -141,8 +142,8 @@ class Database:
 
     def column(self, sql: str, params: Params = ()) -> list[Any]:
         """Return the first column of all rows of a query; row by row, because a large source has many."""
-        with in_words(self.path):
-            return [row[0] for row in self._reader().execute(sql, params)]
+        with in_words(self.path), self._reader() as connection:
+            return [row[0] for row in connection.execute(sql, params)]
 
     def rows_in(self, sql: str, lead: Params, wanted: Sequence[Any]) -> list[Row]:
         """Return the rows of a query that ends in `IN (?)`, for any number of wanted values."""
@@ -153,8 +154,8 @@ class Database:
             found += self.rows(sql.replace("IN (?)", f"IN ({places})"), (*lead, *part))
         return found
 
-    def _reader(self) -> sqlite3.Connection:
-        return self.writer.conn if self._owner == threading.get_ident() else self._connections.reader()
+    def _reader(self) -> AbstractContextManager[sqlite3.Connection]:
+        return self._owned if self._owner == threading.get_ident() else self._connections.reader()
 
     def moment(self) -> AbstractContextManager[sqlite3.Connection]:
         """Open a connection whose queries all see the last commit of now, whatever is written meanwhile."""

@@ -30,7 +30,7 @@ class Steps:
 def counted(runtime: Runtime) -> Iterator[Steps]:
     """Count the steps of every connection of a register."""
     database = runtime.register._db
-    connections: list[sqlite3.Connection] = [database.writer.conn, database._reader()]
+    connections: list[sqlite3.Connection] = [database.writer.conn, database._connections.reader().connection]
     steps = Steps()
     for connection in connections:
         connection.set_progress_handler(steps.take, 1)

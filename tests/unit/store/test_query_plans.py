@@ -63,7 +63,7 @@ def test_no_query_of_a_poll_reads_a_whole_table(register: Register, name: str) -
     run = register.runs.start(SOURCE, "poll", T0)
     register.tickets.commit_page(SOURCE, page(*(fake.reading() for fake in fill)), T0, run, PARSER)
     asked: list[str] = []
-    reader = register._db._reader()
+    reader = register._db._connections.reader().connection
     reader.set_trace_callback(asked.append)
     QUERIES[name](register)
     reader.set_trace_callback(None)
@@ -77,7 +77,7 @@ def test_no_query_of_a_poll_reads_a_whole_table(register: Register, name: str) -
 def test_reasons_are_counted_from_their_own_index(register: Register) -> None:
     """`sync`, `plan` and `status` end with the reasons: counting reads no decided verdict and sorts nothing."""
     asked: list[str] = []
-    reader = register._db._reader()
+    reader = register._db._connections.reader().connection
     reader.set_trace_callback(asked.append)
     register.reports.cannot_tell()
     reader.set_trace_callback(None)
@@ -126,6 +126,6 @@ def test_tickets_are_iterated_while_their_findings_are_written(register: Registe
 def test_a_query_of_two_columns_computes_no_others(register: Register, view: str) -> None:
     """SQLite reads the branches of a view as they are, and not through a list of all of the view's columns."""
     query = f"EXPLAIN QUERY PLAN SELECT source, ticket_id FROM {view}"  # noqa: S608 - names of ours
-    plan = [str(row[3]) for row in register._db._reader().execute(query)]
+    plan = [str(row[3]) for row in register._db.rows(query)]
     assert not [step for step in plan if view in step]
     assert len([step for step in plan if step.startswith("UNION ALL")]) == VIEWS[view].count("UNION ALL")
