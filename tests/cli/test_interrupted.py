@@ -35,6 +35,28 @@ def test_a_verb_that_is_interrupted_ends_with_130_and_says_so(make_harness: Make
     assert harness.run("status").code == 0
 
 
+def test_a_second_ctrl_c_ends_a_sync_of_two_sources_at_once(make_harness: MakeHarness) -> None:
+    """Threads of both sources may be anywhere then, also in the register; the next run does what was left."""
+    harness = make_harness("jira", "servicenow")
+    harness.create_broken("jira")
+    hang = harness.servers["jira"].faults.add("delay", ("POST|GET", "/search/jql"), seconds=120)
+    child = harness.start("sync")
+    wait = threading.Event()
+    while not hang.hits:
+        assert not child.ended.is_set(), child.err
+        wait.wait(0.05)
+    child.signal(signal.SIGINT)
+    wait.wait(0.5)
+    child.signal(signal.SIGINT).wait()
+    assert child.code == 130
+    assert child.err.splitlines()[-1].startswith("stopped")
+    assert "Traceback" not in child.err
+    harness.servers["jira"].faults.clear()
+    harness.sync()
+    assert harness.run("status").code == 0
+    assert harness.run("verify", "--derived").code == 0
+
+
 _EACH_VERB = """
 import json, os, signal, sys, threading
 import click
