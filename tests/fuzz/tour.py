@@ -150,15 +150,17 @@ class Tour:
     def heal(self) -> None:
         """Answers are right again: what waited is written, and what was quarantined is read, within days.
 
-        One day more, since a change may wait for a day after its ticket's last notification. When that is over
-        depends on when a write was tried again, and those waits depend on the register's random id.
+        That ends with a day without a write. A change may wait for a day after its ticket's last notification. And a
+        ServiceNow session that still reads when its cycle has failed is answered after this test has moved the clock:
+        for one cycle the clocks then disagree, and nothing is judged. What is written later is a change of its
+        ticket, which the next poll reads.
         """
         self.faults.clear()
         self.world.cycle(hours=2)
         for _ in range(_DAYS):
-            is_whole = self._is_whole()
+            is_whole, written = self._is_whole(), self.world.writes()
             self.world.cycle(days=1)
-            if is_whole:
+            if is_whole and self.world.writes() == written:
                 return
 
     def _is_whole(self) -> bool:
