@@ -51,6 +51,7 @@ class Database:
         self.writer = self._connections.writer
         self._owned = nullcontext(self.writer.conn)  # the lock of a transaction keeps other threads from closing it
         self._files = RegisterFiles(path, self._connections.content, self._is_whole, self._lock)
+        self._in_words = in_words(path, self.check_place)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -58,7 +59,7 @@ class Database:
 
         Raises RegisterUnavailable when the file cannot be written; then nothing of the outermost block is stored.
         """
-        with self._lock, in_words(self.path):
+        with self._lock, self._in_words:
             nested = self._depth > 0
             if not nested:
                 self._files.check()
@@ -94,7 +95,7 @@ class Database:
     def execute(self, sql: str, params: Params = ()) -> int:
         """Run one changing statement (outside `transaction()` as its own transaction); return the rows changed."""
         if self._owner == threading.get_ident():  # one statement is atomic
-            with in_words(self.path):
+            with self._in_words:
                 return self.writer.conn.execute(sql, params).rowcount
         with self.transaction():
             return self.writer.conn.execute(sql, params).rowcount
@@ -121,17 +122,17 @@ class Database:
 
     def stream(self, sql: str) -> Iterator[Row]:
         """Yield the rows of a query one by one, from inside a transaction that may write other tables meanwhile."""
-        with in_words(self.path):
+        with self._in_words:
             yield from self.writer.conn.execute(sql)
 
     def rows(self, sql: str, params: Params = ()) -> list[Row]:
         """Return all rows of a query."""
-        with in_words(self.path), self._reader() as connection:
+        with self._in_words, self._reader() as connection:
             return connection.execute(sql, params).fetchall()
 
     def row(self, sql: str, params: Params = ()) -> Row | None:
         """Return the first row of a query, None when there is none."""
-        with in_words(self.path), self._reader() as connection:
+        with self._in_words, self._reader() as connection:
             found: Row | None = connection.execute(sql, params).fetchone()
             return found
 
@@ -142,7 +143,7 @@ class Database:
 
     def column(self, sql: str, params: Params = ()) -> list[Any]:
         """Return the first column of all rows of a query; row by row, because a large source has many."""
-        with in_words(self.path), self._reader() as connection:
+        with self._in_words, self._reader() as connection:
             return [row[0] for row in connection.execute(sql, params)]
 
     def rows_in(self, sql: str, lead: Params, wanted: Sequence[Any]) -> list[Row]:
@@ -185,7 +186,7 @@ class Database:
 
         The log is emptied by `empty_log`. Raises RegisterUnavailable.
         """
-        with self._lock, in_words(self.path):
+        with self._lock, self._in_words:
             connection = self._connections.open(read_only=False)
             try:
                 connection.execute("PRAGMA temp_store = FILE")  # as large as the register: not in memory
@@ -199,7 +200,7 @@ class Database:
 
         Raises RegisterUnavailable.
         """
-        with self._lock, in_words(self.path):
+        with self._lock, self._in_words:
             connection = self._connections.open(read_only=False)
             try:
                 connection.execute(f"PRAGMA busy_timeout = {_SHORT_WAIT}")
@@ -211,7 +212,7 @@ class Database:
 
     def words(self) -> AbstractContextManager[None]:
         """Return a context in which SQLite's errors about this file become RegisterUnavailable."""
-        return in_words(self.path)
+        return self._in_words
 
     @property
     def changed_rows(self) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
@@ -25,18 +26,24 @@ _MEANINGS: tuple[tuple[str, str], ...] = (
     ("SQLITE_NOTADB", "not a register (no SQLite file)"),
     ("SQLITE_NOLFS", "too large for this file system"),
 )
+_MAY_BE_HARMED = ("SQLITE_IOERR", "SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_CANTOPEN")
+"""What SQLite says, too, when a file was deleted, cut or overwritten while it had it open."""
 
 
 class in_words:  # noqa: N801 - read as a word: `with in_words(path)`
     """Turn SQLite's errors about the file and its content into RegisterUnavailable; other errors pass unchanged.
 
     No generator: it is around each query, and a poll makes fifty.
+
+    Args:
+        look: raise RegisterUnavailable when the files are not those that were opened: a truer cause than SQLite's.
     """
 
-    __slots__ = ("_path",)
+    __slots__ = ("_look", "_path")
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, look: Callable[[], None] | None = None) -> None:
         self._path = path
+        self._look = look
 
     def __enter__(self) -> None:
         """Begin what may raise."""
@@ -46,11 +53,13 @@ class in_words:  # noqa: N801 - read as a word: `with in_words(path)`
     ) -> None:
         """Raise RegisterUnavailable in place of an error that SQLite has about the file."""
         if isinstance(error, sqlite3.Error):
-            _raise_in_words(error, self._path)
+            name = getattr(error, "sqlite_errorname", "") or ""
+            if self._look is not None and name.startswith(_MAY_BE_HARMED):
+                self._look()
+            _raise_in_words(error, name, self._path)
 
 
-def _raise_in_words(error: sqlite3.Error, path: Path) -> None:
-    name = getattr(error, "sqlite_errorname", "") or ""
+def _raise_in_words(error: sqlite3.Error, name: str, path: Path) -> None:
     for start, meaning in _MEANINGS:
         if name.startswith(start):
             raise RegisterUnavailable(f"{path}: {meaning}{_why(path, name)}") from error

@@ -180,6 +180,39 @@ def test_a_log_that_was_written_on_after_it_was_cut_is_noticed(tmp_path: Path) -
             refused(register, r"register\.db-wal: overwritten by another file")
 
 
+def in_a_transaction(register: Register, harm: Callable[[], None]) -> None:
+    """Do the harm after the look at the begin, and read past what the connection has in its memory."""
+    with register.transaction():
+        harm()
+        register._db.writer.execute("PRAGMA shrink_memory")
+        register._db.rows("SELECT * FROM part")
+
+
+def in_a_query(register: Register, harm: Callable[[], None]) -> None:
+    """Do the harm, and read with a connection that has nothing in its memory."""
+    harm()
+    register._db.rows("SELECT * FROM part")
+
+
+@pytest.mark.parametrize("work", [in_a_transaction, in_a_query])
+@pytest.mark.parametrize(
+    ("harm", "ending"),
+    [(half, ""), (notes, ""), (nothing, "-wal"), (half, "-wal")],
+    ids=["register cut", "register overwritten", "log emptied", "log cut"],
+)
+def test_a_query_that_meets_the_harm_before_a_look_does_names_it_too(
+    tmp_path: Path, harm: Harm, ending: str, work: Callable[[Register, Callable[[], None]], None]
+) -> None:
+    """SQLite says that the disk takes nothing, or that the file is damaged: true, and no help."""
+    path = aged(tmp_path)
+    with open_register(path, clock_now=T0) as register:
+        if ending:
+            fill(register, 70, 200, "c" * 5000)
+        with pytest.raises(RegisterUnavailable, match=rf"register\.db{ending}: (cut|overwritten).* while capa-sync"):
+            work(register, lambda: harm(companion(path, ending)))
+        assert register._db._files.is_lost
+
+
 def test_an_index_that_is_cut_ends_no_process_by_a_signal(tmp_path: Path) -> None:
     """The register is whole with all its commits after the next start; before, the process died of SIGBUS."""
     path = aged(tmp_path)
