@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
@@ -77,8 +78,14 @@ def _with_reason(subject: Subject, _: Arguments) -> Test:
         moves = context.moves(subject.name)
         if not moves:
             return ()
+        last_field = max((c.group for c in context.changes(_REASON) if c.human and c.new.is_filled), default=None)
+        comments = sorted(comment.at for comment in context.record.comments if comment.human)
         ends = [*(move.change.at for move in moves[1:]), None]
-        return [m for m, end in zip(moves, ends, strict=False) if not _has_reason(context, m, end)]
+        return [
+            move
+            for move, end in zip(moves, ends, strict=True)
+            if (last_field is None or last_field < move.change.group) and not _is_commented(comments, move, end)
+        ]
 
     def holds(context: Context) -> Truth:
         lacking = bool(bare(context))
@@ -100,16 +107,13 @@ def _with_reason(subject: Subject, _: Arguments) -> Test:
     )
 
 
-def _has_reason(context: Context, move: DueDateMove, next_move: datetime | None) -> bool:
-    """Return whether a move has a reason.
+def _is_commented(comments: Sequence[datetime], move: DueDateMove, next_move: datetime | None) -> bool:
+    """Return whether a person commented between 24 h before a move and the next move.
 
-    A reason is the mapped field, filled in the same edit or later, or a human comment between 24 h before the move
-    and the next move.
+    `comments` are the times of comments by people, earliest first: each move searches them, none goes through all.
     """
-    if any(c.human and c.group >= move.change.group and c.new.is_filled for c in context.changes(_REASON)):
-        return True
-    start = move.change.at - _BEFORE_MOVE
-    return any(c.human and start <= c.at and (next_move is None or c.at < next_move) for c in context.record.comments)
+    nearest = bisect_left(comments, move.change.at - _BEFORE_MOVE)
+    return nearest < len(comments) and (next_move is None or comments[nearest] < next_move)
 
 
 def _comment_facts(subject: Subject, context: Context) -> list[Evidence]:
