@@ -225,7 +225,8 @@ def search_projects(site: JiraSite, call: JiraCall) -> Reply:
     return Reply(200, {"self": f"{call.render.root}/project/search", **_paged(site, call, found, 50)})
 
 
-def _project(site: JiraSite, call: JiraCall) -> Project:
+def browsed_project(site: JiraSite, call: JiraCall) -> Project:
+    """Return the project that the path names. Raises JiraError 404 where the viewer may not browse it."""
     project = site.state.project_by(call.parts[0])
     if project is None or not site.access.can_browse(call.viewer, project):
         raise JiraError(404, f"No project could be found with key '{call.parts[0]}'.")
@@ -234,7 +235,7 @@ def _project(site: JiraSite, call: JiraCall) -> Project:
 
 def one_project(site: JiraSite, call: JiraCall) -> Reply:
     """`GET /project/X`."""
-    found = _project_json(call, _project(site, call), is_full=True)
+    found = _project_json(call, browsed_project(site, call), is_full=True)
     found["issueTypes"] = found["issueTypes"] or [
         _with_self(call, "issuetype", issue_type) for issue_type in site.state.issue_types.values()
     ]
@@ -243,7 +244,7 @@ def one_project(site: JiraSite, call: JiraCall) -> Reply:
 
 def project_statuses(site: JiraSite, call: JiraCall) -> Reply:
     """`GET /project/X/statuses`: by issue type, without the statuses of another project's scope."""
-    project = _project(site, call)
+    project = browsed_project(site, call)
     statuses = [
         _with_self(call, "status", status)
         for status in site.state.statuses.values()

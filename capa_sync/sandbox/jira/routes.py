@@ -11,6 +11,7 @@ from capa_sync.sandbox.jira import change_calls as changes
 from capa_sync.sandbox.jira import comment_calls as comments
 from capa_sync.sandbox.jira import issue_calls as issues
 from capa_sync.sandbox.jira import meta_calls as meta
+from capa_sync.sandbox.jira import scheme_calls as schemes
 from capa_sync.sandbox.jira import search_calls as searches
 from capa_sync.sandbox.jira.site import JiraCall, JiraSite
 from capa_sync.sandbox.messages import Reply
@@ -97,6 +98,7 @@ ROUTES: tuple[Route, ...] = (
     _route("GET", "project/search", meta.search_projects, "cloud", is_open=True),
     _route("GET", "project/*", meta.one_project, is_open=True),
     _route("GET", "project/*/statuses", meta.project_statuses, is_open=True),
+    _route("GET", "project/*/notificationscheme", schemes.notification_scheme),
     _route("GET", "mypermissions", meta.my_permissions, is_open=True),
 )
 

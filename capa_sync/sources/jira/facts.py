@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -24,8 +24,8 @@ def read_facts(client: JiraClient, api: Api, people: JiraAccounts) -> SiteFacts:
     """Sign in, find out which product answers, and read the lists of the site."""
     server = find_product(client, api)
     me = read_me(client)
-    fields = {str(raw.get("id")): _field(raw) for raw in _list(client, client.get("field"), "field")}
-    statuses = {str(raw.get("id")): read_status(raw) for raw in _list(client, client.get("status"), "status")}
+    fields = {raw["id"]: _field(raw) for raw in _list(client, client.get("field"), "field", _is_field)}
+    statuses = {raw["id"]: read_status(raw) for raw in _list(client, client.get("status"), "status", is_status)}
     return SiteFacts(
         fields=tuple(fields.values()),
         statuses=tuple(statuses.values()),
@@ -92,12 +92,32 @@ def _object(client: JiraClient, answer: Any, path: str) -> dict[str, Any]:
     return answer
 
 
-def _list(client: JiraClient, answer: Any, path: str) -> list[Mapping[str, Any]]:
-    if not isinstance(answer, list) or not all(isinstance(row, dict) for row in answer):
-        raise BadAnswer(client.source, f"{path} gives no list", do=IS_A_JIRA)
+def _list(client: JiraClient, answer: Any, path: str, is_row: Callable[[Any], bool]) -> list[Mapping[str, Any]]:
+    if not isinstance(answer, list) or not all(map(is_row, answer)):
+        raise BadAnswer(client.source, f"{path} gives no list in Jira's form", do=IS_A_JIRA)
     if not answer:
         raise BadAnswer(client.source, f"{path} gives an empty list, as no Jira has; it is not believed")
     return answer
+
+
+def _is_listed(row: Any, nested: str) -> bool:
+    """Tell whether a row has an id, and words for a name and an object for what is nested, where it has these."""
+    return (
+        isinstance(row, dict)
+        and isinstance(id_ := row.get("id"), str)
+        and bool(id_)
+        and isinstance(row.get("name"), str | None)
+        and isinstance(row.get(nested), dict | None)
+    )
+
+
+def _is_field(row: Any) -> bool:
+    return _is_listed(row, "schema")
+
+
+def is_status(row: Any) -> bool:
+    """Tell whether this is one status of a list of statuses."""
+    return _is_listed(row, "statusCategory")
 
 
 def _field(raw: Mapping[str, Any]) -> FieldDef:
@@ -105,14 +125,14 @@ def _field(raw: Mapping[str, Any]) -> FieldDef:
     kind = str(schema.get("type") or "")
     if schema.get("items"):
         kind = f"{kind}/{schema['items']}"
-    return FieldDef(str(raw.get("id")), str(raw.get("name") or raw.get("id")), kind, bool(raw.get("custom")))
+    return FieldDef(raw["id"], raw.get("name") or raw["id"], kind, bool(raw.get("custom")))
 
 
 def read_status(raw: Mapping[str, Any]) -> StatusDef:
-    """Return one status of a list of statuses."""
+    """Return one status of a list of statuses, for which `is_status` holds."""
     category = (raw.get("statusCategory") or {}).get("key") or ""
     known = category if category in ("new", "indeterminate", "done") else ""
-    return StatusDef(str(raw.get("id")), str(raw.get("name") or ""), known)
+    return StatusDef(raw["id"], raw.get("name") or "", known)
 
 
 def _server_time(server: Mapping[str, Any]) -> datetime | None:

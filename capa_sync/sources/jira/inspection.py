@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from capa_sync.model.inspection import ChildKind, Inspection
 from capa_sync.model.site import FieldDef, StatusDef
-from capa_sync.sources.jira.facts import read_status
+from capa_sync.sources.jira.facts import is_status, read_status
 from capa_sync.sources.jira.paging import ALL_FIELDS
 from capa_sync.sources.jira.parse import BOOKKEEPING
 from capa_sync.sources.jira.query import NEWEST_FIRST
@@ -73,34 +74,46 @@ def _known_fields(site: SiteReader, seen: Seen, samples: Mapping[str, Sequence[s
 
 
 def _named(site: SiteReader, path: str) -> tuple[tuple[str, str], ...]:
-    answer = site.client.find_shown(path)
-    rows = answer if isinstance(answer, list) else ()
-    return tuple((str(row.get("id")), str(row["name"])) for row in rows if isinstance(row, dict) and row.get("name"))
+    rows = _objects(site.client.find_shown(path))
+    return tuple((str(row.get("id")), row["name"]) for row in rows if _is_text(row.get("name")))
+
+
+def _objects(listed: Any) -> list[dict[str, Any]]:
+    """Return the objects of a list, none where it is no list."""
+    return [row for row in listed if isinstance(row, dict)] if isinstance(listed, list) else []
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and bool(value)
 
 
 def _statuses(site: SiteReader, seen: Seen) -> tuple[StatusDef, ...] | None:
-    """Return the statuses that the tickets' projects use for the issue types seen; None when no project tells."""
+    """Return the statuses that the tickets' projects use for the issue types seen; None when no project tells.
+
+    A project whose list is not of Jira's form does not tell, and the others alone would tell too little.
+    """
     kinds, found, is_told = {kind_of(issue) for issue in seen.issues}, dict[str, StatusDef](), False
     for project in seen.projects:
         answer = site.client.find_shown(f"project/{project}/statuses")
         for row in answer if isinstance(answer, list) else ():
             if not isinstance(row, dict) or (project, str(row.get("name"))) not in kinds:
                 continue
+            listed = row.get("statuses")
+            if not isinstance(listed, list) or not all(map(is_status, listed)):
+                return None
             is_told = True
-            found.update((str(raw.get("id")), read_status(raw)) for raw in row.get("statuses") or ())
+            found.update((raw["id"], read_status(raw)) for raw in listed)
     return tuple(found.values()) if is_told else None
 
 
 def _children(site: SiteReader) -> Iterator[ChildKind]:
-    answer = site.client.find_shown("issuetype")
-    for row in answer if isinstance(answer, list) else ():
-        if isinstance(row, dict) and row.get("subtask") and row.get("name"):
-            yield ChildKind("subtask", str(row["name"]))
+    for row in _objects(site.client.find_shown("issuetype")):
+        if row.get("subtask") is True and _is_text(row.get("name")):
+            yield ChildKind("subtask", row["name"])
     links = site.client.find_shown("issueLinkType")
-    for row in (links.get("issueLinkTypes") if isinstance(links, dict) else None) or ():
-        if isinstance(row, dict):
-            yield from (
-                ChildKind("link", str(row[side]), label=str(row.get("name")))
-                for side in ("inward", "outward")
-                if row.get(side)
-            )
+    for row in _objects(links.get("issueLinkTypes") if isinstance(links, dict) else None):
+        yield from (
+            ChildKind("link", row[side], label=str(row.get("name")))
+            for side in ("inward", "outward")
+            if _is_text(row.get(side))
+        )

@@ -148,27 +148,32 @@ def _notifies(site: SiteReader, project: str) -> Check:
     """Return whom a comment of ours notifies in a project; only admins may read the scheme."""
     why = "every new comment notifies the people of the project's notification scheme; capa-sync cannot prevent it"
     answer = site.client.find_shown(f"project/{project}/notificationscheme", {"expand": "all"})
-    events = answer.get("notificationSchemeEvents") if isinstance(answer, dict) else None
-    if not isinstance(events, list):
+    events = _events_of(answer)
+    if events is None:
         what = f"{project}: whom our comments notify is not shown to our account (only admins may read it)"
         do = "ask the project's admin who gets mail for “Issue commented”, before you release many tickets at once"
         return Check("notifications", CheckState.UNPROVEN, what, why, do)
-    notified = [f"{words} notifies {who}" for id_, words in _COMMENTED.items() if (who := _notified(events, id_))]
+    notified = [f"{words} notifies {', '.join(who)}" for id_, words in _COMMENTED.items() if (who := events.get(id_))]
     if not notified:
         return Check("notifications", CheckState.OK, f"{project}: a comment notifies nobody", why)
     do = "release a few tickets first (`capa-sync sync --release 3`)"
     return Check("notifications", CheckState.ADVICE, f"{project}: {'; '.join(notified)}", why, do)
 
 
-def _notified(events: list[Any], id_: str) -> str:
-    """Return the kinds of people that a scheme's event notifies, in Jira's words."""
-    found: dict[str, None] = {}
-    for entry in events:
-        event = entry.get("event") if isinstance(entry, dict) else None
-        if isinstance(event, dict) and str(event.get("id")) == id_:
-            rows = entry.get("notifications") or ()
-            found.update((str(row.get("notificationType")), None) for row in rows if isinstance(row, dict))
-    return ", ".join(found)
+def _events_of(scheme: Any) -> dict[str, list[str]] | None:
+    """Return id of an event -> the kinds of people that it notifies, in Jira's words; None where it is not told."""
+    listed = scheme.get("notificationSchemeEvents") if isinstance(scheme, dict) else None
+    found: dict[str, list[str]] = {}
+    for entry in listed if isinstance(listed, list) else [None]:
+        event, rows = (entry.get("event"), entry.get("notifications")) if isinstance(entry, dict) else (None, None)
+        if not isinstance(event, dict) or not isinstance(event.get("id"), int | str) or not isinstance(rows, list):
+            return None
+        kinds = [row.get("notificationType") if isinstance(row, dict) else None for row in rows]
+        if not all(isinstance(kind, str) for kind in kinds):
+            return None
+        known = found.setdefault(str(event["id"]), [])
+        known += [kind for kind in dict.fromkeys(map(str, kinds)) if kind not in known]
+    return found
 
 
 def _spelt(found: Mapping[str, list[str]]) -> str:

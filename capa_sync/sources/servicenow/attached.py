@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from capa_sync.errors import BadAnswer
 from capa_sync.model.attachment import Attachment
-from capa_sync.sources.servicenow.cells import value_of
+from capa_sync.sources.servicenow.cells import Row, is_text, value_of
 from capa_sync.sources.servicenow.client import SYS_ID, TableClient
 
 TABLE = "sys_attachment"
@@ -17,12 +18,21 @@ _DIGITS, _HEX = 64, frozenset("0123456789abcdef")
 
 
 def attachments_of(client: TableClient, sys_id: str) -> list[Attachment]:
-    """Read what is attached to a record, the oldest first. Raises SourceError."""
+    """Read what is attached to a record, the oldest first. Raises SourceError.
+
+    A row that names another record or none is refused: without it, it would look as if nothing were attached.
+    """
     if not SYS_ID.fullmatch(sys_id):
         return []
     query = f"table_sys_id={sys_id}^ORDERBYsys_created_on^ORDERBYsys_id"
     rows = client.rows(TABLE, query, limit=_MOST, fields=_COLUMNS).rows
-    return [_attachment(row) for row in rows if value_of(row, "table_sys_id") == sys_id]
+    if not all(_names(row, "sys_id") and value_of(row, "table_sys_id") == sys_id for row in rows):
+        raise BadAnswer(client.source, f"{TABLE}: a row is no attachment, or not of the record that was asked for")
+    return list(map(_attachment, rows))
+
+
+def _names(row: Row, column: str) -> bool:
+    return is_text(row.get(column)) and SYS_ID.fullmatch(value_of(row, column)) is not None
 
 
 def content_path(attachment: Attachment) -> str:
