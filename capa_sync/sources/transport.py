@@ -18,7 +18,7 @@ from urllib3 import PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
-from capa_sync.errors import AnswerTooLarge
+from capa_sync.errors import AnswerTooLarge, BadAnswer
 from capa_sync.model.light import light
 from capa_sync.redaction import conceal
 from capa_sync.sources.answer_heads import AnswerTooSlow, FinalResponse, OwnAnswers
@@ -81,9 +81,15 @@ def _taker(source: str, most: int) -> Callable[..., None]:
 
     It reads large pieces: by default requests reads ten kilobytes at a time, a hundred pieces for a page, which costs
     a twentieth of a backfill (measured with 2.34). urllib3 decodes no more than one piece at once.
+
+    An answer in several codings is refused: the outer one may decode to millions of empty streams of the inner one,
+    so that hours of work give no byte to count, and read nothing by which the time is bounded.
     """
 
     def take(response: requests.Response, *_: Any, **__: Any) -> None:
+        if "," in response.headers.get("Content-Encoding", ""):
+            response.close()
+            raise BadAnswer(source, f"{_where(response)}: the answer is in several codings, which nobody asked for")
         pieces, size = [], 0
         for piece in response.iter_content(_PIECE):
             size += len(piece)
