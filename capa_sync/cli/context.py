@@ -181,10 +181,12 @@ def open_runtime(
     *,
     stop: threading.Event | None = None,
     create: bool = True,
+    asks: bool = True,
 ) -> Iterator[Runtime]:
     """Open the register under its lock, which keeps out a second daemon or `sync`, and build the runtime on it.
 
-    `choose` returns the configuration, once the sets that other verbs asked to activate are live.
+    `choose` returns the configuration, once the sets that other verbs asked to activate are live; `asks` as in
+    `build_runtime`.
 
     Raises RegisterUnavailable; without `create` also when there is no register yet.
     """
@@ -195,20 +197,20 @@ def open_runtime(
         register = open_register(path, clock_now=clock.now(), now=clock.now, create=create, check=True)
         try:
             carry_out_without_runtime(register, clock.now())
-            yield equipped_runtime(choose(register), register, clock, stop or threading.Event())
+            yield equipped_runtime(choose(register), register, clock, stop or threading.Event(), asks=asks)
         finally:
             register.close()
 
 
 def equipped_runtime(
-    configuration: Configuration, register: Register, clock: Clock, stop: threading.Event
+    configuration: Configuration, register: Register, clock: Clock, stop: threading.Event, *, asks: bool = True
 ) -> Runtime:
-    """Build the runtime on an open register, with its worker pool."""
+    """Build the runtime on an open register, with its worker pool; `asks` as in `build_runtime`."""
     from capa_sync.cli.checkpoints import VARIABLE, checkpoint_from
     from capa_sync.cli.worker import workers_for
     from capa_sync.wiring import build_runtime
 
-    runtime = build_runtime(configuration, register, clock, stop)
+    runtime = build_runtime(configuration, register, clock, stop, asks=asks)
     runtime.workers = workers_for(configuration.file)
     runtime.checkpoint = checkpoint_from(os.environ.get(VARIABLE, ""))
     return runtime

@@ -104,7 +104,7 @@ def _judged(
     planned: Collection[str] = (),
 ) -> Runtime:
     """Judge and plan by a set; `planned` as in `judge_and_plan`."""
-    runtime = build_runtime(configuration, register, clock, stop, write_mode="plan")
+    runtime = build_runtime(configuration, register, clock, stop, write_mode="plan", asks=False)
     runtime.progress = listener
     if view is None:
         runtime.workers = workers_for(configuration.file, register.path)

@@ -36,7 +36,7 @@ def rebuild(config: Path, test_clock: str | None, as_json: bool) -> None:
     """
     setup, clock = read_setup(config, with_secrets=False), clock_from(test_clock)
     choose = partial(settled, setup, clock=clock, stores=True)
-    opened = open_runtime(setup.register_path, choose, clock, create=False)
+    opened = open_runtime(setup.register_path, choose, clock, create=False, asks=False)
     with opened as runtime, progress_listener() as runtime.progress:
         bind_as_last_known(runtime)
         counts = rebuild_derived(runtime)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from capa_sync.cli.app import cli
-from capa_sync.cli.verbs import VerbGroup
+from tests.cli.every_verb import every_verb, is_of
 from tests.daemon.conftest import MakeHarness
 from tests.daemon.harness import Harness
 
@@ -100,19 +99,10 @@ def harness(shared_harness: MakeHarness) -> Harness:
     return harness
 
 
-def _verbs(group: VerbGroup, path: str = "") -> set[str]:
-    found = set[str]()
-    for name, verb in group.verbs.items():
-        inner = verb.load()
-        found |= _verbs(inner, f"{path}{name} ") if isinstance(inner, VerbGroup) else {f"{path}{name}"}
-    return found
-
-
 def test_every_verb_is_in_one_of_the_lists() -> None:
     """A new verb says here whether it needs a source."""
-    assert isinstance(cli, VerbGroup)
-    for verb in _verbs(cli):
-        assert verb in ELSEWHERE or any(f"{line} ".startswith(f"{verb} ") for line in (*NEEDY, *FREE))
+    for verb in every_verb():
+        assert verb in ELSEWHERE or any(is_of(line, verb) for line in (*NEEDY, *FREE))
 
 
 @pytest.mark.parametrize("line", NEEDY)

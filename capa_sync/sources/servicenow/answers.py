@@ -34,7 +34,6 @@ from capa_sync.sources.servicenow.cells import Row
 from capa_sync.sources.sizes import Oversized
 from capa_sync.sources.wish import read_http_date
 
-_LONGEST_TABLE = 80
 _MOST_READ = 20_000
 """Characters of an error that are searched for secrets: it may be as long as any answer; little of it is shown."""
 _IS_AN_INSTANCE = "check `url`: is the address that of a ServiceNow instance, or did a proxy answer?"
@@ -95,11 +94,6 @@ class TableAnswer:
     def is_last_by_emptiness(self) -> bool:
         """Tell the same by an empty page alone, for sweeps that must not rely on a count."""
         return not self.rows and self.is_end
-
-
-def is_table_name(name: str) -> bool:
-    """Tell whether this can be the name of a table: it goes into addresses and queries."""
-    return name.isascii() and name.replace("_", "a").isalnum() and len(name) <= _LONGEST_TABLE
 
 
 def read_headers(headers: Any) -> tuple[int | None, bool, bool, datetime | None]:

@@ -12,8 +12,7 @@ from capa_sync.model.light import light
 from capa_sync.model.ticket import Reading, Role, Skip
 from capa_sync.ports.mirror import MirrorLookup
 from capa_sync.sources.bodies import MOST_ENTRIES, TooMuch
-from capa_sync.sources.servicenow.answers import is_table_name
-from capa_sync.sources.servicenow.cells import Row, value_of
+from capa_sync.sources.servicenow.cells import Row, is_table_name, value_of
 from capa_sync.sources.servicenow.dictionary import TableFacts
 from capa_sync.sources.servicenow.directory import InstanceDirectory
 from capa_sync.sources.servicenow.history import Asked, AuditReader, Entries, Past

@@ -7,6 +7,7 @@ from typing import Any
 from capa_sync.model.patterns import DATE_LIKE
 
 Row = dict[str, Any]
+_LONGEST_TABLE = 80
 
 
 def value_of(row: Row, column: str) -> str:
@@ -71,3 +72,8 @@ def _cell(value: Any, display: Any) -> Any:
     if not display or display == value or DATE_LIKE.fullmatch(value):
         return value
     return {"display_value": display, "value": value}
+
+
+def is_table_name(name: str) -> bool:
+    """Tell whether this can be the name of a table: it goes into addresses and queries."""
+    return name.isascii() and name.replace("_", "a").isalnum() and len(name) <= _LONGEST_TABLE

@@ -6,10 +6,8 @@ sys_id) as two queries without `^NQ`. An offset serves only to skip rows that ac
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
 from typing import Protocol
 
@@ -19,11 +17,8 @@ from capa_sync.sources.advance import Advance
 from capa_sync.sources.servicenow.answers import TableAnswer
 from capa_sync.sources.servicenow.cells import Row, value_of
 from capa_sync.sources.servicenow.client import SYS_ID
+from capa_sync.sources.servicenow.instants import PLATFORM_TIME
 from capa_sync.sources.servicenow.query import condition, join, markers, meets
-
-_TIME_LENGTH = len("2026-01-01 00:00:00")
-_FIRST_YEAR, _END_YEAR = "1990", "2200"
-PLATFORM_TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -40,18 +35,6 @@ class Fetch(Protocol):
     def __call__(self, query: str, *, offset: int = 0, counted: bool = True) -> TableAnswer:
         """Read the page. Raises SourceError."""
         ...
-
-
-def to_platform_time(instant: datetime) -> str:
-    """Write an instant as the platform stores it: UTC, whole seconds."""
-    return instant.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
-
-
-def from_platform_time(text: str) -> datetime:
-    """Read a stored instant. Raises ValueError, also for one outside 1990-2200: no deadline counts from it."""
-    if len(text) != _TIME_LENGTH or not _FIRST_YEAR <= text[:4] < _END_YEAR:
-        raise ValueError(text)
-    return datetime.fromisoformat(f"{text}+00:00")
 
 
 @light

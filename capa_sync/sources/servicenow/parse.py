@@ -21,9 +21,8 @@ from capa_sync.model.patterns import SYS_ID, SYS_ID_LIST
 from capa_sync.model.ticket import Part, RawChange, RawComment, SourceTicket
 from capa_sync.model.values import BLANK, Raw
 from capa_sync.sources.bodies import UNREADABLE
-from capa_sync.sources.servicenow.answers import is_table_name
-from capa_sync.sources.servicenow.cells import is_text
-from capa_sync.sources.servicenow.keyset import PLATFORM_TIME, from_platform_time
+from capa_sync.sources.servicenow.cells import is_table_name, is_text
+from capa_sync.sources.servicenow.instants import PLATFORM_TIME, from_platform_time
 from capa_sync.sources.servicenow.markup import markup_value
 from capa_sync.sources.servicenow.order import in_true_order
 from capa_sync.sources.servicenow.parts import AUDIT, JOURNAL, JOURNAL_COLUMNS, LABELS, REACH, RECORD, Reach

@@ -33,7 +33,7 @@ from capa_sync.sources.servicenow.filling import Filling
 from capa_sync.sources.servicenow.following import Following
 from capa_sync.sources.servicenow.history import AuditReader, batches
 from capa_sync.sources.servicenow.inspection import inspect
-from capa_sync.sources.servicenow.keyset import to_platform_time
+from capa_sync.sources.servicenow.instants import to_platform_time
 from capa_sync.sources.servicenow.missing import Missing
 from capa_sync.sources.servicenow.options import ServiceNowOptions
 from capa_sync.sources.servicenow.parse import ServiceNowParser

@@ -9,7 +9,8 @@ from typing import Any
 
 from capa_sync.model.light import light
 from capa_sync.model.ticket import Cursor
-from capa_sync.sources.servicenow.keyset import Position, from_platform_time
+from capa_sync.sources.servicenow.instants import from_platform_time
+from capa_sync.sources.servicenow.keyset import Position
 
 
 @light

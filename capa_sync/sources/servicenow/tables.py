@@ -13,7 +13,8 @@ from capa_sync.sources.servicenow.cells import Row, is_text, value_of
 from capa_sync.sources.servicenow.client import SYS_ID, TableClient
 from capa_sync.sources.servicenow.dictionary import check_class
 from capa_sync.sources.servicenow.history import batches
-from capa_sync.sources.servicenow.keyset import KeysetPager, Position, to_platform_time
+from capa_sync.sources.servicenow.instants import to_platform_time
+from capa_sync.sources.servicenow.keyset import KeysetPager, Position
 from capa_sync.sources.servicenow.options import ServiceNowOptions
 from capa_sync.sources.servicenow.query import join, one_of, prefixed
 

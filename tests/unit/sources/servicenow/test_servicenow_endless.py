@@ -10,7 +10,8 @@ import pytest
 
 from capa_sync.errors import BadAnswer
 from capa_sync.sources.servicenow.answers import TableAnswer
-from capa_sync.sources.servicenow.keyset import KeysetPager, Position, to_platform_time
+from capa_sync.sources.servicenow.instants import to_platform_time
+from capa_sync.sources.servicenow.keyset import KeysetPager, Position
 
 EARLY = "2026-01-01 00:00:00"
 LIMIT = 20

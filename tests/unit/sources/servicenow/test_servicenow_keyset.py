@@ -11,7 +11,8 @@ import pytest
 
 from capa_sync.errors import BadAnswer
 from capa_sync.sources.servicenow.answers import TableAnswer
-from capa_sync.sources.servicenow.keyset import KeysetPager, Position, from_platform_time, to_platform_time
+from capa_sync.sources.servicenow.instants import from_platform_time, to_platform_time
+from capa_sync.sources.servicenow.keyset import KeysetPager, Position
 
 EARLY, LATE = "2026-01-01 00:00:00", "2026-01-02 00:00:00"
 LIMIT = 20
