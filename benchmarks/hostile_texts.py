@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 from benchmarks.running import TableLine
 from capa_sync.mapping.placeholders import state_of
@@ -15,7 +16,9 @@ from capa_sync.mapping.texts import normalise
 from capa_sync.mapping.values import split_list
 from capa_sync.mapping.vocabulary import words_of as words_of_name
 from capa_sync.model.patterns import REGISTERED, Pattern, bytes_without_addresses, without_addresses
+from capa_sync.redaction import Redactor
 from capa_sync.rules.texts import FAILINGS, share, words_of
+from capa_sync.sources.decoding import DEEPEST, decode_json
 from capa_sync.sources.jira.markup import escape_wiki
 from capa_sync.sources.jira.values import text_value
 from capa_sync.sources.jira.wiki import wiki_text
@@ -117,6 +120,10 @@ SHORT = ("a", " ", "1", "(1)", " the text", "x=\"'", "(1)Level 1 values: (1)", "
 """What some patterns must begin with; `SHORT` is repeated behind it."""
 TEXTS = tuple(("", seed) for seed in SEEDS) + tuple((head, seed) for head in BEHIND for seed in SHORT)
 LENGTHS = (25_000, 50_000, 100_000)
+SECRETS = ("a" * 60 + "c", "Zf9/k+Qp=0&", "Zf9/" * 10)
+"""Secrets to look for: one like many texts, one whose signs are escaped, one that begins again within itself."""
+SENT_BACK = " Zf9%2fk%2bQp%3d0%26"
+"""The second one, escaped once; behind a text it makes its place be looked for. Each further escape adds as much."""
 Work = Callable[[str], object]
 
 
@@ -137,6 +144,18 @@ def works() -> Iterator[tuple[str, Work]]:
     yield "words_of_name", words_of_name.__wrapped__
     yield "without_addresses", without_addresses
     yield "bytes_without_addresses", lambda text: bytes_without_addresses(text.encode())
+    redactor = Redactor()
+    for secret in SECRETS:
+        redactor.conceal(secret, "me")
+    yield "redacted", lambda text: redactor.redacted(text + SENT_BACK)
+    yield "decode_json", _decode
+
+
+def _decode(text: str) -> None:
+    """Decode a text as what it may be in an answer: brackets, and a value in more brackets than are kept."""
+    for content in (text.encode(), b"[" * (DEEPEST + 1) + text.encode(), b"[" * DEEPEST + b'["' + text.encode()):
+        with suppress(ValueError):
+            decode_json(content)
 
 
 def _use(pattern: Pattern[str] | Pattern[bytes]) -> Work:

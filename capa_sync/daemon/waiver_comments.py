@@ -13,7 +13,7 @@ from capa_sync.findings import WaiverCase, standing_of
 from capa_sync.model.comment_texts import ENGLISH
 from capa_sync.model.finding import Finding, Verdict
 from capa_sync.model.light import light
-from capa_sync.model.near import day_hint, nearest, one_of
+from capa_sync.model.near import MOST_LISTED, day_meant, nearest
 from capa_sync.model.patterns import APPROVE_REQUEST, WAIVE_REQUEST
 from capa_sync.model.record import CapaRecord
 from capa_sync.model.values import ValueState
@@ -62,7 +62,7 @@ def asked_on(
             rule, answer = decision.take(request)
             if now - request.at > OLDEST_ANSWERED:
                 answer = ""
-            name = record.people_names.get(request.by or "", request.by or "somebody unknown")
+            name = record.people_names.get(request.by or "", request.by or _SAY.unknown_person)
             asked.answers.append((RequestAnswer(request.key, rule, name, answer), request.at))
     return asked
 
@@ -111,7 +111,7 @@ class _Decision:
             return ""
         if like := nearest(rule, known):
             return _SAY.refused_rule_like.format(rule=like)
-        return _SAY.refused_rule.format(hint=one_of(known, "the register names the rules"))
+        return _SAY.refused_rule.format(hint=_rules_hint(known))
 
     def _act(self, request: CommentRequest, rule: str, words: Mapping[str, str]) -> str:
         verdict = next(verdict for verdict in self.verdicts if verdict.rule == rule)
@@ -126,8 +126,7 @@ class _Decision:
     def _waive(self, request: CommentRequest, rule: str, words: Mapping[str, str], case: WaiverCase) -> str:
         until = _day(words["until"])
         if until is None:
-            hint = day_hint(words["until"], "write a day such as 2026-03-31")
-            return _SAY.refused_day.format(day=words["until"], hint=hint)
+            return _SAY.refused_day.format(day=words["until"], hint=_day_hint(words["until"]))
         if until < request.at.astimezone(ZoneInfo(case.timezone)).date():
             return _SAY.refused_past.format(day=until)
         if self._has_changed(case, request.at):
@@ -187,6 +186,18 @@ class _Decision:
         """Leave out the other waivers of a finding: they end when this one is stored."""
         for waivers in (self.asked.waivers, self.asked.new):
             waivers[:] = [other for other in waivers if other.rule != waiver.rule or other is waiver]
+
+
+def _rules_hint(known: Sequence[str]) -> str:
+    if len(known) == 1:
+        return _SAY.hint_write.format(what=known[0])
+    is_short = 0 < len(known) <= MOST_LISTED
+    return _SAY.hint_one_of.format(rules=", ".join(known)) if is_short else _SAY.hint_rules
+
+
+def _day_hint(text: str) -> str:
+    meant = day_meant(text)
+    return _SAY.hint_day if meant is None else _SAY.hint_write.format(what=meant)
 
 
 def _day(text: str) -> date | None:

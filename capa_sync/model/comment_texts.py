@@ -76,6 +76,12 @@ class Sentences:
     refused_future: str = "it was asked for on {day}, which is in the future: a clock was wrong then; ask again"
     refused_long: str = "a finding of severity {severity} is waived for {days} days at most, here until {day}"
 
+    # how to write what a request has wrong: `{hint}`
+    hint_day: str = "write a day such as 2026-03-31"
+    hint_rules: str = "the register names the rules"
+    hint_one_of: str = "write one of {rules}"
+    hint_write: str = "write {what}"
+
     # the closing lines
     next_step: str = "Next step: {name} (owner)."
     no_owner: str = "Next step: name an owner."

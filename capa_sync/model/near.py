@@ -10,7 +10,7 @@ from difflib import get_close_matches
 NONE: Mapping[str, str] = {}
 _LONGEST = 80
 """Characters of a word that are compared."""
-_MOST = 16
+MOST_LISTED = 16
 """Words that a hint lists; longer lists are of no help on one line."""
 
 FIELD_WORDS: Mapping[str, str] = {
@@ -97,7 +97,7 @@ def one_of(known: Iterable[str], see: str = "") -> str:
     words = list(known)
     if not words:
         return ""
-    if len(words) > _MOST:
+    if len(words) > MOST_LISTED:
         return see
     return f"write {words[0]}" if len(words) == 1 else f"write one of {', '.join(words)}"
 
@@ -110,14 +110,20 @@ def near_or_all(word: str, known: Iterable[str], others: Mapping[str, str] = NON
 
 def day_hint(text: str, otherwise: str) -> str:
     """Return how to write a day that cannot be read: the same day where it is plain which one is meant."""
+    day = day_meant(text)
+    return otherwise if day is None else f"write {day}"
+
+
+def day_meant(text: str) -> date | None:
+    """Return the day of a text in another form, None where it is not plain which one is meant."""
     for form, order in _OTHER_DAYS:
         if found := form.match(text.strip()):
             day = dict(zip(order, map(int, found.groups()), strict=True))
             try:
-                return f"write {date(day['y'], day['m'], day['d'])}"
+                return date(day["y"], day["m"], day["d"])
             except ValueError:
                 break
-    return otherwise
+    return None
 
 
 _OTHER_DAYS = (

@@ -7,19 +7,30 @@ from string import Formatter
 
 from capa_sync.model.comment_texts import ENGLISH, CommentTexts, Sentences
 
-_NAMES = tuple(field.name for field in fields(Sentences) if field.name.startswith("refused_"))
+_ANSWERS = tuple(field.name for field in fields(Sentences) if field.name.startswith("refused_"))
+_HINTS = tuple(field.name for field in fields(Sentences) if field.name.startswith("hint_"))
+"""Sentences that stand in others, in the order in which they are looked for."""
 
 
 def in_language(answer: str, texts: CommentTexts) -> str:
     """Return an answer in a language; unchanged where it is not of the catalogue, as one of an earlier version."""
     if texts.sentences is ENGLISH.sentences:
         return answer
-    for name in _NAMES:
-        found = _filled_in(getattr(ENGLISH.sentences, name), answer)
+    return _translated(answer, _ANSWERS, texts)
+
+
+def name_in_language(name: str, texts: CommentTexts) -> str:
+    """Return who asked: a person's name, or the words for one who is not known."""
+    return texts.sentences.unknown_person if name == ENGLISH.sentences.unknown_person else name
+
+
+def _translated(text: str, names: tuple[str, ...], texts: CommentTexts) -> str:
+    for name in names:
+        found = _filled_in(getattr(ENGLISH.sentences, name), text)
         if found is not None:
             said: str = getattr(texts.sentences, name)
-            return said.format(**found)
-    return answer
+            return said.format(**found | {"hint": _translated(found.get("hint", ""), _HINTS, texts)})
+    return text
 
 
 def _filled_in(form: str, text: str) -> dict[str, str] | None:

@@ -12,7 +12,7 @@ from capa_sync.model.light import light
 from capa_sync.model.settings import WriteOptions
 from capa_sync.model.waiver import RequestAnswer, last_day
 from capa_sync.model.write import Paragraph, Span, WarningText
-from capa_sync.writeback.answers import in_language
+from capa_sync.writeback.answers import in_language, name_in_language
 from capa_sync.writeback.desired_state import Calm, DesiredState
 from capa_sync.writeback.wording import clean, day, minute, sentence, written
 
@@ -181,7 +181,8 @@ def _answer(answer: RequestAnswer, wording_context: WordingContext) -> Paragraph
     say = wording_context.say
     of_rule = say.of_rule.format(rule=clean(answer.rule, _RULE)) if answer.rule else ""
     what = sentence(in_language(answer.answer, wording_context.texts), _SENTENCE)
-    return Paragraph((Span(say.answer.format(of_rule=of_rule, name=clean(answer.name, _NAME), answer=what)),))
+    name = clean(name_in_language(answer.name, wording_context.texts), _NAME)
+    return Paragraph((Span(say.answer.format(of_rule=of_rule, name=name, answer=what)),))
 
 
 def _waived_point(finding: Finding, wording_context: WordingContext) -> str:

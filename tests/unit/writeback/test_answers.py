@@ -30,6 +30,19 @@ def test_each_answer_is_found_again_and_translated(name: str) -> None:
         assert in_language(english.format(**words), GERMAN) == german.format(**words)
 
 
+@pytest.mark.parametrize("name", [field.name for field in fields(Sentences) if field.name.startswith("hint_")])
+@pytest.mark.parametrize("answer", ["refused_day", "refused_rule"])
+def test_a_hint_within_an_answer_is_translated_too(answer: str, name: str) -> None:
+    """The whole answer is in one language: also how to write the day or the rule."""
+
+    def said(sentences: Sentences) -> str:
+        hint = getattr(sentences, name).format(rules="a, b", what="2026-03-31")
+        whole: str = getattr(sentences, answer)
+        return whole.format(day="31.3.26", hint=hint)
+
+    assert in_language(said(ENGLISH.sentences), GERMAN) == said(GERMAN.sentences)
+
+
 def test_an_unknown_answer_and_english_stay_as_they_are() -> None:
     """An answer of an earlier version is not lost."""
     assert in_language("it was refused in other words", GERMAN) == "it was refused in other words"
@@ -42,3 +55,12 @@ def test_the_ticket_says_it_in_its_language() -> None:
     answer = RequestAnswer("k", "owner-active", "Mara Roy", ENGLISH.sentences.refused_high)
     text = render(desired_state_of([], {}), context, [answer]).plain()
     assert "Antrag zu owner-active von Mara Roy: der Punkt wiegt schwer (high); eine zweite Person muss" in text
+
+
+@pytest.mark.parametrize(("name", "shown"), [("someone unknown", "jemand Unbekanntes"), ("Mara Roy", "Mara Roy")])
+def test_who_asked_is_named_in_the_language_of_the_ticket(name: str, shown: str) -> None:
+    """A person whom nobody knows has words in each language; a known one has a name."""
+    context = WordingContext(T0, replace(ON, texts=GERMAN))
+    answer = RequestAnswer("k", "owner-active", name, ENGLISH.sentences.refused_person)
+    text = render(desired_state_of([], {}), context, [answer]).plain()
+    assert f"Antrag zu owner-active von {shown}: nur Mitglieder" in text
