@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 COMPILED := PYTHONDONTWRITEBYTECODE= # where it is set, each of the hundreds of processes compiles all that it imports
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint docs fix check rules lock release system bench soak fuzz pages kills mutants reference
+.PHONY: help setup demo test lint docs fix check rules lock release system bench soak fuzz pages kills mutants reference busy large-pages
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -53,6 +53,10 @@ large-pages: $(VENV)/.development ## each page in the browser with a register of
 
 kills: $(VENV)/.development ## kill a process before each commit and each request and around each write, on all three trackers (tests take a sample)
 	CAPA_SYNC_KILLS=1 $(BIN)/python -m pytest -q -n 2 --dist load --timeout 0 --junitxml kills.xml tests/daemon/test_kill_backfill.py tests/daemon/test_kill_jira.py tests/daemon/test_kill_jira_dc.py tests/daemon/test_kill_later.py tests/daemon/test_kill_servicenow.py tests/digest/test_killed.py
+
+busy: $(VENV)/.development ## the tests twice, two samples of them, beside eight busy loops (BUSY=8); an hour on two cores
+	@trap 'kill $$loops' EXIT; for number in $$(seq $(or $(BUSY),8)); do sh -c 'while :; do :; done' & loops="$$loops $$!"; done; \
+	$(MAKE) --no-print-directory test SAMPLE=$(SAMPLE) && $(MAKE) --no-print-directory test SAMPLE=$(SAMPLE)-again
 
 mutants: $(VENV)/.development ## change the core in small ways; unit tests must notice (up to an hour; MODULE=findings for one module)
 	$(BIN)/python -m tests.tools.mutants $(MODULE)

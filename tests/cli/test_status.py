@@ -61,6 +61,19 @@ def test_status_names_the_rights_that_are_missing_and_whom_to_ask(make_harness: 
     assert text.code == 0
 
 
+def test_status_says_how_many_tickets_the_tracker_counts_and_does_not_list(make_harness: MakeHarness) -> None:
+    """ServiceNow counts a row before an access rule hides it; with every row listed it does not mention a count."""
+    harness = make_harness("servicenow", rules=("root-cause-before-action",))
+    for story in ("one", "two", "three"):
+        harness.create_clean("servicenow", story)
+    harness.sync()
+    assert "the tracker counts" not in harness.run("status").out
+    harness.servicenow.set_settings({"hidden_rows": [harness.sys_id("two")]})
+    harness.sync("--full")
+    [line] = [line for line in harness.run("status").out.splitlines() if "the tracker counts" in line]
+    assert line.startswith("  count-differs: servicenow: the tracker counts 3 tickets and listed 2 (since ")
+
+
 def test_coverage_says_what_the_mapping_lacks_and_status_shows_the_checks_of_the_register(
     make_harness: MakeHarness,
 ) -> None:
