@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from typing import Any
 
+import orjson
 import pytest
 
 from capa_sync.sources import decoding
@@ -42,6 +43,15 @@ def test_only_what_is_nested_too_deep_is_cut(levels: int, monkeypatch: pytest.Mo
         monkeypatch.setattr(decoding, "DEEPEST", 7)
         assert depth(decode_json(text)) == min(levels + 1, 7)
         assert (decode_json(text) == whole) is (levels + 1 <= 7)
+
+
+@pytest.mark.parametrize("levels", range(12))
+def test_the_levels_of_a_document_are_counted_outside_of_its_texts(levels: int) -> None:
+    """Escaped quotes and backslashes begin and end no text; the strict parser says what the levels are."""
+    dice = random.Random(levels)  # noqa: S311 - makes cases
+    for _ in range(40):
+        text = nested(dice, levels).replace("NaN", r'"\\\"[\\"').encode()
+        assert decoding._depth(text) == depth(orjson.loads(text)) == levels
 
 
 @pytest.mark.parametrize("text", ['["\\', '["', "[" * 5000, "[" * 5000 + '"', "]" * 5000, "{" * 500 + "}" * 400, ""])
