@@ -1,4 +1,4 @@
-"""Answers that only `doctor`, `mapping` and packs read, in other shapes: the source's fault, or not told."""
+"""Answers that only `doctor`, `mapping` and packs read, in other shapes: the source's fault, or unknown."""
 
 from __future__ import annotations
 

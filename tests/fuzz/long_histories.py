@@ -90,7 +90,7 @@ def _lean(row: dict[str, Any]) -> dict[str, Any]:
 def due_days(count: int) -> list[Edit]:
     """Move the due date to a later day each time."""
     days = [f"{START + timedelta(days=number):%Y-%m-%d}" for number in range(count + 1)]
-    return [("due", *days[number : number + 2]) for number in range(count)]  # type: ignore[misc]
+    return [("due", days[number], days[number + 1]) for number in range(count)]
 
 
 def in_turn(what: str, values: Sequence[str], count: int) -> list[Edit]:

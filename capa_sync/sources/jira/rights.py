@@ -161,7 +161,7 @@ def _notifies(site: SiteReader, project: str) -> Check:
 
 
 def _events_of(scheme: Any) -> dict[str, list[str]] | None:
-    """Return id of an event -> the kinds of people that it notifies, in Jira's words; None where it is not told."""
+    """Return id of an event -> the kinds of people that it notifies, in Jira's words; None where that is unknown."""
     listed = scheme.get("notificationSchemeEvents") if isinstance(scheme, dict) else None
     found: dict[str, list[str]] = {}
     for entry in listed if isinstance(listed, list) else [None]:
