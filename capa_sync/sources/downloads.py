@@ -23,7 +23,7 @@ from capa_sync.sources.budget import Budget
 from capa_sync.sources.cookies import cookies_refused
 from capa_sync.sources.environment import sent
 from capa_sync.sources.retry import RetryPolicy, overload
-from capa_sync.sources.transport import Limits, time_bound
+from capa_sync.sources.transport import Limits, has_many_codings, time_bound
 from capa_sync.sources.unreachable import describe, tls_to_do
 
 HOPS = 3
@@ -119,6 +119,8 @@ class AttachmentDownloads:
             raise problem
         if status != 200:
             raise NotFetched(f"{_REFUSED.get(status, 'the tracker answered')} ({status})")
+        if has_many_codings(answer):
+            raise NotFetched("the tracker sends it in several codings, which nobody asked for")
 
     def _redirected(self, url: str, location: str) -> str:
         """Return where a redirect leads. Raises NotFetched unless that is the tracker's own address."""

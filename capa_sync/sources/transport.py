@@ -82,12 +82,11 @@ def _taker(source: str, most: int) -> Callable[..., None]:
     It reads large pieces: by default requests reads ten kilobytes at a time, a hundred pieces for a page, which costs
     a twentieth of a backfill (measured with 2.34). urllib3 decodes no more than one piece at once.
 
-    An answer in several codings is refused: the outer one may decode to millions of empty streams of the inner one,
-    so that hours of work give no byte to count, and read nothing by which the time is bounded.
+    An answer in several codings is refused (`has_many_codings`).
     """
 
     def take(response: requests.Response, *_: Any, **__: Any) -> None:
-        if "," in response.headers.get("Content-Encoding", ""):
+        if has_many_codings(response):
             response.close()
             raise BadAnswer(source, f"{_where(response)}: the answer is in several codings, which nobody asked for")
         pieces, size = [], 0
@@ -100,6 +99,15 @@ def _taker(source: str, most: int) -> Callable[..., None]:
         response._content = b"".join(pieces)  # noqa: SLF001 - where `content` looks first
 
     return take
+
+
+def has_many_codings(response: requests.Response) -> bool:
+    """Tell whether a body is in several codings, so that neither its bytes nor its time can be bounded.
+
+    The outer one may decode to millions of empty streams of the inner one: hours of work give no byte to count, and
+    read nothing by which the time is bounded. Nobody asks for it.
+    """
+    return "," in response.headers.get("Content-Encoding", "")
 
 
 def _where(response: requests.Response) -> str:

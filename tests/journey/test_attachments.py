@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import os
@@ -24,7 +25,7 @@ from capa_sync.sandbox.servicenow import ServiceNowTracker
 from capa_sync.sandbox.stories.script import Create
 from tests.journey.harness import SECRETS, SOURCES, Harness, open_harness
 
-NAMES = ("kept.pdf", "moved ü#1.txt", "away.txt", "gone.txt", "other.txt", "large.bin", "again.txt")
+NAMES = ("kept.pdf", "moved ü#1.txt", "away.txt", "gone.txt", "other.txt", "large.bin", "again.txt", "packed.txt")
 MOST = 5_000
 
 
@@ -64,6 +65,9 @@ def spoil(files: dict[str, str]) -> Any:
             reply.status = 404
         elif name == "other.txt":
             reply.body = b"other"
+        elif name == "packed.txt":  # its outer layer has empty streams of the inner one, which give no byte to count
+            reply.body = gzip.compress(gzip.compress(b"") * 2_000_000, 1)
+            reply.headers["Content-Encoding"] = "gzip, gzip"
 
     return change
 
@@ -103,6 +107,7 @@ def test_each_attachment_is_hashed_or_says_why_not(
         "other.txt": "not fetched: 5 bytes came, and the tracker says 27",
         "large.bin": "not fetched: 9,000 bytes are more than the 5,000 that are left",
         "again.txt": "not fetched: the tracker redirects more than 3 times",
+        "packed.txt": "not fetched: the tracker sends it in several codings, which nobody asked for",
     }
     assert not any(f"/{large}" in exchange.path for exchange in requests)
     assert {exchange.method for exchange in requests} == {"GET"}
