@@ -135,8 +135,8 @@ class Line:
         undecorate(entries)
         self._names.resolve(entries)
         comments = [comment for comment in found["comments"] if isinstance(comment, dict)]
-        dated = self.parser.dated(draft.issue, entries)
-        self.parser.build(draft.issue, dated, comments, (), history_complete=True)
+        changes = self.parser.changes(draft.issue, self.parser.dated(draft.issue, entries))
+        self.parser.build(draft.issue, changes, comments, (), history_complete=True)
         parts: list[Part] = [draft.part, history_part(entries, is_complete=True), comments_part(comments)]
         ticket: SourceTicket = self.parser.parse(parts)
         return ticket

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from capa_sync.model.ticket import Part
+from capa_sync.model.light import light
+from capa_sync.model.ticket import Part, RawChange
 from capa_sync.sources.bodies import TooMuch
-from capa_sync.sources.jira.changes import Dated
 from capa_sync.sources.jira.parts import KNOWN, RECORD, UNKNOWN, record_part, split
 from capa_sync.sources.jira.times import read_instant
 from capa_sync.sources.sizes import Oversized
 
 _STALE = timedelta(seconds=1)
+
+
+@light
+class ReadHistory:
+    """A history that was read: its part, its changes in true order, and when the newest entry was made."""
+
+    part: Part
+    changes: tuple[RawChange, ...]
+    newest_at: datetime | None
 
 
 @dataclass(slots=True)
@@ -23,7 +32,7 @@ class Draft:
 
     `is_by_id`: it came from the database, not from the search index. `absent`: fields that the answer left out, once
     `is_carried` says that the mirror was consulted; `settled`: those of them for which nothing is requested any more.
-    `has_unread_comments`, `has_unread_history`: these were left out or refused, and not read afterwards.
+    `has_unread_comments`: these were left out or refused, and not read afterwards. `history`: None where it was.
     `is_oversized`: the ticket is larger than an answer may be; only its outline is known.
     `fault`: why the ticket cannot be used, "" when it can.
     """
@@ -33,14 +42,13 @@ class Draft:
     part: Part
     changelog: dict[str, Any] | None
     comments: dict[str, Any] | None
-    dated: Sequence[Dated] = ()
+    history: ReadHistory | None = None
     is_complete: bool = True
     is_by_id: bool = False
     absent: tuple[str, ...] = ()
     is_carried: bool = False
     settled: set[str] = field(default_factory=set)
     has_unread_comments: bool = False
-    has_unread_history: bool = False
     is_oversized: bool = False
     fault: str = ""
 
@@ -97,10 +105,11 @@ class Draft:
 
 def lateness(draft: Draft) -> tuple[datetime, datetime] | None:
     """Return when the record and its history last changed, where the record is the older one; else None."""
-    updated = updated_at(draft)
-    if not draft.dated or updated is None or draft.dated[-1][0] <= updated + _STALE:
+    newest = draft.history.newest_at if draft.history else None
+    if newest is None:
         return None
-    return updated, draft.dated[-1][0]
+    updated = updated_at(draft)
+    return None if updated is None or newest <= updated + _STALE else (updated, newest)
 
 
 def updated_at(draft: Draft) -> datetime | None:

@@ -97,9 +97,10 @@ class JiraParser:
         if RECORD not in found:
             raise Skippable(self._source, "?", "there is no record among its parts")
         history = found.get(HISTORY) or {}
+        dated = self.dated(found[RECORD], history.get("histories") or ())
         return self.build(
             found[RECORD],
-            self.dated(found[RECORD], history.get("histories") or ()),
+            self.changes(found[RECORD], dated),
             found.get(COMMENTS),
             found.get(CHILDREN) or (),
             history_complete=history.get("complete", False) and CHANGELOG not in (found[RECORD].get(UNKNOWN) or {}),
@@ -114,10 +115,21 @@ class JiraParser:
                 self._source, _shown(issue), f"an entry of its history has no instant: {error}"
             ) from error
 
+    def changes(self, issue: Mapping[str, Any], histories: Sequence[Dated]) -> tuple[RawChange, ...]:
+        """Return the changes of a sorted history. Raises Skippable for an entry of another form than Jira's."""
+        fields = issue.get("fields")
+        try:
+            return self._history.read(histories, _accounts(fields if isinstance(fields, dict) else {}, histories))
+        except UNREADABLE as error:
+            raise self._unreadable(issue, error) from error
+
+    def _unreadable(self, issue: Mapping[str, Any], error: Exception) -> Skippable:
+        return Skippable(self._source, _shown(issue), f"a part of it cannot be read: {error}")
+
     def build(
         self,
         issue: Mapping[str, Any],
-        histories: Sequence[Dated],
+        changes: tuple[RawChange, ...],
         comments: Sequence[Any] | None,
         children: Sequence[Any] = (),
         *,
@@ -131,21 +143,20 @@ class JiraParser:
         if not isinstance(fields, dict) or "id" not in issue:
             raise Skippable(self._source, _shown(issue), "the answer holds no fields")
         try:
-            return self._ticket(issue, fields, histories, comments, children, history_complete)
+            return self._ticket(issue, fields, changes, comments, children, history_complete)
         except UNREADABLE as error:
-            raise Skippable(self._source, _shown(issue), f"a part of it cannot be read: {error}") from error
+            raise self._unreadable(issue, error) from error
 
     def _ticket(
         self,
         issue: Mapping[str, Any],
         fields: Mapping[str, Any],
-        histories: Sequence[Dated],
+        changes: tuple[RawChange, ...],
         comments: Sequence[Any] | None,
         children: Sequence[Any],
         history_complete: bool,
     ) -> SourceTicket:
         key = _shown(issue)
-        changes = self._history.read(histories, _accounts(fields, histories))
         marks = issue.get(UNKNOWN) or {}
         unread = [name for name in _PLACES if name in marks or not isinstance(fields.get(name), list)]
         if comments is None or _COMMENT in marks:

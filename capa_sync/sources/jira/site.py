@@ -94,7 +94,9 @@ class SiteReader:
 
     def _is_known_late(self, draft: Draft) -> bool:
         """Tell whether the mirror holds this record already, with a history that is newer by the same amount."""
-        return self._is_held(draft) and self.lookup.newest_change(self.name, draft.id) == draft.dated[-1][0]
+        if draft.history is None or not self._is_held(draft):
+            return False
+        return self.lookup.newest_change(self.name, draft.id) == draft.history.newest_at
 
     def is_mirrored(self, id_: str) -> bool:
         """Tell whether the mirror knows the ticket at all."""

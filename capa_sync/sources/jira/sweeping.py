@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import replace
 from typing import Any
 
 from capa_sync.errors import Fatal
+from capa_sync.model.light import light
 from capa_sync.model.ticket import Cursor, Page, Reading, Skip
 from capa_sync.sources.jira.draft import Draft
 from capa_sync.sources.jira.facts import prove_identity
@@ -17,6 +18,14 @@ from capa_sync.sources.jira.query import NEWEST_CHANGE_FIRST
 from capa_sync.sources.jira.related_reader import RelatedTicketReader, inside, out_of_scope, unknown
 from capa_sync.sources.jira.site import SiteReader
 from capa_sync.sources.jira.sweep import Sweep, SweepPage, SweepState, instant_ms
+
+
+@light
+class _Batch:
+    """Drafts of some pages of the search, and the last of these pages."""
+
+    drafts: list[Draft]
+    last: SweepPage
 
 
 class Sweeping:
@@ -54,10 +63,10 @@ class Sweeping:
         total = self._total(begun)
         seen: set[str] = set()
         if begun.tail is None:
-            for swept in self._batches(begun):
+            for batch in self._batches(begun):
                 if begun.since is not None:  # the ids of a whole backfill would be a tenth of a kilobyte each
-                    seen.update(str(issue["id"]) for sweep_page in swept for issue in sweep_page.rows.issues)
-                yield self._page(swept, begun, rest, slot, total)
+                    seen.update(draft.id for draft in batch.drafts)
+                yield self._page(batch, begun, rest, slot, total)
         if begun.since is not None:
             yield from self._left_out(begun, seen, rest, slot)
         yield from self._tail(begun, rest, slot)
@@ -86,24 +95,23 @@ class Sweeping:
         count = answer.get("count") if isinstance(answer, dict) else None
         return count if isinstance(count, int) else None
 
-    def _batches(self, begun: SweepState) -> Iterator[list[SweepPage]]:
-        """Collect pages until a bulk request for their histories is worth it; Data Center's pages contain them."""
-        batch: list[SweepPage] = []
-        rows = 0
-        for sweep_page in self._sweep.pages(begun):
-            batch.append(sweep_page)
-            rows += len(sweep_page.rows.issues)
-            if rows >= self._portion.rows or sweep_page.after is None:
-                yield batch
-                batch, rows = [], 0
+    def _batches(self, begun: SweepState) -> Iterator[_Batch]:
+        """Collect pages until a bulk request for their histories is worth it; Data Center's pages contain them.
 
-    def _page(
-        self, swept: Sequence[SweepPage], begun: SweepState, rest: dict[str, Any], slot: str, total: int | None
-    ) -> Page:
+        Rows become drafts as soon as their page is read: they are still in the processor's cache then.
+        """
+        drafts: list[Draft] = []
+        for sweep_page in self._sweep.pages(begun):
+            drafts += _drafts(sweep_page)
+            if len(drafts) >= self._portion.rows or sweep_page.after is None:
+                yield _Batch(drafts, sweep_page)
+                drafts = []
+
+    def _page(self, batch: _Batch, begun: SweepState, rest: dict[str, Any], slot: str, total: int | None) -> Page:
         """Read what some pages of the search name, as one page: it is committed at once, which costs one fsync."""
-        last = swept[-1]
-        drafts = [draft for sweep_page in swept for draft in _drafts(sweep_page)]
-        readings, skipped = self._read(drafts, is_whole=begun.since is None)
+        last = batch.last
+        readings, skipped = self._read(batch.drafts, is_whole=begun.since is None)
+        batch.drafts.clear()  # else these rows would stay in memory while the next ones are read
         self._portion.learn(readings)
         after = last.after or replace(begun, tail="")
         cursor = self._cursor({**rest, slot: after.as_json()})

@@ -31,6 +31,8 @@ def read_instant(value: Any) -> datetime:
 
 def _from_text(text: str) -> datetime:
     instant = datetime.fromisoformat(text)
+    if instant.tzinfo is UTC:  # most texts end in +0000
+        return instant
     if instant.tzinfo is None:
         raise ValueError(f"{text!r} has no offset")
     return instant.astimezone(UTC)
