@@ -96,6 +96,33 @@ def test_a_subtask_born_outside_the_query_is_polled_with_the_others(face: str) -
 
 
 @both_faces
+def test_a_subtask_that_leaves_the_query_between_two_searches_is_mirrored_as_the_later_one_shows_it(
+    face: str,
+) -> None:
+    """Both searches name it: the first as inside of the query, the second as born outside."""
+    with harness(face, query="project = CAPA AND labels = audit", children=SUBTASKS) as it:
+        key = str(ann(it).create("CAPA", "Nonconformity", {"summary": "a record", "labels": ["audit"]}))
+        subtask(it, key, "outside of the query")
+        it.cycle()
+        it.tracker.clock.advance(timedelta(hours=2))
+        fields = {"summary": "Do it", "parent": key, "labels": ["audit"]}
+        born = str(ann(it).create("CAPA", "Sub-task", fields))
+        searches: list[Request] = []
+
+        def leave(request: Request) -> None:
+            searches.extend([request] if "search" in request.path else [])
+            if len(searches) == 2 and searches[-1] is request:
+                it.tracker.clock.advance(timedelta(seconds=5))
+                ann(it).edit(born, {"summary": "Do it later", "labels": []})
+
+        it.server.before.append(leave)
+        pages = it.cycle()
+        named = [reading.ticket.key for page in pages for reading in page.readings]
+        assert named.count(born) == 2, "the case that is meant"
+        assert it.mirror.ticket(born).values["summary"].text == "Do it later"
+
+
+@both_faces
 def test_linked_tickets_of_another_project_are_actions(face: str) -> None:
     """Only the configured link in the configured direction makes an action; the other end keeps its role."""
     with harness(face, children=LINKS) as it:

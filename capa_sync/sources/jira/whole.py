@@ -176,7 +176,7 @@ class Assembler:
         self._growth.restore(drafts, logs)
         found = []
         for draft in drafts:
-            entries = logs.pop(draft.id, None)  # decoded, it takes several times the memory of its part
+            entries = logs.get(draft.id)
             if entries is TOO_LARGE:
                 skipped.append(Skip(draft.id, draft.key, too_large(self._client.most)))
             if entries is REFUSED:
