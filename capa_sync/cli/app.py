@@ -142,10 +142,26 @@ def _guarded(command: Callable[[], object]) -> int:
         print_no_more()
         return EXIT_OK
     except Exception as bug:  # noqa: BLE001 - the last handler: the error is reported as a bug
-        # print where it happened, without the error's own message: it may contain ticket text or a secret
-        where = "".join(traceback.format_tb(bug.__traceback__)).splitlines()
-        return _report([*where, f"capa-sync: an error of its own, please report it: {type(bug).__name__}"], EXIT_BUG)
+        return _report_bug(bug)
     return outcome if isinstance(outcome, int) else EXIT_OK
+
+
+def _report_bug(bug: Exception) -> int:
+    if _is_of_interruption(bug):
+        return _report(["stopped"], EXIT_STOPPED)
+    # print where it happened, without the error's own message: it may contain ticket text or a secret
+    where = "".join(traceback.format_tb(bug.__traceback__)).splitlines()
+    return _report([*where, f"capa-sync: an error of its own, please report it: {type(bug).__name__}"], EXIT_BUG)
+
+
+def _is_of_interruption(error: BaseException | None) -> bool:
+    """Return whether an error followed from Ctrl-C or a signal, which may come anywhere.
+
+    Inside the code of a lock it does: the lock is released a second time, and that is a RuntimeError.
+    """
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 def _of_a_source(error: SourceError | NotPublished) -> str:

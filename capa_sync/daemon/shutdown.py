@@ -7,6 +7,7 @@ import os
 import select
 import signal
 import threading
+import time
 from collections.abc import Callable
 from types import FrameType
 
@@ -20,6 +21,10 @@ MOMENT = 0.5
 """Seconds after LATEST at which the guard kills a process that cannot end itself."""
 _LATE = b"stopped while work was under way; what was being written is looked up at the next start\n"
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+_WAKING = signal.SIGURG
+"""Makes the main thread look for signals that wait; nobody sends it to a program without urgent network data."""
+_WAKE_AGAIN = 0.1
+"""Seconds between two of them."""
 
 
 def stop_on_signals(
@@ -37,6 +42,7 @@ def stop_on_signals(
     """
     heard, wake = os.pipe()
     os.set_blocking(wake, False)
+    signal.signal(_WAKING, signal.SIG_DFL)  # of `interrupt_on_signals`: it must not stop anything here
     signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
     if late_code is not None:
         set_guard(heard, LATEST + MOMENT)
@@ -62,6 +68,9 @@ def interrupt_on_signals(late_code: int) -> None:
 
     For every verb, until it calls `stop_on_signals`. The first of them counts; one that was ignored at the start, as
     `nohup` does, stays so. A process that still runs LATEST seconds later ends with `late_code`.
+
+    A signal that comes just before the main thread begins to wait does not end that wait: Python notes it, and the
+    thread finds it only when it wakes. So it is woken until the process ends.
     """
     heard, wake = os.pipe()
     os.set_blocking(wake, False)
@@ -74,14 +83,19 @@ def interrupt_on_signals(late_code: int) -> None:
     taken = [number for number in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) is signal.SIG_DFL]
     for number in taken:
         signal.signal(number, handler)
+    signal.signal(_WAKING, lambda *_: None)
     signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
     threading.Thread(target=_end_late, args=(heard, late_code), name="late-end", daemon=True).start()
 
 
 def _end_late(heard: int, code: int) -> None:
-    """Wait for the first signal, and end this process where that does not end it."""
-    os.read(heard, 1)
-    threading.Event().wait(LATEST)
+    """Wait for the first signal, let the main thread notice it, and end this process where that does not end it."""
+    while os.read(heard, 1)[0] == _WAKING:
+        pass
+    latest, main, pause = time.monotonic() + LATEST, threading.main_thread().ident, threading.Event()
+    while (left := latest - time.monotonic()) > 0:
+        pause.wait(min(_WAKE_AGAIN, left))
+        signal.pthread_kill(main or 0, _WAKING)
     with contextlib.suppress(OSError):
         os.write(2, _LATE)
     os._exit(code)

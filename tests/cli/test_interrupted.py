@@ -146,6 +146,86 @@ def test_a_verb_that_does_not_end_is_ended_with_130(number: signal.Signals) -> N
             child.kill()
 
 
+_WAITING = """
+import os, signal, threading
+from capa_sync.daemon import shutdown
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+signal.signal(signal.SIGINT, signal.default_int_handler)
+shutdown.LATEST = 3600
+shutdown.interrupt_on_signals(99)
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
+os.write(1, b"x")
+try:
+    threading.Event().wait()
+except KeyboardInterrupt:
+    os._exit(130)
+"""
+"""Another thread takes the signal: as when it comes just before the wait, nothing ends that."""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
+def test_a_signal_just_before_the_main_thread_waits_ends_that_wait(number: signal.Signals) -> None:
+    """Else the verb would go on until it is ended late, without tidying up: that happened once in a few thousand."""
+    with subprocess.Popen([sys.executable, "-c", _WAITING], stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        child.stdout.read(1)
+        child.send_signal(number)
+        try:
+            assert child.wait(PATIENCE) == 130
+        finally:
+            child.kill()
+
+
+_WOKEN = """
+import signal, threading
+from capa_sync.daemon import shutdown
+shutdown.LATEST = 0.2
+shutdown.interrupt_on_signals(99)
+stop = threading.Event()
+{then}
+signal.raise_signal(signal.SIGURG)
+threading.Event().wait(1)
+print(stop.is_set())
+"""
+
+
+@pytest.mark.parametrize("then", ["", "shutdown.stop_on_signals(stop, late_code=98)"])
+def test_the_signal_that_wakes_the_main_thread_ends_nothing_by_itself(then: str) -> None:
+    """Whoever sends it: it means nothing without one of those that stop."""
+    ended = subprocess.run(
+        [sys.executable, "-c", _WOKEN.format(then=then)],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert (ended.returncode, ended.stdout) == (0, "False\n"), ended.stderr
+
+
+_IN_A_LOCK = """
+import click, threading
+from capa_sync.cli.app import cli, main
+
+def interrupted():
+    lock = threading.Lock()
+    with lock:
+        lock.release()
+        raise KeyboardInterrupt
+
+command = cli.get_command(None, "status")
+command.params, command.callback = [], interrupted
+main(["status"])
+"""
+
+
+def test_an_interruption_inside_the_code_of_a_lock_is_no_error_of_our_own() -> None:
+    """What the lock then raises is a RuntimeError, and it ended with 70 and the places where it happened."""
+    ended = subprocess.run(
+        [sys.executable, "-c", _IN_A_LOCK], capture_output=True, text=True, timeout=PATIENCE, check=False
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (130, "", "stopped\n")
+
+
 def test_a_signal_that_was_ignored_at_the_start_stays_ignored() -> None:
     """So `nohup capa-sync …` goes on when its terminal is closed."""
     program = (

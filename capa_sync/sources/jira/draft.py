@@ -19,11 +19,19 @@ _STALE = timedelta(seconds=1)
 
 @light
 class ReadHistory:
-    """A history that was read: its part, its changes in true order, and when the newest entry was made."""
+    """A history that was read: when its newest entry was made, its part, and its changes in true order.
 
-    part: Part
-    changes: tuple[RawChange, ...]
+    `fault`: why it makes no part or no changes; it counts only when the ticket is not read once more.
+    """
+
     newest_at: datetime | None
+    part: Part | None = None
+    changes: tuple[RawChange, ...] = ()
+    fault: Exception | None = None
+
+    def unshown(self) -> ReadHistory:
+        """Return it without its part, which Jira refuses to show now: the mirror keeps its own."""
+        return ReadHistory(self.newest_at, None, self.changes, self.fault)
 
 
 @dataclass(slots=True)
@@ -32,7 +40,7 @@ class Draft:
 
     `is_by_id`: it came from the database, not from the search index. `absent`: fields that the answer left out, once
     `is_carried` says that the mirror was consulted; `settled`: those of them for which nothing is requested any more.
-    `has_unread_comments`: these were left out or refused, and not read afterwards. `history`: None where it was.
+    `has_unread_comments`: these were left out or refused, and not read afterwards. `history`: None before it is read.
     `is_oversized`: the ticket is larger than an answer may be; only its outline is known.
     `fault`: why the ticket cannot be used, "" when it can.
     """

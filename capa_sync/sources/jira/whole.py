@@ -129,16 +129,16 @@ class Assembler:
     ) -> Reading:
         """Encode the parts, which raises TooMuch beyond the bounds, and then parse them."""
         self._people.meet_in(draft.fields)
-        parts = [draft.part]
-        if draft.history is not None:
-            parts.append(draft.history.part)
+        history = draft.history or ReadHistory(None)
+        if history.fault is not None:
+            raise history.fault
+        parts = [draft.part] if history.part is None else [draft.part, history.part]
         if not draft.has_unread_comments:
             parts.append(comments_part(comments))
         if children is not None:
             parts.append(children_part(children))
-        changes = draft.history.changes if draft.history else ()
         ticket = self._parser.build(
-            draft.issue, changes, comments, children or (), history_complete=draft.is_complete
+            draft.issue, history.changes, comments, children or (), history_complete=draft.is_complete
         )
         return Reading(ticket, tuple(parts), role)
 
@@ -171,7 +171,7 @@ class Assembler:
 
     def _with_read_history(self, drafts: list[Draft], skipped: list[Skip]) -> list[Draft]:
         for draft in drafts:
-            draft.is_complete, draft.history = True, None
+            draft.is_complete = True
         logs = self._cloud_logs(drafts) if self._client.is_cloud else self._inside.read(drafts)
         self._growth.restore(drafts, logs)
         found = []
@@ -182,6 +182,7 @@ class Assembler:
             if entries is REFUSED:
                 draft.settle({CHANGELOG: UNDELIVERED})
                 draft.is_complete = False
+                draft.history = (draft.history or ReadHistory(None)).unshown()
                 found.append(draft)
             if entries is None or entries is TOO_LARGE or entries is REFUSED:
                 continue
@@ -200,7 +201,9 @@ class Assembler:
         return found
 
     def _read_history(self, draft: Draft, entries: list[Any]) -> ReadHistory:
-        """Encode a history, which raises TooMuch beyond the bounds, and then parse it.
+        """Encode a history, which fails beyond the bounds, and then parse it.
+
+        Raises Skippable for an entry without a readable instant.
 
         Both at once, ticket by ticket: in a pass of its own over a thousand tickets each would find the processor's
         cache filled with others (a backfill took a twentieth longer).
@@ -211,8 +214,12 @@ class Assembler:
         if not self._client.is_cloud:
             self._names.resolve(entries)
         dated = self._parser.dated(draft.issue, entries)
-        part = history_part([entry for _at, entry in dated], is_complete=draft.is_complete)
-        return ReadHistory(part, self._parser.changes(draft.issue, dated), dated[-1][0] if dated else None)
+        newest_at = dated[-1][0] if dated else None
+        try:
+            part = history_part([entry for _at, entry in dated], is_complete=draft.is_complete)
+            return ReadHistory(newest_at, part, self._parser.changes(draft.issue, dated))
+        except (Skippable, *UNREADABLE) as error:
+            return ReadHistory(newest_at, fault=error.with_traceback(None))
 
     def _cloud_logs(self, drafts: list[Draft]) -> dict[str, list[Any]]:
         if not drafts:
