@@ -116,6 +116,18 @@ def test_each_verb_that_is_stopped_ends_with_130_and_leaves_nothing(tmp_path: Pa
     assert ended.stderr.split() == ["stopped"] * len(codes)
 
 
+def _code_after(program: str, number: signal.Signals) -> int:
+    """Run a program, send it a signal when it has written a byte, and return the code with which it ends."""
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        child.stdout.read(1)
+        child.send_signal(number)
+        try:
+            return child.wait(PATIENCE)
+        finally:
+            child.kill()
+
+
 _STUCK = """
 import os, signal, sys, threading
 from capa_sync.daemon import shutdown
@@ -136,14 +148,7 @@ while True:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
 def test_a_verb_that_does_not_end_is_ended_with_130(number: signal.Signals) -> None:
     """What keeps it may be anything; `nohup` keeps its meaning."""
-    with subprocess.Popen([sys.executable, "-c", _STUCK], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
-        assert child.stdout is not None
-        child.stdout.read(1)
-        child.send_signal(number)
-        try:
-            assert child.wait(PATIENCE) == 130
-        finally:
-            child.kill()
+    assert _code_after(_STUCK, number) == 130
 
 
 _WAITING = """
@@ -166,14 +171,7 @@ except KeyboardInterrupt:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
 def test_a_signal_just_before_the_main_thread_waits_ends_that_wait(number: signal.Signals) -> None:
     """Else the verb would go on until it is ended late, without tidying up: that happened once in a few thousand."""
-    with subprocess.Popen([sys.executable, "-c", _WAITING], stdout=subprocess.PIPE) as child:
-        assert child.stdout is not None
-        child.stdout.read(1)
-        child.send_signal(number)
-        try:
-            assert child.wait(PATIENCE) == 130
-        finally:
-            child.kill()
+    assert _code_after(_WAITING, number) == 130
 
 
 _WOKEN = """
