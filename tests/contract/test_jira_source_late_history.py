@@ -8,6 +8,7 @@ import pytest
 
 from capa_sync.errors import Authentication
 from capa_sync.model.settings import ChildSpec
+from capa_sync.sandbox.messages import Reply, Request
 from tests.contract.jira_source_harness import Harness, harness, populate, shapes
 
 FACES = ("cloud", "datacenter")
@@ -62,6 +63,26 @@ def test_a_new_entry_on_such_a_ticket_is_mirrored(face: str) -> None:
         person.edit(keys[0], {"summary": "another"})
         migrate(source, keys[:1])
         source.cycle(full=True)
+        assert shapes(source.mirror) == source.truth()
+
+
+@pytest.mark.parametrize("face", FACES)
+def test_a_history_that_is_malformed_once_does_not_count_where_its_ticket_is_read_once_more(face: str) -> None:
+    """The second answer is the one that counts: nobody is quarantined for the first."""
+    with harness(face) as source:
+        keys = populate(source.tracker, 3)
+        migrate(source, keys)
+        spoilt: list[str] = []
+
+        def spoil(request: Request, reply: Reply) -> None:
+            if not spoilt and b'"fromString"' in reply.body:
+                spoilt.append(request.path)
+                reply.body = reply.body.replace(b'"field":"', b'"field":7,"name":"')
+
+        source.server.after.append(spoil)
+        pages = source.cycle()
+        assert spoilt
+        assert [skip for page in pages for skip in page.skipped] == []
         assert shapes(source.mirror) == source.truth()
 
 
