@@ -32,7 +32,7 @@ demo: $(VENV)/.extras ## run the main job on the built-in sandbox trackers, then
 system: ## install the Debian packages that the tests use (as root; else say which); SYSTEM_PACKAGES=no installs none
 	@SYSTEM_PACKAGES=$(SYSTEM_PACKAGES) sh tests/tools/system-packages.sh
 
-# Another eighth of the parameters of the large tests with each commit; tests/samples.py.
+# Another twelfth of the parameters of the large tests with each commit; tests/samples.py.
 SAMPLE ?= $(or $(shell git rev-parse --short=12 HEAD 2>/dev/null),0)
 
 test: system $(VENV)/.development ## run the tests, of the large ones a sample (SAMPLE=all: everything); says before it installs Debian packages, SYSTEM_PACKAGES=no installs none

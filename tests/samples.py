@@ -1,8 +1,9 @@
 """Which tests are in the sample that `make test` takes.
 
 Tests of whole programs run on three trackers, and many of them with dozens of faults, files or answers besides. All
-take half an hour on two cores; a sample takes an eighth of each, and the slow tests of an eighth of the files. Tests
-that share a world are in it together, for some of them go on where others ended. Each commit has another sample.
+take half an hour on two cores; a sample takes a twelfth of each, and the slow tests of a twelfth of the files. Tests
+that share a world are in it together, for some of them go on where others ended; those that are marked independent
+are not. Each commit has another sample.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import pytest
 
 ALL = "all"
 """The sample that has everything."""
-SHARE = 8
+SHARE = 12
 """One of so many is in a sample."""
 _TESTS = Path(__file__).resolve().parent
 _LARGE = frozenset({"cli", "contract", "daemon", "digest", "fuzz", "hints", "journey", "rates", "real", "sync"})
@@ -29,10 +30,10 @@ _SHARED = frozenset({"class", "module", "package"})
 def keep_sample(items: Sequence[pytest.Item], seed: str) -> tuple[list[pytest.Item], list[pytest.Item]]:
     """Return the tests of a sample, in their order, and the others.
 
-    In the large folders it has an eighth, rounded up, of the worlds that the tests of a file share (a fixture with
-    parameters, such as the tracker), with all of their tests; of a parametrised test that shares nothing an eighth
-    of its parameters; the tests marked slow of an eighth of the files; and every other test. The same seed chooses
-    the same tests, in whichever process.
+    In the large folders it has a twelfth, rounded up, of the worlds that the tests of a file share (a fixture with
+    parameters, such as the tracker), with all of their tests; of a parametrised test that shares nothing, or is
+    marked independent, a twelfth of its parameters; the tests marked slow of a twelfth of the files; and every other
+    test. The same seed chooses the same tests, in whichever process.
     """
     if seed == ALL:
         return list(items), []
@@ -60,6 +61,8 @@ def _place(item: pytest.Item) -> tuple[str, str]:
     shared = {name for name, found in fixtures.items() if found[-1].scope in _SHARED}
     parameters = getattr(getattr(item, "callspec", None), "indices", {})
     worlds = sorted(shared & parameters.keys())
+    if item.get_closest_marker("independent") is not None:
+        return test, item.nodeid
     if worlds:
         return f"{file}:{worlds}", f"{[parameters[name] for name in worlds]}"
     return (item.nodeid, "") if shared else (test, item.nodeid)

@@ -101,6 +101,7 @@ def _demand(harness: Harness, done: Child, source: str, words: str) -> None:
     assert status.out.index(f"{source}: ") < status.out.index("problem:")
 
 
+@pytest.mark.independent
 @pytest.mark.parametrize("case", CASES)
 def test_one_clear_line_exit_3_and_the_cursor_stays(harness: Harness, case: str) -> None:
     """Each fault is permanent until it is removed; afterwards the source is read as before."""

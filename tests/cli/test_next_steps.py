@@ -79,6 +79,7 @@ CASES = {
 }
 
 
+@pytest.mark.independent
 @pytest.mark.parametrize("case", CASES)
 def test_cause_and_next_step_are_the_same_everywhere(harness: Harness, case: str) -> None:
     """In one line each; nobody is told to mend what the tracker says where the tracker said nothing."""

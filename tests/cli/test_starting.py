@@ -237,12 +237,14 @@ def test_every_verb_is_in_one_of_the_lists() -> None:
     assert [line for line in called if not any(is_of(line, verb) for verb in verbs)] == []
 
 
+@pytest.mark.independent
 @pytest.mark.parametrize("line", QUIET)
 def test_a_verb_that_contacts_no_tracker_loads_no_library_of_one(alone: Path, line: str) -> None:
     """Each verb runs in a process of its own, with sources of both kinds."""
     _check(_run(alone, *line.split()), QUIET[line] | ANALYSIS)
 
 
+@pytest.mark.independent
 @pytest.mark.parametrize("line", OTHERS)
 def test_a_verb_loads_no_library_that_it_does_not_use(starter: Path, line: str) -> None:
     """Only the verbs that serve load Datasette."""

@@ -103,6 +103,7 @@ def expected_ids(site: SiteReader, table: str) -> list[str]:
 # --- pysnc ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.independent
 @pytest.mark.parametrize("table", ["sn_grc_issue", "task", "sys_audit", "sys_journal_field", "sys_dictionary"])
 def test_pysnc_reads_every_row(site: SiteReader, table: str) -> None:
     """Offset paging by sys_id with all display values, as ServiceNow's own Python client does it."""
@@ -152,6 +153,7 @@ def connection(site: SiteReader, **options: Any) -> SnowConnection:
     return SnowConnection(site.url, **{**account, "page_size": 250, "verify": str(site.authority), **options})
 
 
+@pytest.mark.independent
 @pytest.mark.parametrize("is_keyset", [False, True])
 @pytest.mark.parametrize("table", ["sn_grc_issue", "task", "sys_audit", "sys_journal_field"])
 def test_snowloader_reads_every_row(site: SiteReader, table: str, is_keyset: bool) -> None:

@@ -61,6 +61,7 @@ def test_a_daemon_that_begins_sends_nothing_before_its_next_time(world: DigestWo
     assert (world.mail.recipients, len(world.hook.received)) == ([*PERSONS, "mara@example.com"], 1)
 
 
+@pytest.mark.slow
 def test_a_clock_that_was_ahead_neither_ends_the_digests_nor_repeats_one(world: DigestWorld) -> None:
     """What was planned for a day in the future does not hold up the present period."""
     clock = ManualClock()
@@ -120,6 +121,7 @@ def test_a_request_to_repeat_is_carried_out_once(world: DigestWorld) -> None:
     assert len(world.hook.received) == 1
 
 
+@pytest.mark.slow
 def test_a_restored_register_repeats_no_digest_of_the_time_since_its_backup(
     world: DigestWorld, tmp_path: Path
 ) -> None:

@@ -61,6 +61,7 @@ def test_the_address_may_name_any_service_and_ask_for_attempts(scheme: str) -> N
     assert result.state is SendState.UNKNOWN
 
 
+@pytest.mark.slow
 def test_a_redirect_is_shown_and_repeated_by_a_person_alone(world: DigestWorld, verb: Verb) -> None:
     """`status` names what to mend; with the final address, `digest --again` sends it."""
     right = world.hook.port

@@ -88,6 +88,7 @@ def test_a_missed_week_and_the_next_one_are_one_message(world: DigestWorld) -> N
     assert subjects(world) == mondays
 
 
+@pytest.mark.slow
 def test_what_could_not_be_sent_for_a_week_is_left_to_the_next_unless_a_person_asks(world: DigestWorld) -> None:
     """Tried again until a day before the next one; what was asked for is sent for its own week."""
     clock = ManualClock()

@@ -164,6 +164,7 @@ def test_only_what_was_certainly_not_taken_is_tried_again(
     assert set(states(world).values()) == {"delivered"}
 
 
+@pytest.mark.slow
 def test_an_unreachable_server_is_tried_again_within_the_period(world: DigestWorld, verb: Verb) -> None:
     """Nothing was handed over: no person is needed; so with a refused sign-in."""
     port = world.mail.port
@@ -193,6 +194,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> ssl.SSLContext:
     return context
 
 
+@pytest.mark.independent
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("scheme", "is_plain", "says"),

@@ -39,6 +39,7 @@ def expected(tmp_path_factory: pytest.TempPathFactory) -> Any:
         return verdicts(world)
 
 
+@pytest.mark.independent
 @pytest.mark.parametrize("setting", SETTINGS)
 @pytest.mark.parametrize("closed", [(table,) for table in TABLES] + [TABLES], ids="+".join)
 @pytest.mark.parametrize("is_later", [False, True], ids=["from the start", "taken away later"])
