@@ -82,11 +82,15 @@ def target_of_withdrawal(inputs: PipelineInputs, ticket_id: str) -> Target:
     )
 
 
-def _labels(source: SourceInputs, ticket: SourceTicket | None) -> frozenset[str]:
-    """Return the labels of a ticket as last read; none where its kind of source gets no labels from us."""
-    labels = ticket.values.get(source.kind.labels_field) if ticket is not None else None
-    is_ours = WriteKind.LABELS in source.kind.channels
-    return frozenset(labels.ids) if labels is not None and is_ours else frozenset()
+def _labels(source: SourceInputs, ticket: SourceTicket | None) -> frozenset[str] | None:
+    """Return the labels of a ticket as last read, None where the answer left them out.
+
+    None are there where its kind of source gets no labels from us.
+    """
+    if ticket is None or WriteKind.LABELS not in source.kind.channels:
+        return frozenset()
+    labels = ticket.values.get(source.kind.labels_field)
+    return None if labels is None else frozenset(labels.ids)
 
 
 def _is_gone(source: SourceInputs, ticket: SourceTicket | None, comment: str) -> bool:

@@ -132,11 +132,16 @@ class ReportedWrites:
             return newest.id
         return newest.seq if newest else 0
 
-    def labels(self, read: Collection[str], read_at: datetime) -> frozenset[str]:
-        """Return our labels on the ticket: those read at `read_at`, changed by our writes since then."""
-        have = set(read) & OWN_LABELS
+    def labels(self, read: Collection[str] | None, read_at: datetime) -> frozenset[str]:
+        """Return our labels on the ticket: those read at `read_at`, changed by our writes since then.
+
+        Where the answer left them out (None) they are those of all our writes: unknown is not empty.
+        """
+        have = set(read or ()) & OWN_LABELS
         for write in self.writes:
-            if write.kind is WriteKind.LABELS and write.delivered_at is not None and write.delivered_at >= read_at:
+            if write.kind is not WriteKind.LABELS or write.delivered_at is None:
+                continue
+            if read is None or write.delivered_at >= read_at:
                 have = (have | set(write.labels_add)) - set(write.labels_remove)
         return frozenset(have)
 

@@ -20,7 +20,8 @@ class Target:
     Attributes:
         register: this register's id. source, ticket_id, ticket_key: the ticket; of a joined record, the primary: the
             ticket of the source named first in the settings.
-        presence: where the ticket is. labels: its labels as last read; read_at: our instant of that read.
+        presence: where the ticket is. labels: its labels as last read, None when the answer
+            left them out; read_at: our instant of that read.
         is_before_baseline: it was closed before the baseline date and is closed now.
         last_human_at: last edit or comment by a human, by the tracker's clock; tracker_now: that clock now.
         owner: display name of the accountable person, "" when there is none. owner_id: that person's id.
@@ -37,7 +38,7 @@ class Target:
     ticket_key: str
     read_at: datetime
     presence: Presence = Presence.PRESENT
-    labels: frozenset[str] = frozenset()
+    labels: frozenset[str] | None = frozenset()
     is_before_baseline: bool = False
     last_human_at: datetime | None = None
     tracker_now: datetime | None = None

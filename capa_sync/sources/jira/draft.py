@@ -11,6 +11,7 @@ from capa_sync.model.light import light
 from capa_sync.model.ticket import Part, RawChange
 from capa_sync.sources.bodies import TooMuch
 from capa_sync.sources.jira.parts import KNOWN, RECORD, UNKNOWN, record_part, split
+from capa_sync.sources.jira.shapes import lack_of
 from capa_sync.sources.jira.times import read_instant
 from capa_sync.sources.sizes import Oversized
 
@@ -42,6 +43,7 @@ class Draft:
     `is_carried` says that the mirror was consulted; `settled`: those of them for which nothing is requested any more.
     `has_unread_comments`: these were left out or refused, and not read afterwards. `history`: None before it is read.
     `is_oversized`: the ticket is larger than an answer may be; only its outline is known.
+    `lack`: what the answer left out although every issue has it (`shapes.lack_of`), "" for nothing.
     `fault`: why the ticket cannot be used, "" when it can.
     """
 
@@ -58,6 +60,7 @@ class Draft:
     settled: set[str] = field(default_factory=set)
     has_unread_comments: bool = False
     is_oversized: bool = False
+    lack: str = ""
     fault: str = ""
 
     @classmethod
@@ -65,10 +68,13 @@ class Draft:
         """Split a row; this changes the row."""
         is_oversized = isinstance(issue, Oversized)
         changelog, comments = split(issue)
+        fields = issue.get("fields")
+        lack = lack_of(issue) if isinstance(fields, dict) and not is_oversized else ""
         try:
-            return cls(str(issue["id"]), issue, record_part(issue), changelog, comments, is_oversized=is_oversized)
+            return cls(
+                str(issue["id"]), issue, record_part(issue), changelog, comments, is_oversized=is_oversized, lack=lack
+            )
         except TooMuch as much:
-            fields = issue.get("fields")
             updated = str(fields.get("updated")) if isinstance(fields, dict) else ""
             return cls(str(issue["id"]), issue, Part(RECORD, b"", updated), changelog, comments, fault=str(much))
 
@@ -77,7 +83,7 @@ class Draft:
         self.issue, self.part, self.is_by_id = fresh.issue, fresh.part, True
         self.changelog, self.comments = fresh.changelog, fresh.comments
         self.absent, self.is_carried, self.settled = fresh.absent, fresh.is_carried, fresh.settled
-        self.is_oversized, self.fault = fresh.is_oversized, fresh.fault
+        self.is_oversized, self.lack, self.fault = fresh.is_oversized, fresh.lack, fresh.fault
 
     def mark(self, states: Mapping[str, str]) -> None:
         """Store the state (`parts.KNOWN` etc.) of left-out fields in the record, and make its part again."""

@@ -80,6 +80,8 @@ def split(issue: dict[str, Any]) -> tuple[dict[str, Any] | None, dict[str, Any] 
     if isinstance(fields, dict):
         for name in [name for name in KINDS if name in fields and not is_shown(name, fields[name])]:
             del fields[name]
+        if not isinstance(fields.get("labels", []), list):
+            del fields["labels"]
         comments = fields.pop("comment", None)
         if isinstance(comments, dict):
             # their number stays in the record: a comment within the millisecond of the last read changes no `updated`

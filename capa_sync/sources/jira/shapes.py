@@ -39,6 +39,23 @@ def is_issue(value: Any) -> bool:
     return isinstance(value, dict) and is_id(value.get("id")) and isinstance(value.get("key", ""), str)
 
 
+def lack_of(issue: Object) -> str:
+    """Return which member an issue's answer lacks although every issue has it, "" when it lacks none.
+
+    Without its key and its type, or as a sub-task without its parent, nothing tells whether it is a record or an
+    action: read as empty, an action would get a row in the register and a warning.
+    """
+    fields = issue["fields"]
+    kind, parent = fields.get("issuetype"), fields.get("parent")
+    if not is_key(issue.get("key")):
+        return "its key"
+    if not isinstance(kind, dict) or not kind.get("name") or not isinstance(kind.get("subtask"), bool):
+        return "its issue type"
+    if kind["subtask"] and not (isinstance(parent, dict) and is_id(parent.get("id"))):
+        return "its parent, although it is a sub-task"
+    return ""
+
+
 def one_issue(source: str, answer: Any, asked: str) -> Object:
     """Return the issue that was asked for by id or key. Raises BadAnswer for anything else."""
     if not is_issue(answer) or (is_id(asked) and answer["id"] != asked):

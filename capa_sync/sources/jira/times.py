@@ -22,7 +22,7 @@ def read_instant(value: Any) -> datetime:
     """
     try:
         instant = _from_text(value) if isinstance(value, str) and not value.isdigit() else _from_number(int(value))
-    except OverflowError as error:
+    except (OverflowError, TypeError) as error:
         raise ValueError(f"{value!r} is no instant") from error
     if not is_plausible(instant):
         raise ValueError(f"{value!r} is outside the years 1990 to 2200")

@@ -32,6 +32,7 @@ from capa_sync.sources.jira.people import JiraAccounts
 from capa_sync.sources.sizes import too_large
 
 _ATTEMPTS = 3
+_LACKING = "Jira's answer leaves out {}; it is read again when it changes, or by `capa-sync sync --full`"
 
 
 class Assembler:
@@ -65,6 +66,7 @@ class Assembler:
         self._lag = lag
         self._is_known_late = is_known_late
         self._complete = complete
+        self._may_ask = may_ask
         self._comments = CommentReader(client, people, may_ask)
         self._histories = Histories(client)
         self._by_id = ById(client)
@@ -93,6 +95,7 @@ class Assembler:
         """
         readings: list[Reading] = []
         skipped: list[Skip] = []
+        self._ask_for_lacks(drafts)
         for draft in self._with_history([*self._readable(drafts, skipped)], skipped):
             try:
                 self._complete(draft)
@@ -111,13 +114,26 @@ class Assembler:
         self._forgotten.difference_update(digests)
         return readings, skipped
 
+    def _ask_for_lacks(self, drafts: Iterable[Draft]) -> None:
+        """Read a ticket once more by id where the answer lacks what every issue has; without effect it is refused."""
+        lacking = [draft for draft in drafts if draft.lack and not draft.is_by_id and not draft.fault]
+        if lacking:
+            known = self._known_refusals()
+            new = [draft for draft in lacking if known.get(draft.id, ("", ""))[0] != draft.part.digest]
+            self._refresh([draft for draft in new if self._may_ask()])
+
+    def _known_refusals(self) -> dict[str, tuple[str, str]]:
+        """Return ticket id -> digest of the version that made no ticket, and why."""
+        stored = self._lookup.refused(self._client.source)
+        return {id_: seen for id_, seen in stored.items() if id_ not in self._forgotten} | self._refused
+
     def _readable(self, drafts: Iterable[Draft], skipped: list[Skip]) -> Iterator[Draft]:
         """Leave out, with a reason, drafts beyond the bounds and drafts whose present version made no ticket."""
-        stored = self._lookup.refused(self._client.source)
-        known = {id_: seen for id_, seen in stored.items() if id_ not in self._forgotten} | self._refused
+        known = self._known_refusals()
         for draft in drafts:
             digest, refused = known.get(draft.id, ("", ""))
             reason = too_large(self._client.most) if draft.is_oversized else draft.fault
+            reason = reason or (draft.lack and _LACKING.format(draft.lack))
             reason = reason or (refused if digest == draft.part.digest else "")
             if reason:
                 skipped.append(Skip(draft.id, draft.key, reason))
