@@ -43,7 +43,7 @@ def whole_folder(path: Path) -> Iterator[Path]:
 
     Raises UserError with one line when `path` exists, or the file system refuses something, also inside the block.
     """
-    if path.exists():
+    if os.path.lexists(path):  # also a link that leads nowhere
         raise UserError([Problem(str(path), 0, "there is such a file or folder already", "name a new folder")])
     with _in_words(path), private_folder_beside(path) as folder:
         fresh = folder / "content"

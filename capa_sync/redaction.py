@@ -33,6 +33,8 @@ _TOKENS = 50
 """Number of access tokens that are kept; each is valid for minutes or hours."""
 
 
+_CUT = "…"
+"""Ends a text that was shortened before secrets are removed: half a secret would not be recognised."""
 _PIECE = 5
 """Letters of a piece: one is looked at every few letters of a text, at least one in each form of a secret."""
 _WIDEST = 16
@@ -122,12 +124,27 @@ class Redactor:
             for form, before in pieces[letters[at : at + _PIECE]]
             if at >= before and letters.startswith(form, at - before)
         )
+        if _CUT in letters:
+            found = sorted({*found, *self._cut_spans(letters)})
         spans: list[tuple[int, int]] = []
         for first, end in found:
             if spans and first < spans[-1][1]:
                 first, end = spans[-1][0], max(end, spans.pop()[1])
             spans.append((first, end))
         return spans
+
+    def _cut_spans(self, letters: str) -> Iterator[tuple[int, int]]:
+        """Yield where a text that was shortened ends within a secret, of which half or more is left."""
+        pieces, _ = self._pieces
+        longest = max(len(form) for forms in pieces.values() for form, _ in forms)
+        start, end = 0, letters.find(_CUT)
+        while end >= 0:
+            for first in range(max(start, end - longest), end - _PIECE + 1):
+                rest = letters[first:end]
+                for form, before in pieces.get(rest[:_PIECE], ()):
+                    if not before and 2 * len(rest) >= len(form) > len(rest) and form.startswith(rest):
+                        yield first, end
+            start, end = end + 1, letters.find(_CUT, end + 1)
 
 
 def _seen(text: str) -> str:

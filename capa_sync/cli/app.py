@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sys
 import threading
@@ -146,9 +147,17 @@ def _guarded(command: Callable[[], object]) -> int:
     return outcome if isinstance(outcome, int) else EXIT_OK
 
 
+def _too_long(error: OSError) -> str:
+    """Return the message for a name that no file can have; any verb may meet it where it first looks for a file."""
+    path = str(error.filename or "")
+    return f"capa-sync: {path[:60]}{'…' if len(path) > 60 else ''}: no file can have so long a name; shorten it"
+
+
 def _report_bug(bug: Exception) -> int:
     if _is_of_interruption(bug):
         return _report(["stopped"], EXIT_STOPPED)
+    if isinstance(bug, OSError) and bug.errno == errno.ENAMETOOLONG:
+        return _report([_too_long(bug)], EXIT_USER)
     # print where it happened, without the error's own message: it may contain ticket text or a secret
     where = "".join(traceback.format_tb(bug.__traceback__)).splitlines()
     return _report([*where, f"capa-sync: an error of its own, please report it: {type(bug).__name__}"], EXIT_BUG)

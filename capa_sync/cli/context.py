@@ -77,10 +77,12 @@ def read_setup(config: Path, *, with_secrets: bool = True, needs_source: bool = 
     for secret files that everybody may read.
     """
     from capa_sync.settings import load_settings
+    from capa_sync.settings.concealing import conceal_available
     from capa_sync.settings.secrets import exposed_files
     from capa_sync.wiring import set_up
 
     settings = load_settings(config, os.environ)
+    conceal_available(settings, config, os.environ)
     if needs_source:
         require_source(config, settings)
     setup = set_up(settings, config, os.environ, with_secrets=with_secrets)
@@ -141,8 +143,10 @@ def waiting_line(waiting: Sequence[str]) -> str:
 def read_settings(config: Path, *, needs_source: bool = False) -> Settings:
     """Load only the settings file, for verbs that need none of the files that it names. Raises UserError."""
     from capa_sync.settings import load_settings
+    from capa_sync.settings.concealing import conceal_available
 
     settings = load_settings(config, os.environ, with_calendars=False)
+    conceal_available(settings, config, os.environ)
     if needs_source:
         require_source(config, settings)
     return settings

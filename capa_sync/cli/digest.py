@@ -40,7 +40,6 @@ from capa_sync.wiring import (
     Setup,
     build_digest,
     build_runtime_for_reading,
-    conceal_available,
     digest_options,
 )
 
@@ -69,7 +68,6 @@ def digest(dry_run: bool, again: bool, config: Path, test_clock: str | None, as_
     if dry_run and again:
         raise UserError([Problem("", 0, "--dry-run sends nothing, and --again sends", "choose one of them")])
     setup, clock = read_setup(config, with_secrets=False), clock_from(test_clock)
-    conceal_available(setup.settings, config, os.environ)
     if not setup.settings.digest.is_on:
         what = "the settings name nobody who gets a digest"
         raise UserError(

@@ -27,7 +27,7 @@ from capa_sync.daemon.runtime import Runtime
 from capa_sync.errors import UserError
 from capa_sync.model.inspection import Check, CheckState
 from capa_sync.model.to_do import sentence
-from capa_sync.wiring import Setup, build_digest, conceal_available, digest_options
+from capa_sync.wiring import Setup, build_digest, digest_options
 
 EXIT_MISTAKE, EXIT_PROBLEM = 2, 3
 _WIDTH = max(map(len, CheckState))
@@ -77,7 +77,6 @@ def _digest(setup: Setup, runtime: Runtime) -> Sequence[Check]:
     own = setup.settings.digest
     if not own.is_on:
         return ()
-    conceal_available(setup.settings, setup.file, os.environ)
     try:
         build_digest(setup, os.environ)
     except UserError as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -38,7 +37,6 @@ from capa_sync.model.record import Stage
 from capa_sync.model.selection import ExportSelection
 from capa_sync.settings import Settings
 from capa_sync.store import Register
-from capa_sync.wiring import conceal_available
 
 ROLES = ("auditor", "reader")
 
@@ -109,7 +107,6 @@ def export(
     the set that was live.
     """
     settings, clock = read_settings(config), clock_from(test_clock)
-    conceal_available(settings, config, os.environ)
     path = register_path(config, settings)
     form = format_of(file, wanted)
     refuse_own_files(config, settings, file, beside(file, ".meta.json"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -30,15 +31,18 @@ def init(folder: Path) -> None:
         folder / "mappings": starter_path("mappings"),
         folder / "rules": starter_path("rules"),
     }
-    there = [path for path in wanted if path.exists()]
+    there = [path for path in wanted if os.path.lexists(path)]  # also a link that leads nowhere
     if there:
         raise UserError([Problem(str(path), 0, "this is there already", "choose an empty folder") for path in there])
-    folder.mkdir(parents=True, exist_ok=True)
-    for target, origin in wanted.items():
-        if origin.is_dir():
-            shutil.copytree(origin, target)
-        else:
-            shutil.copyfile(origin, target)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for target, origin in wanted.items():
+            (shutil.copytree if origin.is_dir() else shutil.copyfile)(origin, target)
+    except (OSError, shutil.Error) as error:
+        why = getattr(error, "strerror", None) or type(error).__name__
+        raise UserError(
+            [Problem(str(folder), 0, f"the starter cannot be written there: {why}", "name another folder")]
+        ) from None
     click.echo(
         f"wrote capa-sync.toml, mappings/ and rules/ into {folder}; edit capa-sync.toml, then: capa-sync doctor"
     )

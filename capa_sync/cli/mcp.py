@@ -14,7 +14,6 @@ from capa_sync.errors import Problem, UserError
 from capa_sync.store import check_register
 from capa_sync.web.bounded_views import BoundedViews
 from capa_sync.web.reader_views import ReaderViews, limit_memory
-from capa_sync.wiring import conceal_available
 
 
 @click.command(
@@ -38,7 +37,6 @@ def mcp(config: Path, test_clock: str | None) -> None:  # noqa: ARG001 - it show
         hint = "install it with `python -m pip install 'capa-sync[mcp]'`"
         raise UserError([Problem("", 0, "`mcp` needs the MCP Python SDK, which is absent", hint)]) from None
     settings = read_settings(config)
-    conceal_available(settings, config, os.environ)
     path = register_path(config, settings)
     check_register(path)
     reader = ReaderViews(path)

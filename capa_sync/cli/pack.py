@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -41,7 +40,7 @@ from capa_sync.model.amounts import count_of
 from capa_sync.model.selection import ExportSelection
 from capa_sync.model.visible import seen
 from capa_sync.output_files import whole_folder
-from capa_sync.wiring import Setup, build_runtime_for_reading, conceal_available
+from capa_sync.wiring import Setup, build_runtime_for_reading
 
 _MOST = 999_999_999
 """Records of a sample: far more than any register has."""
@@ -175,7 +174,6 @@ def _reading(setup: Setup, test_clock: str | None) -> Iterator[tuple[Runtime, Se
     With the secrets of the setup the trackers can be asked.
     """
     clock = clock_from(test_clock)
-    conceal_available(setup.settings, setup.file, os.environ)
     with open_for_reading(setup.register_path, clock) as register:
         live = settled(setup, register, clock)
         runtime = build_runtime_for_reading(live, register, clock)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -37,7 +36,7 @@ from capa_sync.model.days import utc_minute_words
 from capa_sync.model.review import ReviewPeriod
 from capa_sync.register.review import review_of
 from capa_sync.store import Register
-from capa_sync.wiring import Setup, build_runtime_for_reading, conceal_available
+from capa_sync.wiring import Setup, build_runtime_for_reading
 
 _DAY = timedelta(days=1)
 
@@ -72,7 +71,6 @@ def report(
     bytes. It asks no tracker and needs no secret.
     """
     setup, clock = read_setup(config, with_secrets=False), clock_from(test_clock)
-    conceal_available(setup.settings, config, os.environ)
     begins, ends = day_of("--from", first), day_of("--to", last)
     file = file or Path(f"management-review-{begins}-{ends}.html")
     report_format(file)

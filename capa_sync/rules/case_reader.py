@@ -12,6 +12,8 @@ from capa_sync.rules.reading import check_keys, items_of, names_of, text_of, wor
 from capa_sync.rules.yaml_lines import Problems, Tree, YamlTable
 
 CASE_KEYS = ("case", "settings", "accounts", "unmapped", "unreadable", "history", "timeline", "expect")
+MOST_STEPS = 20_000
+"""Rows of a timeline are replayed for each expectation: more of both would keep each verb busy for seconds."""
 ACCOUNT_WORDS = ("ignored", "inactive", "unknown")
 ACCOUNT_MEANT = {"bot": "ignored", "robot": "ignored", "gone": "inactive", "left": "inactive", "disabled": "inactive"}
 
@@ -19,7 +21,15 @@ ACCOUNT_MEANT = {"bot": "ignored", "robot": "ignored", "gone": "inactive", "left
 def read_cases(tree: Tree | None, problems: Problems) -> tuple[Case, ...]:
     """Return the tests of a rule file; record each mistake with its line."""
     cases = (_case(member, problems) for member in items_of(tree, "tests", problems))
-    return tuple(case for case in cases if case is not None)
+    found = tuple(case for case in cases if case is not None)
+    steps = 0
+    for case in found:
+        steps += len(case.rows) * len(case.expects)
+        if steps > MOST_STEPS:
+            what = f"up to this test, rows times expectations of the file's tests are more than {MOST_STEPS:,}"
+            problems.add(case.line, what, "shorten its timeline, or take expectations out")
+            break
+    return found
 
 
 def _case(tree: Tree, problems: Problems) -> Case | None:

@@ -115,7 +115,9 @@ def when_of(tree: Tree | None, what: str, problems: Problems, line: int) -> When
     try:
         found = date.fromisoformat(day)
         if found.year not in YEARS:
-            raise ValueError
+            what = f"'{text}' is outside the years {YEARS[0]} to {YEARS[-1]}"
+            problems.add(tree.line if tree else line, what, DAY_HINT)
+            return None
         return When(found, time.fromisoformat(clock) if clock else None)
     except ValueError:
         problems.add(tree.line if tree else line, f"'{text}' is no day", day_hint(text, DAY_HINT))

@@ -7,7 +7,7 @@ what a server sends before it or after it never counts as the answer to another 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies
@@ -15,8 +15,7 @@ from urllib.request import getproxies
 import requests
 from requests.adapters import HTTPAdapter
 from urllib3 import PoolManager
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.connectionpool import HTTPConnectionPool
 
 from capa_sync.errors import AnswerTooLarge, BadAnswer
 from capa_sync.model.light import light
@@ -119,35 +118,29 @@ class _Adapter(HTTPAdapter):
     """Opens connections whose answers have a time limit."""
 
     def __init__(self, seconds: float) -> None:
-        self._pools = _pools(seconds)
+        self._seconds = seconds
         super().__init__()
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = self._pools
+        self.poolmanager.pool_classes_by_scheme = _bounded(self.poolmanager.pool_classes_by_scheme, self._seconds)
 
-    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> PoolManager:
-        manager: PoolManager = super().proxy_manager_for(*args, **kwargs)
-        manager.pool_classes_by_scheme = self._pools
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> PoolManager:
+        is_known = proxy in self.proxy_manager
+        manager: PoolManager = super().proxy_manager_for(proxy, **kwargs)
+        if not is_known:
+            manager.pool_classes_by_scheme = _bounded(manager.pool_classes_by_scheme, self._seconds)
         return manager
 
 
-def _pools(seconds: float) -> dict[str, type[HTTPConnectionPool]]:
-    """Return the pools by scheme; their connections create responses with this time limit."""
+def _bounded(pools: Mapping[str, type[HTTPConnectionPool]], seconds: float) -> dict[str, type[HTTPConnectionPool]]:
+    """Return pools by scheme like these, also like those of a SOCKS proxy, whose responses have this time limit."""
 
     class Response(FinalResponse):
         total = seconds
 
-    class Plain(OwnAnswers, HTTPConnection):
-        response_class = Response
+    def of(pool: type[HTTPConnectionPool]) -> type[HTTPConnectionPool]:
+        connection = type("Connection", (OwnAnswers, pool.ConnectionCls), {"response_class": Response})
+        return type("Pool", (pool,), {"ConnectionCls": connection})
 
-    class Secure(OwnAnswers, HTTPSConnection):
-        response_class = Response
-
-    class PlainPool(HTTPConnectionPool):
-        ConnectionCls = Plain
-
-    class SecurePool(HTTPSConnectionPool):
-        ConnectionCls = Secure
-
-    return {"http": PlainPool, "https": SecurePool}
+    return {scheme: of(pool) for scheme, pool in pools.items()}

@@ -28,6 +28,8 @@ _RESERVED = ("sqlite_", "pragma_")
 _KINDS = ("table", "view")
 _OLDER = "it is of another version of capa-sync; `capa-sync sync` or `run` of this version brings it up to date"
 _TABLE_FUNCTIONS = frozenset({"json_each", "json_tree"})
+_REFUSED_FUNCTIONS = frozenset({"fts3_tokenizer", "load_extension"})
+"""The first shows an address in memory, and takes one; the other loads code."""
 LONGEST_PATTERN = 200
 """Bytes of a pattern of LIKE or GLOB: SQLite compares it at each place of a value, and nothing can interrupt it."""
 CLOSED = "main.closed"
@@ -163,7 +165,8 @@ class _Reads:
         for a recursive WITH, whose name is that of no table.
         """
         if action in _READS:
-            return sqlite3.SQLITE_OK
+            is_refused = action == sqlite3.SQLITE_FUNCTION and (second or "").casefold() in _REFUSED_FUNCTIONS
+            return sqlite3.SQLITE_DENY if is_refused else sqlite3.SQLITE_OK
         if action == sqlite3.SQLITE_PRAGMA:
             return sqlite3.SQLITE_OK if first in _PRAGMAS else sqlite3.SQLITE_DENY
         if action != sqlite3.SQLITE_READ:

@@ -15,11 +15,11 @@ from capa_sync.model.comment_texts import ENGLISH, CommentTexts
 from capa_sync.model.light import light
 from capa_sync.model.near import did_you_mean
 from capa_sync.model.settings import UNWAIVABLE, JudgeOptions
-from capa_sync.redaction import conceal, conceal_address
+from capa_sync.redaction import conceal
 from capa_sync.rules import RuleSet, failed_tests, load_comment_texts, load_rules
 from capa_sync.settings import Settings, SourceSettings
 from capa_sync.settings.lines import key_line
-from capa_sync.settings.secrets import digest_address_of, hint_secret_of, secret_of
+from capa_sync.settings.secrets import hint_secret_of, secret_of
 from capa_sync.settings.units import parse_holidays
 from capa_sync.starter import rule_paths
 
@@ -199,20 +199,6 @@ def assembled(
         replace(options, texts={name: texts for name, texts in setup.texts.items() if texts is not ENGLISH}),
         mappings,
     )
-
-
-def conceal_available(settings: Settings, file: Path, environ: Mapping[str, str]) -> None:
-    """Remove those secrets that can be fetched from all that this process writes, for verbs that need none.
-
-    A ticket may quote a secret of ours; a secret that cannot be fetched here is no problem of such a verb.
-    """
-    trouble, folder = _Trouble(), file.resolve().parent
-    for name, source in settings.sources.items():
-        secret = trouble.without(partial(secret_of, file, name, source.auth, folder, environ))
-        conceal(secret or "", source.options().user)
-    for name in (*settings.digest.targets, *([""] if settings.digest.has_mail else [])):
-        address = trouble.without(partial(digest_address_of, file, settings.digest, name, folder, environ))
-        conceal_address(address or "")
 
 
 class _Trouble:

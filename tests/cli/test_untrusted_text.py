@@ -7,6 +7,8 @@ import re
 
 import pytest
 
+from capa_sync.redaction import REMOVED
+from capa_sync.sandbox.jira import API_TOKEN
 from capa_sync.sandbox.stories.script import ChangeStage, Create
 from tests.daemon.conftest import MakeHarness
 from tests.daemon.harness import FACTS, Harness
@@ -51,3 +53,20 @@ def test_json_escapes_what_a_terminal_would_obey_and_loses_nothing(harness: Harn
     assert CONTROLS.findall(done.out) == []
     (ticket,) = json.loads(done.out)["quarantined"]
     assert "\x9b31m\u202eend\nfake line" in ticket["reason"]
+
+
+def test_verbs_that_need_no_secret_print_none_that_they_can_fetch(make_harness: MakeHarness) -> None:
+    """A ticket may quote a secret of ours: it is removed wherever the variable that holds it is set."""
+    harness = make_harness("jira", rules=("root-cause-before-action", "action-overdue", "what-when-where"))
+    harness.play_event("jira", "odd", Create({**FACTS, "title": f"Basic {API_TOKEN}"}))
+    harness.play_event("jira", "odd", ChangeStage("under discussion"))
+    harness.create_broken("jira")
+    harness.cloud.as_user("anna").edit(harness.key("jira", "broken"), {"Location": f"Here {API_TOKEN}"})
+    harness.cloud.admin.rename_status("Under discussion", f"Under {API_TOKEN}")
+    harness.sync()
+    keys = [harness.key("jira", story) for story in ("odd", "broken")]
+    for words in ("status", "status --json", *(f"{verb} {key}" for verb in ("explain", "similar") for key in keys)):
+        done = harness.run(*words.split())
+        assert API_TOKEN not in done.out + done.err, words
+        if words.startswith("status") or words == f"explain {keys[0]}":
+            assert REMOVED in done.out, words

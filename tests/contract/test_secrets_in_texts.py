@@ -8,9 +8,10 @@ import orjson
 import pytest
 import requests
 
+from capa_sync.errors import BadAnswer
 from capa_sync.model.write import Paragraph, Span, WarningText, WriteKind
 from capa_sync.redaction import REMOVED, conceal
-from capa_sync.sources.jira.answers import error_text
+from capa_sync.sources.jira.answers import decode, error_text
 from capa_sync.sources.servicenow.answers import _said_by
 from tests.contract.jira_source_harness import harness, populate
 from tests.contract.jira_writes import ours, write
@@ -76,3 +77,20 @@ def test_no_part_of_a_secret_is_left_where_a_quoted_answer_is_cut(quoted: Callab
         text = quoted(orjson.dumps({"errorMessages": [words], "error": {"message": words}}))
         assert before < len(text) <= 300
         assert SECRET[0] not in text, text
+
+
+@pytest.mark.parametrize("quoted", [error_text, said_by_an_instance])
+def test_no_part_of_a_secret_is_left_behind_blanks_that_are_taken_out(quoted: Callable[[bytes], str]) -> None:
+    """Few letters of an answer are searched, and the blanks among them do not count."""
+    for before in range(19_975, 20_000):
+        words = f"It says:{' ' * before}{SECRET}"
+        text = quoted(orjson.dumps({"errorMessages": [words], "error": {"message": words}}))
+        assert text.startswith(f"It says: {REMOVED}"), text
+
+
+def test_no_type_of_an_answer_shows_a_secret_in_other_letters() -> None:
+    """The type is compared in small letters, and quoted where it is none of JSON."""
+    conceal("S3cr3t-W0rd-Of-Ours")
+    with pytest.raises(BadAnswer) as raised:
+        decode("jira", "GET serverInfo", {"Content-Type": "text/S3cr3t-W0rd-Of-Ours"}, b"{}")
+    assert "s3cr3t" not in str(raised.value).lower()

@@ -144,6 +144,7 @@ def test_every_answer_marks_texts_and_hides_those_of_confidential_tickets(
         ("SELECT 1; SELECT 2", "one statement at a time"),
         ("SELECT", "incomplete input"),
         ("SELECT load_extension('x')", "cannot be answered"),
+        ("SELECT hex(fts3_tokenizer('simple'))", "cannot be answered: not authorized to use function"),
         ("SELECT length(zeroblob(1000000000))", "too big"),
     ],
 )

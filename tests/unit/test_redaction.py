@@ -255,3 +255,20 @@ def test_no_secret_outlives_its_test() -> None:
         assert redacted("secret-of-one-test, token-of-one-test") == f"{REMOVED}, {REMOVED}"
     assert redacted("secret-of-one-test, token-of-one-test") == "secret-of-one-test, token-of-one-test"
     assert redacted("secret-of-the-settings") == REMOVED
+
+
+@pytest.mark.parametrize("left", range(8, 15))
+@pytest.mark.parametrize("form", ["S3cr3t-W0rd/+x9", "S3cr3t-W0rd%2F%2Bx9", "S3 cr3t-W0\u200brd/+x9"])
+def test_a_secret_within_which_a_text_was_shortened_is_removed(form: str, left: int) -> None:
+    """Messages quote a ticket's text shortened, and are written before secrets are removed."""
+    conceal("S3cr3t-W0rd/+x9", "me@example.com")
+    quoted = f'"It says: {form[: left + 3 * (form != "S3cr3t-W0rd/+x9")]}… and more'
+    assert redacted(quoted).startswith(f'"It says: {REMOVED}')
+    assert redacted(quoted).endswith("… and more")
+
+
+def test_a_few_letters_before_an_ellipsis_are_no_secret() -> None:
+    """Less than half of a secret, and the words of a sentence, stay; many ellipses cost no more than other text."""
+    conceal("password-of-the-tracker")
+    assert redacted("a password… of the tracker…") == "a password… of the tracker…"
+    assert redacted("a password-of-…") == f"a {REMOVED}…"

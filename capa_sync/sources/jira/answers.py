@@ -24,7 +24,8 @@ IS_A_JIRA = "check `url`: is the address that of a Jira?"
 
 def decode(source: str, what: str, headers: Mapping[str, str], content: bytes) -> Any:
     """Return the JSON of a 2xx answer. Raises BadAnswer for a sign-in page, a proxy's page or a cut answer."""
-    kind = one_line(headers.get("Content-Type", "")).partition(";")[0].strip().lower()
+    # redact before the case changes: a secret in other letters would not be recognised
+    kind = one_line(redacted(headers.get("Content-Type", ""))).partition(";")[0].strip().lower()
     if kind not in ("application/json", "text/json") and not kind.endswith("+json"):
         message = f"{what}: the answer is {kind or 'of no type'} instead of JSON{_guess(content)}"
         raise BadAnswer(source, message, do=IS_A_JIRA)
@@ -59,7 +60,7 @@ def error_text(content: bytes) -> str:
     if isinstance(errors, dict):
         words += [f"{name}: {text}" for name, text in errors.items() if isinstance(text, str)]
     words += [found.get(name) for name in ("errorMessage", "message", "error_description")]
-    said = " ".join(word for word in words if word and isinstance(word, str))[:_MOST_READ]
+    said = " ".join(" ".join(word for word in words if word and isinstance(word, str)).split())[:_MOST_READ]
     # redact before cutting: half a secret would not be recognised
     return " ".join(one_line(redacted(said)).split())[:_LONGEST]
 

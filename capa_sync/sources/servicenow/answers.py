@@ -253,4 +253,4 @@ def _clean(text: Any) -> str:
     if not isinstance(text, str):
         return ""
     # redact before cutting: half a secret would not be recognised
-    return " ".join(one_line(redacted(text[:_MOST_READ])).split())[:300]
+    return " ".join(one_line(redacted(" ".join(text.split())[:_MOST_READ])).split())[:300]

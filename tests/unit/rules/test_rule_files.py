@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import os
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -97,6 +97,7 @@ def test_a_good_file_has_no_problem(tmp_path: Path) -> None:
         ("root_cause: No deputy}", "rootcause: No deputy}", "probe.yaml:13: there is no field 'rootcause'; did you mean 'root_cause'?"),
         ("by: ana, root_cause: No deputy", "by: ana, grade: grave", "probe.yaml:13: 'grave' is not a grade"),
         ("by: ana, root_cause: No deputy", "by: ana, due_at: tomorrow", "probe.yaml:13: 'tomorrow' is no day; write a day of the calendar, such as 2026-03-01 or 2026-03-01 15:00"),
+        ("day: 2026-03-02, by: ana, root_cause", "day: 1900-03-02, by: ana, root_cause", "probe.yaml:13: '1900-03-02' is outside the years 1970 to 2200; write a day of the calendar, such as 2026-03-01 or 2026-03-01 15:00"),
         ("by: ana, root_cause: No deputy", "by: ana, action_needed: perhaps", "probe.yaml:13: 'action_needed' is yes or no, not 'perhaps'"),
         ("by: ana, root_cause: No deputy", "by: ana, action: {id: A1, ownr: bo}", "probe.yaml:13: an action has no key 'ownr'; did you mean 'owner'?"),
         ("result: ok", "result: fine", "probe.yaml:15: 'fine' is no result; write one of ok, breach, historical, not applicable, cannot tell"),
@@ -222,3 +223,18 @@ def test_a_rule_set_knows_the_hashes_that_earlier_versions_of_the_phrases_gave_i
     rules = load_rules([starter_path("rules")])
     assert len(rules.former_hashes) == LANGUAGE - 1
     assert rules.hash not in rules.former_hashes
+
+
+def test_the_tests_of_a_file_are_bounded_by_rows_times_expectations(tmp_path: Path) -> None:
+    """A timeline is replayed for each expectation: a file of 90 kB kept every verb busy for twelve seconds."""
+    days = [date(2026, 3, 2) + timedelta(days=number) for number in range(142)]
+    rows = "".join(f"      - {{day: {day}, by: ana, root_cause: No deputy}}\n" for day in days)
+    expects = "".join(f"      - {{day: {day}, result: ok}}\n" for day in days)
+    head = GOOD.partition("  - case: written")[0]
+    second = "  - case: not written" + GOOD.partition("  - case: not written")[2]
+    large = f"{head}  - case: long\n    timeline:\n{rows}    expect:\n{expects}{second}"
+    what = "up to this test, rows times expectations of the file's tests are more than 20,000"
+    assert problems_of(tmp_path, large) == [f"probe.yaml:11: {what}; shorten its timeline, or take expectations out"]
+    for day in days[-2:]:
+        large = large.replace(f"      - {{day: {day}, result: ok}}\n", "")
+    assert problems_of(tmp_path, large) == []

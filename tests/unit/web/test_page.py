@@ -239,6 +239,8 @@ def test_a_statement_that_reads_anything_but_a_public_view_is_refused(register_f
         "SELECT COUNT(*) FROM SQLITE_SEQUENCE",
         "SELECT COUNT(*) FROM pragma_table_list",
         "SELECT COUNT(*) FROM record_text_data",
+        "SELECT FTS3_tokenizer('simple')",
+        "SELECT fts3_tokenizer('simple', x'4141414141414141')",
     ],
 )
 def test_the_internal_name_of_the_file_cannot_be_queried(register_file: Path, sql: str) -> None:
