@@ -261,8 +261,10 @@ class RuleWorkshop:
         Raises UserError when there is no such request.
         """
         with self._reading() as register:
+            # in this order: a daemon may answer it meanwhile
+            is_waiting = any(waiting.id == request for waiting in register.requests.waiting())
             found = register.requests.answer(request)
-            if found is None and all(waiting.id != request for waiting in register.requests.waiting()):
+            if found is None and not is_waiting:
                 raise UserError([Problem("", 0, f"there is no request {request}", "go back to the workshop")])
         if found is not None:
             return found

@@ -17,6 +17,7 @@ from capa_sync.live.workshop import RuleWorkshop
 from capa_sync.model.workshop import DraftState, TextOrigin
 from capa_sync.settings import load_settings
 from capa_sync.store import RegisterLock, open_register
+from capa_sync.store.requests import Requests, VerbRequest
 from capa_sync.wiring import set_up, writable_rule_files
 from tests.cli.test_live_set import ORDER, WAITS, edit, severities
 from tests.daemon.conftest import MakeHarness
@@ -196,6 +197,24 @@ def test_where_saved_files_are_live_no_draft_can_be(make_harness: MakeHarness) -
     refused = harness.run("rules", "activate", "--draft", "1")
     assert (refused.code, "takes the rules from the files" in refused.err) == (2, True)
     assert shop.view().is_on_save
+
+
+def test_a_request_that_a_daemon_answers_meanwhile_is_there(
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between two looks into the register it is carried out: the page has its answer, and not that there is none."""
+    shop = workshop(harness)
+    with RegisterLock(harness.register_file):
+        request = shop.save(ORDER, lowered(shop), 0, "mara.roy")
+
+    def carried_out_meanwhile(requests: Requests) -> list[VerbRequest]:
+        monkeypatch.undo()
+        with open_register(harness.register_file, clock_now=harness.clock.now()) as register:
+            carry_out_without_runtime(register, harness.clock.now(), None)
+        return requests.waiting()
+
+    monkeypatch.setattr(Requests, "waiting", carried_out_meanwhile)
+    assert shop.answer(request)
 
 
 WRITABLE = f"{WAITS}\nweb = {{ rules_folder_writable = true }}"

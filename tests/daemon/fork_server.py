@@ -44,6 +44,7 @@ _OWN_VERBS = ("demo", "sandbox", "serve")
 """Verbs that few tests start, and that load the sandbox and Datasette."""
 _WHEN_NEEDED = (
     "capa_sync.sources.jira.build", "capa_sync.sources.servicenow.build", "capa_sync.hints",
+    "capa_sync.settings.concealing",
     "capa_sync.sources.jira.kind", "capa_sync.sources.servicenow.kind", "capa_sync.cli.checkpoints",
     "capa_sync.cli.worker", "apscheduler.triggers.interval", "holidays", "orjson", "tests.daemon.steps",
 )  # fmt: skip
