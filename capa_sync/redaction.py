@@ -65,6 +65,8 @@ class Redactor:
         self._passing: deque[frozenset[str]] = deque(maxlen=_TOKENS)
         self._pieces: tuple[dict[str, list[tuple[str, int]]], int] = {}, 1
         """Piece -> the forms that have it, with the number of letters before it; how far apart a text's are."""
+        self._heads: list[tuple[str, tuple[str, ...], int]] = []
+        """First letters, the forms that begin so, and the length of the longest of them."""
         self._spaced: frozenset[str] = frozenset()
         """Secrets of too few letters to be known without their white space."""
 
@@ -95,6 +97,10 @@ class Redactor:
                 for at in range(step):
                     pieces.setdefault(form[at : at + _PIECE], []).append((form, at))
             self._pieces = pieces, step
+            heads: dict[str, list[str]] = {}
+            for form in every:
+                heads.setdefault(form[:_PIECE], []).append(form)
+            self._heads = [(head, tuple(forms), max(map(len, forms))) for head, forms in heads.items()]
 
     def redacted(self, text: str) -> str:
         """Return a text without any secret."""
@@ -135,15 +141,15 @@ class Redactor:
 
     def _cut_spans(self, letters: str) -> Iterator[tuple[int, int]]:
         """Yield where a text that was shortened ends within a secret, of which half or more is left."""
-        pieces, _ = self._pieces
-        longest = max(len(form) for forms in pieces.values() for form, _ in forms)
         start, end = 0, letters.find(_CUT)
         while end >= 0:
-            for first in range(max(start, end - longest), end - _PIECE + 1):
-                rest = letters[first:end]
-                for form, before in pieces.get(rest[:_PIECE], ()):
-                    if not before and 2 * len(rest) >= len(form) > len(rest) and form.startswith(rest):
+            for head, forms, longest in self._heads if end - start >= _PIECE else ():
+                first = letters.find(head, max(start, end - longest), end)
+                while first >= 0:
+                    rest = letters[first:end]
+                    if any(2 * len(rest) >= len(form) > len(rest) and form.startswith(rest) for form in forms):
                         yield first, end
+                    first = letters.find(head, first + 1, end)
             start, end = end + 1, letters.find(_CUT, end + 1)
 
 

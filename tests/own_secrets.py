@@ -12,7 +12,9 @@ from capa_sync.redaction import _ours
 def forgotten_secrets() -> Iterator[None]:
     """Forget at the end what was registered inside; else its letters are removed from what a later test expects."""
     kept, passing, pieces, spaced = _ours._kept.copy(), _ours._passing.copy(), _ours._pieces, _ours._spaced
+    heads = _ours._heads
     try:
         yield
     finally:
         _ours._kept, _ours._passing, _ours._pieces, _ours._spaced = kept, passing, pieces, spaced
+        _ours._heads = heads

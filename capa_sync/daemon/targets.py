@@ -83,13 +83,13 @@ def target_of_withdrawal(inputs: PipelineInputs, ticket_id: str) -> Target:
 
 
 def _labels(source: SourceInputs, ticket: SourceTicket | None) -> frozenset[str] | None:
-    """Return the labels of a ticket as last read, None where the answer left them out.
+    """Return the labels of a ticket as last read; no set where they are unknown.
 
-    None are there where its kind of source gets no labels from us.
+    The set is empty where its kind of source gets no labels from us.
     """
-    if ticket is None or WriteKind.LABELS not in source.kind.channels:
+    if WriteKind.LABELS not in source.kind.channels:
         return frozenset()
-    labels = ticket.values.get(source.kind.labels_field)
+    labels = ticket.values.get(source.kind.labels_field) if ticket is not None else None
     return None if labels is None else frozenset(labels.ids)
 
 

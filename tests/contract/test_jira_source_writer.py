@@ -6,6 +6,7 @@ import re
 from datetime import timedelta
 from typing import Any
 
+import orjson
 import pytest
 
 from capa_sync.errors import (
@@ -17,6 +18,7 @@ from capa_sync.errors import (
     WriteRefused,
 )
 from capa_sync.model.write import Paragraph, Span, WarningText, Write, WriteKind
+from capa_sync.sandbox.http import Reply, Request
 from tests.absent_data import SPECS, needs
 from tests.contract.jira_openapi import check_exchange
 from tests.contract.jira_source_harness import Harness, harness, populate
@@ -259,6 +261,29 @@ def test_labels_that_do_not_stick_are_an_error(face: str) -> None:
         it.tracker.settings.off_screen = ["labels"]
         with pytest.raises(WriteRefused, match="screen"):
             it.writer.deliver(labels, "")
+
+
+@both_faces
+def test_a_label_is_taken_off_where_no_answer_shows_the_labels(face: str) -> None:
+    """Absent labels do not prove that ours is gone: the removal is sent, and is an error while they stay absent."""
+    it, key = one_ticket(face)
+    with it:
+        ann = it.tracker.as_user("acc-ann" if face == "cloud" else "ann")
+        ann.label(key, add=("audit", "capa-warning"))
+        removal = write(it, key, WriteKind.LABELS, labels_remove=("capa-warning",))
+
+        def without_labels(_request: Request, reply: Reply) -> None:
+            body = orjson.loads(reply.body or b"{}")
+            body.get("fields", {}).pop("labels", None)
+            reply.body = orjson.dumps(body) if body else b""
+
+        it.server.after.append(without_labels)
+        assert it.writer.look_up(removal, "") is None
+        with pytest.raises(WriteRefused, match="did not set"):
+            it.writer.deliver(removal, "")
+        assert it.tracker.state.find(key).fields["labels"] == ["audit"]
+        it.server.after.remove(without_labels)
+        assert it.writer.look_up(removal, "") is not None
 
 
 @both_faces

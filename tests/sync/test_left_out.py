@@ -45,11 +45,13 @@ LACKS: dict[str, tuple[Spoil, str]] = {
 
 
 @contextmanager
-def spoilt(world: World, spoil: Spoil, only: str = "", having: str = "issuetype") -> Iterator[None]:
-    """Spoil the issues of each answer that have a field, or that of one ticket."""
+def spoilt(world: World, spoil: Spoil, only: str = "", having: str = "issuetype") -> Iterator[list[set[str]]]:
+    """Spoil the issues of each answer that have a field, or that of one ticket; yields each answer's members."""
+    members: list[set[str]] = []
 
     def change(_request: Request, reply: Reply) -> None:
         body = orjson.loads(reply.body) if reply.status == 200 and reply.body[:1] == b"{" else {}
+        members.append(set(body))
         for issue in body.get("issues", [body] if "fields" in body else []):
             if having in issue.get("fields", {}) and (not only or issue["id"] == only):
                 spoil(issue)
@@ -58,21 +60,27 @@ def spoilt(world: World, spoil: Spoil, only: str = "", having: str = "issuetype"
 
     world.only.server.after.append(change)
     try:
-        yield
+        yield members
     finally:
         world.only.server.after.remove(change)
 
 
-@pytest.fixture(name="world", params=["jira", "jira-dc"])
-def _world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
+@contextmanager
+def warned(source: str, folder: Path) -> Iterator[World]:
     """One record that is warned, with a sub-task as its action."""
-    with open_world(tmp_path, request.param, rules=None, mode="on") as world:
-        world.resettle(request.param, mapping=ALL_STATUSES)
+    with open_world(folder, source, rules=None, mode="on") as world:
+        world.resettle(source, mapping=ALL_STATUSES)
         world.only.play("x", Create({"title": "Access review missed", "grade": "minor", "due_at": Day(-5)}))
         world.only.play("x", AddAction("Name a deputy", Day(-5), "child", "anna.lee"))
         world.later(days=9)
         world.cycle()
         world.cycle(hours=1)
+        yield world
+
+
+@pytest.fixture(name="world", params=["jira", "jira-dc"])
+def _world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
+    with warned(request.param, tmp_path) as world:
         yield world
 
 
@@ -145,3 +153,44 @@ def test_labels_that_an_answer_leaves_out_are_not_written_again(world: World, va
     world.cycle(hours=25, full=True)
     assert ours_on(users, record).labels == labels
     assert len(world.writes()) == written
+
+
+def test_an_answer_for_the_ticket_alone_is_looked_at_too(tmp_path: Path) -> None:
+    """Data Center's row is whole but for its history: the ticket is read alone, and that answer lacks the parent."""
+    with warned("jira-dc", tmp_path) as world:
+        users, before = users_on(world.only), places(world)
+        [part] = [id_ for id_, role in before[0].items() if role == "action"]
+
+        def spoil(issue: dict[str, Any]) -> None:
+            if "issues" in seen[-1]:
+                issue.get("changelog", {"total": 0})["total"] += 1
+            else:
+                issue["fields"].pop("parent")
+
+        with spoilt(world, spoil, part) as seen:
+            users.say(part, "a remark")
+            world.cycle(minutes=10)
+            world.cycle(minutes=10)
+            assert places(world) == before
+            [row] = [row for row in world.view("v_tickets") if row["quarantine_reason"]]
+            assert (row["ticket_id"], "its parent" in row["quarantine_reason"]) == (part, True)
+        assert ours_on(users, part).texts == ()
+
+
+def test_a_row_that_lacks_something_else_is_read_once_more_only_once(world: World) -> None:
+    """The newest ticket is in the answer to each poll; its refusal is stored with the other answer's content."""
+    users, record = users_on(world.only), world.only.id_of("x")
+    alone: list[str] = []
+
+    def spoil(issue: dict[str, Any]) -> None:
+        is_search = not seen[-1].isdisjoint({"nextPageToken", "isLast", "startAt"})
+        if not is_search:
+            alone.append(issue["id"])
+        issue["fields"]["summary" if is_search else "description"] = "other"
+        issue["fields"].pop("issuetype")
+
+    with spoilt(world, spoil, record) as seen:
+        users.say(record, "a remark")
+        for _poll in range(4):
+            world.cycle(minutes=1)
+    assert alone == [record]

@@ -17,7 +17,8 @@ A file has JSON lines; each object has a `kind`. Keys not named as needed may be
   without `from` to all statuses. A site without workflows has a transition to each status.
 - `{"kind": "ticket", "issue": {…the API object with `fields`, `changelog.histories`, `fields.comment.comments`}}`
   (needed: `key`). Also read: `properties` of the issue and of each comment, `oldKeys`, `"sandbox": {"hidden": true}`.
-  The project is added from the key when absent. Former keys are taken from the changelog's Key items. People,
+  The project is added from the key when absent, the type `Task` where an issue has none (`subtask` is false where
+  a type does not say it). Former keys are taken from the changelog's Key items. People,
   statuses, types, options and fields that occur only inside issues are added from there; an object inside an issue
   that adds nothing to a listed one is replaced by it.
 
@@ -158,6 +159,8 @@ class _Loader:
         if kind in _REPLACED and kind not in self._replaced:
             self._replaced.add(kind)
             self._lists[kind].clear()
+        if kind == "issuetype":
+            raw.setdefault("subtask", False)  # Jira states it for every type
         raw.setdefault("self", self_link(self._state, _PATHS[kind], raw["id"]))
         self._lists[kind][str(raw["id"])] = raw
 

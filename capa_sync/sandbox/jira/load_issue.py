@@ -39,6 +39,7 @@ class IssueLoader:
         created, updated = parse_ms(fields.pop("created", None)), parse_ms(fields.pop("updated", None))
         key = str(raw["key"])
         project = self._project(key, fields)
+        fields["issuetype"] = fields.get("issuetype") or {"name": "Task"}  # Jira has one for every issue
         for name in list(fields):
             fields[name] = self._known(name, fields[name])
         issue = Issue(self._id(raw), key, project.id, fields, created, updated)
@@ -95,8 +96,12 @@ class IssueLoader:
             raw = {**value, "id": wanted or str(self._state.next_id(name))}
             if name == "status":
                 raw.setdefault("statusCategory", CATEGORIES["new"])
+            if name == "issuetype":
+                raw.setdefault("subtask", False)
             found = known[raw["id"]] = raw
             return raw
+        if name == "issuetype" and "subtask" not in value:
+            value = {**value, "subtask": found.get("subtask", False)}
         return found if _adds_nothing(value, found) else value
 
     def _known_reference(self, name: str, value: Json) -> Json:

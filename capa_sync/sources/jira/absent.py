@@ -107,7 +107,7 @@ class Absent:
     def complete(self, draft: Draft) -> None:
         """Request what the answer left out, once for each version of the ticket; the rest is marked as unknown."""
         self.carry(draft)
-        if not draft.absent:
+        if not draft.absent or draft.lack:
             return
         wanted = [name for name in draft.absent if name not in draft.settled]
         if _COMMENT in wanted:

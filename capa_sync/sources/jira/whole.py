@@ -75,10 +75,13 @@ class Assembler:
         self._lookup = lookup
         self._refused: dict[str, tuple[str, str]] = {}
         self._forgotten: set[str] = set()
+        self._lacking: dict[str, str] = {}
+        """Ticket id -> digest of the newest row for which it was read once more, as the row lacked something."""
 
     def forget_refused(self) -> None:
         """Process refused tickets again at their next read: their answer may have been wrong only once."""
         self._refused.clear()
+        self._lacking.clear()
         self._forgotten = set(self._lookup.refused(self._client.source))
 
     def assemble(
@@ -100,8 +103,8 @@ class Assembler:
             try:
                 self._complete(draft)
                 comments = self._comments.read(draft)
-                if draft.fault:
-                    raise Skippable(self._client.source, draft.key, draft.fault)
+                if reason := self._unusable(draft):  # it may have been read once more meanwhile
+                    raise Skippable(self._client.source, draft.key, reason)
                 if comments is not None:
                     readings.append(self._reading(draft, comments, role_of(draft), children.get(draft.id)))
             except (Skippable, *UNREADABLE) as error:
@@ -119,8 +122,20 @@ class Assembler:
         lacking = [draft for draft in drafts if draft.lack and not draft.is_by_id and not draft.fault]
         if lacking:
             known = self._known_refusals()
-            new = [draft for draft in lacking if known.get(draft.id, ("", ""))[0] != draft.part.digest]
-            self._refresh([draft for draft in new if self._may_ask()])
+            new = [
+                draft
+                for draft in lacking
+                if draft.part.digest not in (known.get(draft.id, ("", ""))[0], self._lacking.get(draft.id))
+            ]
+            asked = [draft for draft in new if self._may_ask()]
+            self._lacking.update((draft.id, draft.part.digest) for draft in asked)
+            self._refresh(asked)
+
+    def _unusable(self, draft: Draft) -> str:
+        """Return why a draft makes no ticket as it is now, "" when nothing speaks against it."""
+        if draft.is_oversized:
+            return too_large(self._client.most)
+        return draft.fault or (draft.lack and _LACKING.format(draft.lack))
 
     def _known_refusals(self) -> dict[str, tuple[str, str]]:
         """Return ticket id -> digest of the version that made no ticket, and why."""
@@ -132,10 +147,7 @@ class Assembler:
         known = self._known_refusals()
         for draft in drafts:
             digest, refused = known.get(draft.id, ("", ""))
-            reason = too_large(self._client.most) if draft.is_oversized else draft.fault
-            reason = reason or (draft.lack and _LACKING.format(draft.lack))
-            reason = reason or (refused if digest == draft.part.digest else "")
-            if reason:
+            if reason := self._unusable(draft) or (refused if digest == draft.part.digest else ""):
                 skipped.append(Skip(draft.id, draft.key, reason))
             else:
                 yield draft

@@ -264,7 +264,8 @@ class JiraWriter:
         if strangers:
             raise WriteRefused(self.name, f"{write.ticket_key}: labels that are not ours: {sorted(strangers)}")
         add = [{"add": label} for label in write.labels_add if label not in have]
-        return add + [{"remove": label} for label in write.labels_remove if label in have]
+        is_unknown = ticket["fields"].get("labels") is None  # then nothing shows that ours are gone
+        return add + [{"remove": label} for label in write.labels_remove if label in have or is_unknown]
 
     def _property(self, write: Write, _remote_id: str) -> Delivered:
         if write.is_removal:

@@ -40,7 +40,7 @@ def shown(tracker: JiraTracker, key: str) -> Json:
 
 
 def test_a_ticket_comes_back_as_it_was_given() -> None:
-    """Ids, instants, unknown keys and nulls stay; absent keys except the project stay absent; totals are computed."""
+    """Ids, instants, unknown keys and nulls stay; so do absent keys, but project and type; totals are computed."""
     tracker = make_tracker()
     fields = {
         "summary": None,
@@ -60,7 +60,9 @@ def test_a_ticket_comes_back_as_it_was_given() -> None:
     assert found["fields"]["updated"] == "2021-03-28T08:06:08.713+0000"
     assert found["fields"]["customfield_99999"] == [{"odd": {"deep": [1, None]}}]
     assert found["fields"]["summary"] is None
-    assert set(found["fields"]) == {"project", "summary", "created", "updated", "customfield_99999", "comment"}
+    given_fields = {"summary", "created", "updated", "customfield_99999", "comment"}
+    assert set(found["fields"]) == {"project", "issuetype", *given_fields}
+    assert (found["fields"]["issuetype"]["name"], found["fields"]["issuetype"]["subtask"]) == ("Task", False)
     assert (found["fields"]["comment"]["total"], found["changelog"]["total"]) == (1, 1)
     assert found["changelog"]["histories"][0] == {**history("9", "2021-01-01T00:00:00.000+0000", "A")}
     assert "author" not in found["fields"]["comment"]["comments"][0]
