@@ -159,8 +159,8 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 shutdown.LATEST = 3600
 shutdown.interrupt_on_signals(99)
 signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
-os.write(1, b"x")
 try:
+    os.write(1, b"x")
     threading.Event().wait()
 except KeyboardInterrupt:
     os._exit(130)
