@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import orjson
 import pytest
 
 from capa_sync.errors import SourceError
 from capa_sync.model.settings import ChildSpec
 from capa_sync.model.ticket import Role
+from capa_sync.sandbox.http import Reply
 from capa_sync.sandbox.messages import Request
 from tests.contract.jira_source_harness import Harness, ann, harness, populate
 
@@ -205,6 +207,31 @@ def test_children_of_a_hierarchy_are_named_by_the_parent() -> None:
         parser = it.source.parser()
         reading = it.mirror.readings[it.mirror.ticket(key).id]
         assert parser.parse(reading.parts) == reading.ticket
+
+
+def test_a_child_whose_type_an_answer_leaves_out_stays_a_child() -> None:
+    """It is in the list by its parent; a sub-task in that list is named by the parent itself, and not twice."""
+    with harness("cloud", query=RECORDS_ONLY, children=(ChildSpec("child"), *SUBTASKS)) as it:
+        key = populate(it.tracker, 1)[0]
+        child, part = ann(it).create("OPS", "Nonconformity", {"summary": "Roll out", "parent": key}), subtask(it, key)
+        named = {(child, "child"), (part, "subtask")}
+        it.cycle()
+        assert {(ref.key, ref.relation) for ref in it.mirror.ticket(key).children} == named
+
+        def without_types(request: Request, reply: Reply) -> None:
+            if "parent in" in request.body.decode() and reply.status == 200:
+                body = orjson.loads(reply.body)
+                for issue in body["issues"]:
+                    issue["fields"].pop("issuetype", None)
+                reply.body = orjson.dumps(body)
+                spoilt.append(len(body["issues"]))
+
+        spoilt: list[int] = []
+        it.server.after.append(without_types)
+        ann(it).comment(key, "Read me again.")
+        it.cycle()
+        assert sum(spoilt) >= 2
+        assert sorted((ref.key, ref.relation) for ref in it.mirror.ticket(key).children) == sorted(named)
 
 
 @both_faces

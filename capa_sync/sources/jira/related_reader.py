@@ -74,12 +74,14 @@ class RelatedTicketReader:
         if not self._site.kinship.has_children:
             return {}
         found: dict[str, list[dict[str, Any]]] = {draft.id: [] for draft in drafts if draft.id not in actions}
+        listed = [sub for draft in drafts for sub in draft.fields.get("subtasks") or () if isinstance(sub, dict)]
+        subtasks = [sub.get("id") for sub in listed]
         for row in self._site.search_ids(list(found), ["issuetype", "parent"], field="parent"):
             fields = row.get("fields")
             if not isinstance(fields, dict):
                 continue
-            kind = fields.get("issuetype")
-            if not isinstance(kind, dict) or kind.get("subtask"):
+            kind = fields.get("issuetype")  # one that is left out takes no child away
+            if row["id"] in subtasks or (isinstance(kind, dict) and kind.get("subtask")):
                 continue
             parent = parent_of(fields)
             if parent in found:
