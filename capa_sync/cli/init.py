@@ -37,7 +37,8 @@ def init(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for target, origin in wanted.items():
-            (shutil.copytree if origin.is_dir() else shutil.copyfile)(origin, target)
+            copy = shutil.copytree if origin.is_dir() else shutil.copyfile
+            copy(origin, target)
     except (OSError, shutil.Error) as error:
         why = getattr(error, "strerror", None) or type(error).__name__
         raise UserError(
