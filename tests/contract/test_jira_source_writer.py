@@ -41,6 +41,11 @@ def one_ticket(face: str, **options: Any) -> tuple[Harness, str]:
     return it, key
 
 
+def label(it: Harness, face: str, key: str, *labels: str) -> None:
+    """Put labels on a ticket as a person."""
+    it.tracker.as_user("acc-ann" if face == "cloud" else "ann").label(key, add=labels)
+
+
 @both_faces
 def test_a_comment_is_created_once_and_then_edited_in_place(face: str) -> None:
     """The property comes with the creating request; an update sends the body alone and keeps the comment."""
@@ -238,8 +243,7 @@ def test_labels_are_added_and_removed_one_by_one(face: str) -> None:
     """Other labels stay; a second delivery sends nothing; labels that are already there are not sent."""
     it, key = one_ticket(face)
     with it:
-        ann = it.tracker.as_user("acc-ann" if face == "cloud" else "ann")
-        ann.label(key, add=("audit", "capa-overdue"))
+        label(it, face, key, "audit", "capa-overdue")
         labels = write(it, key, WriteKind.LABELS, labels_add=("capa-warning",), labels_remove=("capa-overdue",))
         assert it.writer.look_up(labels, "") is None
         it.writer.deliver(labels, "")
@@ -268,8 +272,7 @@ def test_a_label_is_taken_off_where_no_answer_shows_the_labels(face: str) -> Non
     """Absent labels do not prove that ours is gone: the removal is sent, and is an error while they stay absent."""
     it, key = one_ticket(face)
     with it:
-        ann = it.tracker.as_user("acc-ann" if face == "cloud" else "ann")
-        ann.label(key, add=("audit", "capa-warning"))
+        label(it, face, key, "audit", "capa-warning")
         removal = write(it, key, WriteKind.LABELS, labels_remove=("capa-warning",))
 
         def without_labels(_request: Request, reply: Reply) -> None:
