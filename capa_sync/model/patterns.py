@@ -115,16 +115,16 @@ _SIGNS = r"""[ \t.,;:!?*_~"'`…–—()#|^+-]|[^\x00-\x7f\w¬±≈≠≤≥£¥
 """What decorates words by itself; no sign that compares or counts."""
 ICONS_BEFORE = Pattern(
     "ICONS_BEFORE",
-    r"(?:(?::[a-z0-9_+-]{1,40}:|\((?:[/!?+*ixyn-]|\*[rgby]|on|off|flag|flagoff)\)|:[pd]|[a-z0-9]\ufe0f\u20e3?)"
-    rf"(?![^\W_])|{_SIGNS}){{1,90}}+",
+    r"(?>(?:(?::[a-z0-9_+-]{1,40}:|\((?:[/!?+*ixyn-]|\*[rgby]|on|off|flag|flagoff)\)|:[pd]|[a-z0-9]\ufe0f\u20e3?)"
+    rf"(?![^\W_])|{_SIGNS}){{1,90}})",
     reach=90,
     whole=True,
 )
 """Emoji, their names and Jira's icons in wiki markup, with the signs around them, in a text without capitals."""
 ICONS_BEHIND = Pattern(
     "ICONS_BEHIND",
-    r"(?:(?::[a-z0-9_+-]{1,40}:|\)(?:[/!?+*ixyn-]|[rgby]\*|no|ffo|galf|ffogalf)\(|[pd]:|\u20e3?\ufe0f[a-z0-9])"
-    rf"(?![^\W_])|{_SIGNS}){{1,90}}+",
+    r"(?>(?:(?::[a-z0-9_+-]{1,40}:|\)(?:[/!?+*ixyn-]|[rgby]\*|no|ffo|galf|ffogalf)\(|[pd]:|\u20e3?\ufe0f[a-z0-9])"
+    rf"(?![^\W_])|{_SIGNS}){{1,90}})",
     reach=90,
     whole=True,
 )
@@ -225,7 +225,7 @@ TICKET_NAME = Pattern("TICKET_NAME", r"\w{1,300}(?:-\w{1,300}){0,20}", reach=LON
 """What may be a key, a number or an id in a text."""
 
 PROSE = Pattern(
-    "PROSE", r"""[A-Za-z](?:[A-Za-z0-9 ,;:'"()/?=%$<>]++|(?<![q0-9])\.)*+(?<! )""", reach=5_000, whole=True
+    "PROSE", r"""[A-Za-z](?>(?:[A-Za-z0-9 ,;:'"()/?=%$<>]++|(?<![q0-9])\.)*)(?<! )""", reach=5_000, whole=True
 )
 """One line of words and no sign with which markup, a date, an address or a header (`h1.`, `bq.`) could begin."""
 
@@ -256,13 +256,13 @@ BULLET_OF_NOTHING = Pattern("BULLET_OF_NOTHING", r"^[ \t]{0,20}[*#]{1,2}[ \t\u00
 DASHES = Pattern("DASHES", r"^[ \t]{0,20}-{4,5}[ \t]{0,20}$", re.MULTILINE)
 TABLE_HEAD = Pattern("TABLE_HEAD", r"^[ \t]{0,20}\|\|([^\n]*)\|\|[ \t]{0,20}$", re.MULTILINE)
 TABLE_ROW = Pattern("TABLE_ROW", r"^[ \t]{0,20}\|([^\n]*)\|[ \t]{0,20}$", re.MULTILINE)
-MONOSPACED = Pattern("MONOSPACED", r"(?<!\\)\{\{((?:[^\n{}]|\{(?!\{)|\}(?!\})){1,300}+)\}\}")
+MONOSPACED = Pattern("MONOSPACED", r"(?<!\\)\{\{((?>(?:[^\n{}]|\{(?!\{)|\}(?!\})){1,300}))\}\}")
 EMPHASIS = Pattern(
     "EMPHASIS",
     r"(?<![\w\\*_+{}])(?:"
-    r"\*(?=\S)((?:[^\n*]|(?<=\w)\*(?=\w)){1,300}+)(?<=\S)\*"
-    r"|_(?=\S)((?:[^\n_]|(?<=\w)_(?=\w)){1,300}+)(?<=\S)_"
-    r"|\+(?=\S)((?:[^\n+]|(?<=\w)\+(?=\w)){1,300}+)(?<=\S)\+"
+    r"\*(?=\S)((?>(?:[^\n*]|(?<=\w)\*(?=\w)){1,300}))(?<=\S)\*"
+    r"|_(?=\S)((?>(?:[^\n_]|(?<=\w)_(?=\w)){1,300}))(?<=\S)_"
+    r"|\+(?=\S)((?>(?:[^\n+]|(?<=\w)\+(?=\w)){1,300}))(?<=\S)\+"
     r"|\{([*_+~^-]|\?\?)\}(?=\S)([^\n{}]{1,300}+)(?<=\S)\{\4\}"
     r")(?![\w*_+{}])",
 )
@@ -278,7 +278,7 @@ HEAD_TO_ESCAPE = Pattern("HEAD_TO_ESCAPE", r"^([^\S\n]*)(h[1-6]|bq)\.", re.MULTI
 # -- ServiceNow
 TAG = Pattern(
     "TAG",
-    r"""<(/?)([A-Za-z][A-Za-z0-9:-]{0,30})(?=[\s/>])((?:[^<>"']++|"[^"]*+"|'[^']*+')*+)>""",
+    r"""<(/?)([A-Za-z][A-Za-z0-9:-]{0,30})(?=[\s/>])((?>(?:[^<>"']++|"[^"]*+"|'[^']*+')*))>""",
     reach=LONGEST_BODY,
 )
 """The reach is the whole text, since an embedded picture is an attribute of megabytes. At most three unfinished tags
